@@ -1,0 +1,195 @@
+"""Augmentations of joint clips, batched, on any device, from an explicit generator.
+
+Each transform splits the drawing of its parameters (`sample`: one row for each clip) from their use (`apply`), so that
+a batch shared over several processes is drawn once, and a drawn augmentation can be stored, shown and repeated.
+Shapes: n clip, c coordinate, t frame, v joint, m body; coordinates are x, y (up), z in metres.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from einops import einsum
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from kinestream.layout import SkeletonLayout
+
+Clips = Float[Tensor, "n c t v m"]
+Parameters = Mapping[str, Tensor]
+
+
+class Transform(Protocol):
+    """A random change of clips. `sample` takes the shape (n, c, t, v, m) of the clips and returns tensors of n rows."""
+
+    def sample(self, shape: Sequence[int], generator: Generator) -> Parameters: ...
+
+    def apply(self, x: Clips, parameters: Parameters) -> Clips: ...
+
+
+def _uniform(low: float, high: float, size: Sequence[int], generator: Generator) -> Tensor:
+    return low + (high - low) * torch.rand(tuple(size), generator=generator, device=generator.device)
+
+
+def _take_frames(x: Clips, index: Tensor) -> Clips:
+    """For each clip its frames `index` (n, t)."""
+    clip = torch.arange(len(x), device=x.device)[:, None]
+    return x.transpose(1, 2)[clip, index].transpose(1, 2)
+
+
+def _transform_points(x: Clips, matrix: Tensor) -> Clips:
+    """`p' = R p` for every point, one R (n, 3, 3) a clip."""
+    return einsum(matrix.to(x.dtype), x, "n i c, n c t v m -> n i t v m")
+
+
+@dataclass(frozen=True)
+class TemporalCrop:
+    """Mirror-pads `t // padding` frames at both ends (the edge frame repeated), then cuts t frames at a uniform start in
+    0 .. 2 * (t // padding), both ends included (reference, "temporal crop"; 6 as published)."""
+
+    padding: int = 6
+
+    def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
+        most = 2 * (shape[2] // self.padding)
+        return {"start": torch.randint(most + 1, (shape[0],), generator=generator, device=generator.device)}
+
+    def apply(self, x: Clips, parameters: Parameters) -> Clips:
+        frames = x.shape[2]
+        pad = frames // self.padding
+        position = torch.arange(frames, device=x.device) + parameters["start"][:, None] - pad
+        mirrored = torch.where(position < 0, -1 - position, position)
+        return _take_frames(x, torch.where(mirrored >= frames, 2 * frames - 1 - mirrored, mirrored))
+
+
+@dataclass(frozen=True)
+class ResizedCrop:
+    """Cuts a stretch of `smallest` to `largest` of the clip at a uniform place and resizes it to t frames by linear
+    interpolation (half-pixel centres): varied phase and speed."""
+
+    smallest: float = 0.5
+    largest: float = 1.0
+
+    def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
+        share = _uniform(self.smallest, self.largest, (shape[0],), generator)
+        return {"share": share, "start": (1 - share) * _uniform(0, 1, (shape[0],), generator)}
+
+    def apply(self, x: Clips, parameters: Parameters) -> Clips:
+        frames = x.shape[2]
+        centre = (torch.arange(frames, device=x.device) + 0.5) / frames
+        position = (parameters["start"][:, None] + parameters["share"][:, None] * centre) * frames - 0.5
+        position = position.clamp(0, frames - 1)
+        before = position.floor().long()
+        weight = (position - before).to(x.dtype)[:, None, :, None, None]
+        after = (before + 1).clamp(max=frames - 1)
+        return torch.lerp(_take_frames(x, before), _take_frames(x, after), weight)
+
+
+@dataclass(frozen=True)
+class Shear:
+    """`p' = R p`, R with unit diagonal and the six others uniform in [-amplitude, amplitude], one R a clip
+    (reference, "shear"; 0.5 as published)."""
+
+    amplitude: float = 0.5
+
+    def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
+        matrix = _uniform(-self.amplitude, self.amplitude, (shape[0], 3, 3), generator)
+        off_diagonal = 1 - torch.eye(3, device=matrix.device)
+        return {"matrix": matrix * off_diagonal + torch.eye(3, device=matrix.device)}
+
+    def apply(self, x: Clips, parameters: Parameters) -> Clips:
+        return _transform_points(x, parameters["matrix"])
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """Turns a clip about the x, y and z axes, each angle uniform in [-max, max] degrees, x first; y is the vertical."""
+
+    degrees: tuple[float, float, float] = (0.0, 30.0, 0.0)
+
+    def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
+        angles = _uniform(-1, 1, (shape[0], 3), generator)
+        return {"angles": angles * torch.tensor(self.degrees, device=angles.device) * (math.pi / 180)}
+
+    def apply(self, x: Clips, parameters: Parameters) -> Clips:
+        about_x, about_y, about_z = (_axis_rotation(parameters["angles"][:, axis], axis) for axis in range(3))
+        return _transform_points(x, about_z @ about_y @ about_x)
+
+
+def _axis_rotation(angle: Tensor, axis: int) -> Tensor:
+    """Rotation matrices (n, 3, 3) by `angle` (n,) radians about a coordinate axis, right-handed."""
+    matrix = torch.eye(3, device=angle.device, dtype=angle.dtype).repeat(len(angle), 1, 1)
+    i, j = (axis + 1) % 3, (axis + 2) % 3
+    matrix[:, i, i] = matrix[:, j, j] = angle.cos()
+    matrix[:, j, i] = angle.sin()
+    matrix[:, i, j] = -angle.sin()
+    return matrix
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """With probability `share`, mirrors x *and* swaps left and right joints: what a mirror shows."""
+
+    # NOTE(deviation 7): the published spatial flip swaps the joints without mirroring x.
+    layout: SkeletonLayout
+    share: float = 0.5
+
+    def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
+        return {"mirrored": _uniform(0, 1, (shape[0],), generator) < self.share}
+
+    def apply(self, x: Clips, parameters: Parameters) -> Clips:
+        flip = torch.ones(x.shape[1], device=x.device, dtype=x.dtype)
+        flip[0] = -1
+        mirror = x[:, :, :, list(self.layout.mirrored)] * flip[:, None, None, None]
+        return torch.where(parameters["mirrored"][:, None, None, None, None], mirror, x)
+
+
+@dataclass(frozen=True)
+class JointMask:
+    """Sets each joint of a clip to zero with probability `share`, in all frames and bodies: an occluded joint."""
+
+    share: float = 0.1
+
+    def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
+        return {"kept": _uniform(0, 1, (shape[0], shape[3]), generator) >= self.share}
+
+    def apply(self, x: Clips, parameters: Parameters) -> Clips:
+        return x * parameters["kept"].to(x.dtype)[:, None, None, :, None]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Adds Gaussian noise of `deviation` metres to every coordinate of the bodies that are there."""
+
+    deviation: float = 0.01
+
+    def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
+        return {"noise": self.deviation * torch.randn(tuple(shape), generator=generator, device=generator.device)}
+
+    def apply(self, x: Clips, parameters: Parameters) -> Clips:
+        present = (x != 0).any(dim=(1, 3), keepdim=True)
+        return x + parameters["noise"].to(x.dtype) * present
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Transforms in a row. Calling it draws one augmented view of a batch.
+
+    Example:
+        >>> views = Augmentation((TemporalCrop(), Shear()))
+        >>> views(torch.zeros(4, 3, 50, 25, 2), torch.Generator().manual_seed(0)).shape
+        torch.Size([4, 3, 50, 25, 2])
+    """
+
+    transforms: tuple[Transform, ...]
+
+    def __call__(self, x: Clips, generator: Generator, *, total: int | None = None, first: int = 0) -> Clips:
+        """One view of `x`. When `x` is one process's share of a batch of `total` clips, beginning at clip `first`, the
+        parameters are drawn for the whole batch, so that every clip gets the same whatever the number of processes."""
+        rows = slice(first, first + len(x))
+        shape = (len(x) if total is None else total, *x.shape[1:])
+        for transform in self.transforms:
+            parameters = transform.sample(shape, generator)
+            x = transform.apply(x, {name: drawn[rows].to(x.device) for name, drawn in parameters.items()})
+        return x

@@ -1,0 +1,83 @@
+"""Clips of fixed length, made once from a store and kept beside it, memory-mapped."""
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from kinestream.data.store import Store, StoreError
+from kinestream.files import replacing
+
+
+class Clips:
+    """All recordings of a store as clips of `frames` frames, in the order of its table.
+
+    The first use makes them and writes `clips-<frames>.npy` into the store (into the user's cache folder, `~/.cache/kinestream`, when
+    the store cannot be written); later uses map that file. 100 000 NTU clips of 50 frames take 3 GB of disk, no memory.
+    """
+
+    def __init__(self, store: Store, frames: int) -> None:
+        if frames < 2:
+            raise ValueError(f"a clip needs at least 2 frames, not {frames}")
+        self.store = store
+        self.frames = frames
+        self._clips = _open_or_make(store, frames)
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def batch(self, indices: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n t m v c"]:
+        """The clips of these recordings, copied out of the file."""
+        return self._clips[indices]
+
+
+def _open_or_make(store: Store, frames: int) -> Float32[np.ndarray, "n t m v c"]:
+    # The fingerprint in the name: clips of a store that was since made anew are never taken for its own.
+    name = f"clips-{frames}-{store.fingerprint[:12]}.npy"
+    folders = (store.path, _cache_folder())
+    for folder in folders:
+        if (clips := _open(folder / name, store, frames)) is not None:
+            return clips
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _make(folder / name, store, frames)
+        except PermissionError:
+            continue
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            continue
+        if (clips := _open(folder / name, store, frames)) is not None:
+            return clips
+    raise StoreError(f"no place for the clips of {store.path}: neither the store nor {folders[1]} can be written")
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kinestream"
+
+
+def _open(path: Path, store: Store, frames: int) -> Float32[np.ndarray, "n t m v c"] | None:
+    """The clips in a file, or None when it is not there or not what was asked for."""
+    if not path.is_file():
+        return None
+    try:
+        clips = np.lib.format.open_memmap(path, mode="r")
+    except ValueError:
+        return None
+    fits = clips.shape == _shape(store, frames) and clips.dtype == np.float32
+    return np.asarray(clips) if fits else None
+
+
+def _make(path: Path, store: Store, frames: int) -> None:
+    with replacing(path) as part:
+        clips = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=_shape(store, frames))
+        for index in range(len(store)):
+            clips[index] = store.preparation.clip(store.joints(index), frames, store.layout)
+        clips.flush()
+
+
+def _shape(store: Store, frames: int) -> tuple[int, ...]:
+    return (len(store), frames, store.info.most_bodies, len(store.layout.joints), 3)

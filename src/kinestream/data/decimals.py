@@ -1,0 +1,108 @@
+"""Decimal numbers out of raw text, many at once, exactly as `float` reads them.
+
+A decimal of at most 15 digits is an integer below 2**53 divided by a power of ten up to 10**22; both are exact in
+float64, so the one division rounds correctly (Clinger 1990, "How to read floating point numbers accurately"). Numbers of
+another form (exponents, more digits, inf, nan) take the slow way through `float`.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64, UInt8
+
+_EXACT_DIGITS = 15
+_POWERS = 10 ** np.arange(_EXACT_DIGITS + 1, dtype=np.int64)
+_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|nan)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The words of a text: word i is `text[starts[i]:ends[i]]`, words `first[k] .. first[k + 1]` stand in the k-th line
+    that has any, which is line `numbers[k]` of the file, counted from 1."""
+
+    text: bytes
+    starts: Int64[np.ndarray, " words"]
+    ends: Int64[np.ndarray, " words"]
+    first: Int64[np.ndarray, " lines+1"]
+    numbers: Int64[np.ndarray, " lines"]
+
+    def word(self, index: int) -> bytes:
+        return self.text[self.starts[index] : self.ends[index]]
+
+    def line_of(self, word: int) -> int:
+        """The number of the line in which a word stands, counted from 1."""
+        return int(self.numbers[np.searchsorted(self.first, word, side="right") - 1])
+
+
+def split_words(text: bytes) -> Tokens:
+    """Finds the words (runs of bytes above the space) and the lines of `text`; LF and CRLF alike."""
+    codes = np.frombuffer(text, dtype=np.uint8)
+    inside = np.zeros(len(codes) + 2, dtype=np.bool_)
+    np.greater(codes, 32, out=inside[1:-1])
+    edges = np.flatnonzero(inside[1:] != inside[:-1])
+    starts, ends = edges[::2], edges[1::2]
+    line_ends = np.flatnonzero(codes == ord("\n"))
+    first = np.concatenate(([0], np.searchsorted(starts, line_ends), [len(starts)]))
+    filled = np.flatnonzero(np.diff(first))
+    return Tokens(text, starts, ends, np.append(first[filled], len(starts)), filled + 1)
+
+
+def parse_decimals(tokens: Tokens, words: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """The numbers that the given words spell. Raises ValueError(word index) at the first that is none.
+
+    Example:
+        >>> tokens = split_words(b"0.25 -3 1e-3")
+        >>> parse_decimals(tokens, np.arange(3)).tolist()
+        [0.25, -3.0, 0.001]
+    """
+    if not len(words):
+        return np.empty(0)
+    codes = np.frombuffer(tokens.text, dtype=np.uint8)
+    starts, ends = tokens.starts[words], tokens.ends[words]
+    negative = codes[starts] == ord("-")
+    starts = starts + negative
+    plain, mantissa, scale = _plain_decimals(codes, starts, ends)
+    values = mantissa / _POWERS[scale]
+    np.negative(values, out=values, where=negative)
+    for position in np.flatnonzero(~plain):
+        word = tokens.word(int(words[position]))
+        if not _NUMBER.fullmatch(word):
+            raise ValueError(int(words[position]))
+        values[position] = float(word)
+    return values
+
+
+def _plain_decimals(
+    codes: UInt8[np.ndarray, " bytes"], starts: Int64[np.ndarray, " n"], ends: Int64[np.ndarray, " n"]
+) -> tuple[np.ndarray, Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
+    """Which words are digits with at most one point, their digits as one integer, and how many follow the point."""
+    lengths = ends - starts
+    width = int(min(lengths.max(), _EXACT_DIGITS + 1))
+    # One row for each character place, counted from the end of the word: place 0 is the last character.
+    places = np.arange(width)[:, None]
+    inside = places < lengths
+    text = codes[np.where(inside, ends - 1 - places, 0)]
+    digit = text - np.uint8(ord("0"))
+    is_digit = (digit < 10) & inside
+    is_point = (text == ord(".")) & inside
+    points = is_point.sum(axis=0)
+    digits = is_digit.sum(axis=0)
+    scale = np.where(points == 1, is_point.argmax(axis=0), 0)
+    power = np.minimum(places - ((places > scale) & (points == 1)), _EXACT_DIGITS)
+    mantissa = np.where(is_digit, digit * _POWERS[power], 0).sum(axis=0)
+    plain = (digits + points == lengths) & (points <= 1) & (digits >= 1) & (digits <= _EXACT_DIGITS)
+    return plain, mantissa, scale
+
+
+_NUMERIC_BYTES = b"0123456789+-.eE \t\r\n"
+
+
+def find_text(tokens: Tokens) -> int | None:
+    """The first word that cannot be a number, or None. A file of nothing but numbers costs one pass over its bytes."""
+    if not tokens.text.translate(None, _NUMERIC_BYTES):
+        return None
+    for index in range(len(tokens.starts)):
+        if not _NUMBER.fullmatch(tokens.word(index)):
+            return index
+    return None

@@ -1,0 +1,211 @@
+"""From a recording as read to the joints that the store keeps, and from those to a clip of fixed length.
+
+A preparation has a name and two steps. `clean` chooses bodies and frames and the origin; its result, of full length, is
+what the store keeps. `clip` makes a fixed number of frames of it. Shapes: t frame, m body, v joint, c coordinate; metres.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from kinestream.data.recording import Recording, RecordingError
+from kinestream.layout import SkeletonLayout
+
+Joints = Float[np.ndarray, "t m v c"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """A named way to prepare recordings.
+
+    `clean(recording, layout, most_bodies)` raises RecordingError for a recording that it cannot use;
+    `clip(joints, frames, layout)` never fails on what `clean` gave.
+    """
+
+    name: str
+    summary: str
+    clean: Callable[[Recording, SkeletonLayout, int], Joints]
+    clip: Callable[[Joints, int, SkeletonLayout], Joints]
+
+
+def resize(joints: Joints, frames: int) -> Joints:
+    """Linear interpolation to `frames` frames, half-pixel centres, no antialiasing.
+
+    Example:
+        >>> resize(np.arange(4.0).reshape(4, 1, 1, 1), 2).ravel().tolist()
+        [0.5, 2.5]
+    """
+    length = len(joints)
+    position = np.clip((np.arange(frames) + 0.5) * (length / frames) - 0.5, 0, length - 1)
+    before = np.floor(position).astype(np.intp)
+    after = np.minimum(before + 1, length - 1)
+    weight = (position - before).astype(joints.dtype)[:, None, None, None]
+    return joints[before] * (1 - weight) + joints[after] * weight
+
+
+def _turn(joints: Joints, cosine: np.ndarray, sine: np.ndarray) -> Joints:
+    """`x' = cos x + sin z`, `z' = -sin x + cos z`; y, the vertical, stays."""
+    x, y, z = joints[..., 0], joints[..., 1], joints[..., 2]
+    return np.stack((cosine * x + sine * z, y, cosine * z - sine * x), axis=-1)
+
+
+# --- published ------------------------------------------------------------------------------------------------------
+
+
+def clean_as_published(recording: Recording, layout: SkeletonLayout, most_bodies: int) -> Joints:
+    """Body m is the m-th of each frame in file order, without tracking. As many frames as there are valid ones (first
+    joint of body 1 not all zero) are kept, *from the start*; each body is centred on its root joint in every frame.
+
+    Raises RecordingError when no frame is valid (the published code breaks there).
+    """
+    joints = _first_bodies(recording.joints, most_bodies)
+    valid = int(joints[:, 0, 0].any(axis=-1).sum())
+    if not valid:
+        raise RecordingError(f"no valid frame: the first joint of the first body is zero in all {len(joints)}")
+    joints = joints[:valid]
+    return joints - joints[:, :, layout.root, None]
+
+
+def clip_as_published(joints: Joints, frames: int, layout: SkeletonLayout) -> Joints:
+    """Resized, then each body turned about the vertical, frame by frame, until its shoulders lie along x.
+
+    With d from the left to the right shoulder: angle(t) = s arccos(dx / (sqrt(dx^2 + dz^2) + 1e-4)), s = +1 where the
+    sum of dz over the resized frames is >= 0, else -1 (reference, section 5).
+    """
+    joints = resize(joints, frames)
+    left, right = layout.heading
+    across = joints[:, :, right] - joints[:, :, left]
+    dx, dz = across[..., 0], across[..., 2]
+    side = np.where(dz.sum(axis=0) >= 0, 1.0, -1.0).astype(joints.dtype)
+    angle = side * np.arccos(dx / (np.sqrt(dx**2 + dz**2) + 1e-4))
+    return _turn(joints, np.cos(angle)[..., None], np.sin(angle)[..., None])
+
+
+def _first_bodies(joints: Joints, most_bodies: int) -> Joints:
+    """Exactly `most_bodies` bodies: further ones are left out, missing ones are zero."""
+    missing = most_bodies - joints.shape[1]
+    if missing > 0:
+        return np.pad(joints, ((0, 0), (0, missing), (0, 0), (0, 0)))
+    return joints[:, :most_bodies]
+
+
+# --- tracked --------------------------------------------------------------------------------------------------------
+
+SHORTEST_SHARE = 0.1
+"""A body seen in a smaller share of the frames than this is noise, if any other is seen longer."""
+WIDEST_SHARE = 0.8
+"""A frame is out of shape when the body is wider than this share of its height ..."""
+MOST_OUT_OF_SHAPE = 0.7
+"""... and a body out of shape in a larger share of its frames is furniture, not a person."""
+
+
+def clean_by_tracking(recording: Recording, layout: SkeletonLayout, most_bodies: int) -> Joints:
+    """Follows each body by its tracking number, drops noise bodies, orders the rest by motion energy, and moves the
+    whole scene so that the first body begins at the origin, facing along z: the path through the room is kept, and
+    where two people stand to each other.
+
+    Noise is a body seen in under a tenth of the frames, or mostly wider than high (a bag, a chair) where another body is
+    not; the most energetic body always stays. Gaps inside a body's time are filled by linear interpolation; before and
+    after it the body is zero. Frames in which none of the kept bodies has begun or all have ended are cut off.
+
+    Raises RecordingError when no frame has a body.
+    """
+    tracks = _tracks(recording)
+    if not tracks:
+        raise RecordingError(f"no body in any of its {len(recording.joints)} frames")
+    people = _people(tracks)[:most_bodies]
+    first = min(int(track.frames[0]) for track in people)
+    last = max(int(track.frames[-1]) for track in people)
+    scene = np.zeros((last - first + 1, most_bodies, *recording.joints.shape[2:]))
+    for slot, track in enumerate(people):
+        begin, end = int(track.frames[0]), int(track.frames[-1])
+        scene[begin - first : end - first + 1, slot] = _without_gaps(track)
+    return _place(scene, people[0].joints[0], layout)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Track:
+    """One body: the frames in which it is seen, ascending, and its joints there."""
+
+    frames: Int[np.ndarray, " seen"]
+    joints: Float[np.ndarray, "seen v c"]
+
+    @property
+    def energy(self) -> float:
+        """Variance of the coordinates over time, summed: how much the body moves (metres squared)."""
+        return float(self.joints.var(axis=0).sum())
+
+    @property
+    def out_of_shape(self) -> float:
+        """Share of the frames in which the body is too wide for its height."""
+        extent = self.joints.max(axis=1) - self.joints.min(axis=1)
+        return float((extent[:, 0] > WIDEST_SHARE * extent[:, 1]).mean())
+
+
+def _tracks(recording: Recording) -> list[_Track]:
+    seen = recording.joints.any(axis=(2, 3)) & (recording.bodies > 0)
+    tracks = []
+    for number in np.unique(recording.bodies[seen]):
+        frames, slots = np.nonzero(seen & (recording.bodies == number))
+        frames, first = np.unique(frames, return_index=True)  # a number twice in a frame: the first stands
+        tracks.append(_Track(frames=frames, joints=recording.joints[frames, slots[first]]))
+    return tracks
+
+
+def _people(tracks: list[_Track]) -> list[_Track]:
+    """Without the noise bodies, the most energetic first. The first in file order wins a tie."""
+    ranked = sorted(tracks, key=lambda track: -track.energy)
+    longest = max(len(track.frames) for track in tracks)
+    seen_long = [track for track in ranked if len(track.frames) >= SHORTEST_SHARE * longest] or ranked
+    in_shape = [track for track in seen_long if track.out_of_shape <= MOST_OUT_OF_SHAPE]
+    return in_shape or seen_long[:1]
+
+
+def _without_gaps(track: _Track) -> Float[np.ndarray, "t v c"]:
+    """The joints of every frame from the first to the last seen."""
+    wanted = np.arange(track.frames[0], track.frames[-1] + 1)
+    after = np.minimum(np.searchsorted(track.frames, wanted), len(track.frames) - 1)
+    before = np.where(track.frames[after] == wanted, after, np.maximum(after - 1, 0))
+    span = np.maximum(track.frames[after] - track.frames[before], 1)
+    weight = ((wanted - track.frames[before]) / span)[:, None, None]
+    return track.joints[before] * (1 - weight) + track.joints[after] * weight
+
+
+def _place(scene: Joints, start: Float[np.ndarray, "v c"], layout: SkeletonLayout) -> Joints:
+    """The scene with the body `start` at the origin and its shoulders along x; absent bodies stay zero."""
+    left, right = layout.heading
+    across = start[right] - start[left]
+    reach = float(np.hypot(across[0], across[2]))
+    cosine, sine = (across[0] / reach, across[2] / reach) if reach > 0 else (1.0, 0.0)
+    present = scene.any(axis=(2, 3), keepdims=True)
+    placed = _turn(scene - start[layout.root], np.asarray(cosine), np.asarray(sine))
+    return np.where(present, placed, 0.0)
+
+
+def clip_by_resizing(joints: Joints, frames: int, layout: SkeletonLayout) -> Joints:
+    """Resized, nothing else."""
+    return resize(joints, frames)
+
+
+PREPARATIONS: Mapping[str, Preparation] = MappingProxyType(
+    {
+        preparation.name: preparation
+        for preparation in (
+            Preparation(
+                name="published",
+                summary="as the 3s-CACA authors: bodies in file order, centred and turned frame by frame",
+                clean=clean_as_published,
+                clip=clip_as_published,
+            ),
+            Preparation(
+                name="tracked",
+                summary="bodies followed by their number, noise dropped, path through the room kept",
+                clean=clean_by_tracking,
+                clip=clip_by_resizing,
+            ),
+        )
+    }
+)

@@ -1,0 +1,285 @@
+"""The store: a folder with all prepared recordings of a data set, full length, end to end, memory-mapped.
+
+    joints.npy       float32 (frames, m, v, c), the recordings one after the other, metres
+    recordings.csv   a row each: name, label, subject, camera, setup, repetition, offset, length, crc32
+    store.json       schema, data set, layout, classes, splits, preparation, counts, checksum of recordings.csv
+
+Every recording has its own checksum, looked at when it is read: a store that was cut or edited says so at once, and no
+pass over all data is needed to open it.
+"""
+
+import csv
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from kinestream.data.datasets import Dataset, Part, Split
+from kinestream.data.preparation import PREPARATIONS, Preparation
+from kinestream.data.recording import Source
+from kinestream.files import write_json
+from kinestream.layout import SkeletonLayout
+
+SCHEMA = 1
+_HEADER_BYTES = 192
+_COLUMNS = ("name", "label", "subject", "camera", "setup", "repetition", "offset", "length", "crc32")
+
+
+class StoreError(ValueError):
+    """A store that cannot be used: which, why, what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreInfo:
+    """What `store.json` says."""
+
+    dataset: str
+    title: str
+    layout: SkeletonLayout
+    classes: tuple[str, ...]
+    splits: Mapping[str, Split]
+    preparation: str
+    most_bodies: int
+    recordings: int
+    frames: int
+    table_sha256: str
+    excluded: int
+    """Recordings left out because the official list says that they have no skeleton."""
+    rejected: int
+    """Files left out with a reason, in `rejected.csv`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """`recordings.csv`: one entry each, in the order of the frames. `label` counts from 0."""
+
+    name: tuple[str, ...]
+    label: Int64[np.ndarray, " n"]
+    subject: Int64[np.ndarray, " n"]
+    camera: Int64[np.ndarray, " n"]
+    setup: Int64[np.ndarray, " n"]
+    repetition: Int64[np.ndarray, " n"]
+    offset: Int64[np.ndarray, " n"]
+    length: Int64[np.ndarray, " n"]
+    crc32: Int64[np.ndarray, " n"]
+
+
+class Store:
+    """A store on disk, open for reading.
+
+    Raises StoreError when the folder is no store, is damaged, or was made by a newer kinestream.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.info = _read_info(path)
+        self.table = _read_table(path, self.info)
+        self._joints = _map_joints(path, self.info)
+
+    def __len__(self) -> int:
+        return self.info.recordings
+
+    @property
+    def layout(self) -> SkeletonLayout:
+        return self.info.layout
+
+    @property
+    def preparation(self) -> Preparation:
+        return PREPARATIONS[self.info.preparation]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Names the content: two stores with the same have the same recordings, prepared alike."""
+        return hashlib.sha256(f"{self.info.table_sha256} {self.info.preparation}".encode()).hexdigest()
+
+    def joints(self, index: int) -> Float32[np.ndarray, "t m v c"]:
+        """One recording as prepared, full length. Raises StoreError when its checksum does not fit."""
+        offset, length = int(self.table.offset[index]), int(self.table.length[index])
+        joints = self._joints[offset : offset + length]
+        if zlib.crc32(joints) != self.table.crc32[index]:
+            raise StoreError(
+                f"{self.path}: recording {self.table.name[index]} is not as it was written (checksum): "
+                "the store was edited or damaged, prepare it again"
+            )
+        return joints
+
+    def index_of(self, name: str) -> int:
+        """Where the recording of that name stands. Raises StoreError when there is none."""
+        try:
+            return self.table.name.index(name)
+        except ValueError:
+            some = ", ".join(self.table.name[:3])
+            raise StoreError(f"{self.path} has no recording '{name}': names there are like {some}") from None
+
+    def select(self, split: str, part: Part) -> Int64[np.ndarray, " n"]:
+        """Indices of the recordings of one part of a split. Raises StoreError for an unknown split."""
+        if split not in self.info.splits:
+            known = ", ".join(self.info.splits)
+            raise StoreError(f"{self.path} ({self.info.dataset}) has no split '{split}': choose from {known}")
+        rule = self.info.splits[split]
+        training = rule.is_training(getattr(self.table, rule.field))
+        return np.flatnonzero(training if part == "train" else ~training)
+
+
+class StoreWriter:
+    """Writes a store into an existing empty folder; the caller gives the folder its name when it is whole.
+
+    Use as a context manager; `finish` writes the table and `store.json`.
+    """
+
+    def __init__(self, folder: Path, layout: SkeletonLayout, most_bodies: int) -> None:
+        self._folder = folder
+        self._layout = layout
+        self._most_bodies = most_bodies
+        self._frames = 0
+        self._rows: list[tuple[str | int, ...]] = []
+        self._file = (folder / "joints.npy").open("wb")
+        self._file.write(bytes(_HEADER_BYTES))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, source: Source, joints: Float32[np.ndarray, "t m v c"]) -> None:
+        """Appends a prepared recording. Raises ValueError when its shape does not fit the store."""
+        expected = (len(joints), self._most_bodies, len(self._layout.joints), 3)
+        if joints.shape != expected or not len(joints):
+            raise ValueError(f"recording {source.name} has shape {joints.shape}, {expected} was expected")
+        joints = np.ascontiguousarray(joints)
+        self._file.write(joints)
+        self._rows.append(
+            (
+                *(source.name, source.action - 1, source.subject, source.camera, source.setup, source.repetition),
+                *(self._frames, len(joints), zlib.crc32(joints)),
+            )
+        )
+        self._frames += len(joints)
+
+    def finish(self, dataset: Dataset, preparation: Preparation, *, excluded: int, rejected: int) -> StoreInfo:
+        """Writes header, table and description."""
+        shape = (self._frames, self._most_bodies, len(self._layout.joints), 3)
+        self._file.seek(0)
+        self._file.write(_npy_header(shape))
+        self._file.flush()
+        table = self._folder / "recordings.csv"
+        with table.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(_COLUMNS)
+            writer.writerows(self._rows)
+        info = StoreInfo(
+            dataset=dataset.name,
+            title=dataset.title,
+            layout=self._layout,
+            classes=dataset.classes,
+            splits=dataset.splits,
+            preparation=preparation.name,
+            most_bodies=self._most_bodies,
+            recordings=len(self._rows),
+            frames=self._frames,
+            table_sha256=hashlib.sha256(table.read_bytes()).hexdigest(),
+            excluded=excluded,
+            rejected=rejected,
+        )
+        write_json(self._folder / "store.json", _info_to_dict(info))
+        return info
+
+
+def _npy_header(shape: tuple[int, ...]) -> bytes:
+    """A version 1.0 header of exactly `_HEADER_BYTES` bytes, so that it can be written after the data."""
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape!r}, }}"
+    magic = b"\x93NUMPY\x01\x00" + (_HEADER_BYTES - 10).to_bytes(2, "little")
+    return magic + text.encode("ascii").ljust(_HEADER_BYTES - 11) + b"\n"
+
+
+def _info_to_dict(info: StoreInfo) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        **{key: value for key, value in vars(info).items() if key not in ("layout", "classes", "splits")},
+        "layout": info.layout.to_dict(),
+        "classes": list(info.classes),
+        "splits": {name: split.to_dict() for name, split in info.splits.items()},
+    }
+
+
+def _read_info(path: Path) -> StoreInfo:
+    file = path / "store.json"
+    if not path.is_dir():
+        raise StoreError(f"no store at {path}: make one with 'kinestream prepare'")
+    if not file.is_file():
+        raise StoreError(f"{path} is no store (no store.json): make one with 'kinestream prepare'")
+    try:
+        plain = json.loads(file.read_text("utf-8"))
+        schema = plain.pop("schema")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{file} is damaged ({error}): prepare the store again") from None
+    if schema != SCHEMA:
+        newer = isinstance(schema, int) and schema > SCHEMA
+        advice = "update kinestream" if newer else "prepare it again"
+        raise StoreError(f"{path} has schema {schema!r}, this kinestream reads {SCHEMA}: {advice}")
+    try:
+        splits = {name: Split.from_dict(name, split) for name, split in plain.pop("splits").items()}
+        info = StoreInfo(
+            layout=SkeletonLayout.from_dict(plain.pop("layout")),
+            classes=tuple(plain.pop("classes")),
+            splits=MappingProxyType(splits),
+            **plain,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{file} was edited or damaged ({error}): prepare the store again") from None
+    if info.preparation not in PREPARATIONS:
+        raise StoreError(f"{path} has the unknown preparation '{info.preparation}': update kinestream")
+    return info
+
+
+def _read_table(path: Path, info: StoreInfo) -> Table:
+    file = path / "recordings.csv"
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise StoreError(f"{path} has lost its recordings.csv: prepare the store again") from None
+    if hashlib.sha256(content).hexdigest() != info.table_sha256:
+        raise StoreError(f"{file} is not as it was written (checksum): it was edited or damaged, prepare it again")
+    rows = list(csv.reader(content.decode("utf-8").splitlines()))
+    names, *numbers = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(_COLUMNS)
+    columns = {
+        column: np.asarray(values, dtype=np.int64) for column, values in zip(_COLUMNS[1:], numbers, strict=True)
+    }
+    return Table(name=tuple(names), **columns)
+
+
+def _map_joints(path: Path, info: StoreInfo) -> Float32[np.ndarray, "frames m v c"]:
+    file = path / "joints.npy"
+    expected = (info.frames, info.most_bodies, len(info.layout.joints), 3)
+    try:
+        joints = np.lib.format.open_memmap(file, mode="r")
+    except FileNotFoundError:
+        raise StoreError(f"{path} has lost its joints.npy: prepare the store again") from None
+    except ValueError as error:
+        raise StoreError(f"{file} was cut or damaged ({error}): prepare the store again") from None
+    if joints.shape != expected or joints.dtype != np.float32:
+        raise StoreError(
+            f"{file} holds {joints.dtype} {joints.shape}, store.json says float32 {expected}: "
+            "it was edited, prepare the store again"
+        )
+    return np.asarray(joints)
+
+
+def batches(count: int, size: int) -> Iterator[slice]:
+    """Slices of at most `size` that cover `count`, in order."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))

@@ -1,0 +1,145 @@
+"""Actions of two persons, face to face along x: the first on the left of the scene looks to +x."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from kinestream.data.synthetic.kinematics import Motion, Trunk, forward, sideways, trunk
+from kinestream.data.synthetic.people import LEFT, RIGHT, Person
+from kinestream.data.synthetic.solo import STRIDE_STEPS, step_out
+from kinestream.data.synthetic.stance import grasp, hold, lean, path, pitch, shift, standing, walk
+from kinestream.data.synthetic.timing import Clock, Course, ease, held, keyed
+
+Couple = tuple[Motion, Motion]
+HEADINGS = (-0.5 * np.pi, 0.5 * np.pi)
+FLOOR = np.array([1.0, 0.0, 1.0])
+
+
+def punch(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
+    """The first hits at the head or chest of the second, who is thrown back."""
+    side = first.side
+    gap = 0.95 * (first.arm + first.shoulder) + rng.uniform(0.0, 0.12)
+    striker, victim = _facing(first, second, clock, rng, gap)
+    recoil = keyed(clock.phase, (0.0, 0.0), (0.44, 0.0), (0.6, 1.0), (1.0, 0.2))
+    victim = lean(victim, tilt=pitch(recoil, -0.15), bend=pitch(recoil, -0.35), nod=pitch(recoil, -0.3))
+    if rng.random() < 0.6:
+        victim = step_out(victim, LEFT, clock.phase, (0.46, 0.66), (1.0, 1.5), -rng.uniform(0.15, 0.4))
+    for arm in (LEFT, RIGHT):
+        victim = hold(victim, arm, (0.35, -0.3, 0.3), 0.6 * recoil)
+    target = trunk(second, victim).joints["head" if rng.random() < 0.7 else "spine_shoulder"]
+    loaded = held(clock.phase, 0.2, 0.8)
+    striker = hold(striker, side, (0.15, -0.2, 0.1), loaded, elbow=(0.6, -0.3, -0.8))
+    striker = hold(striker, 1 - side, (-0.05, -0.1, 0.35), 0.7 * loaded)
+    thrust = keyed(clock.phase, (0.0, 0.0), (0.3, 0.0), (0.47, 1.0), (0.52, 1.0), (0.75, 0.0))
+    striker = step_out(striker, 1 - side, clock.phase, (0.15, 0.45), (0.75, 1.0), rng.uniform(0.2, 0.35))
+    turned = (keyed(clock.phase, (0.0, 0.0), (0.3, -0.4), (0.48, 0.5), (0.8, 0.0)) * (1, -1)[1 - side])[:, None]
+    striker = lean(striker, bend=turned * np.array([0.0, 1.0, 0.0]) + pitch(thrust, 0.15))
+    towards = forward(striker.heading)
+    return grasp(striker, side, target - (2 * first.hand + 0.02) * towards, thrust), victim
+
+
+def hug(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
+    """Both come close and lay their arms around each other."""
+    gap = rng.uniform(0.28, 0.36)
+    couple, start = _meeting(first, second, clock, rng, gap, arms=True)
+    close = held(clock.phase, start + 0.15, rng.uniform(0.86, 0.95), start=0.6 * start, end=1.06)
+    couple = (lean(couple[0], bend=pitch(close, 0.12)), lean(couple[1], bend=pitch(close, 0.12)))
+    trunks = (trunk(first, couple[0]), trunk(second, couple[1]))
+    above = int(rng.integers(2))
+    return (
+        _embrace(couple[0], first, second, trunks[1], close, above),
+        _embrace(couple[1], second, first, trunks[0], close, 1 - above),
+    )
+
+
+def shake_hands(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
+    """Both give the right hand and shake it."""
+    gap = 0.72 * (first.arm + second.arm) + rng.uniform(0.0, 0.15)
+    couple, start = _meeting(first, second, clock, rng, gap)
+    clasped = held(clock.phase, start + 0.22, rng.uniform(0.78, 0.88), start=0.7 * start)
+    count = max(2, round(clock.active * rng.uniform(1.0, 2.0)))
+    beat = rng.uniform(0.02, 0.06) * np.sin(2 * np.pi * count * clock.phase) * ease((clasped - 0.8) / 0.2)
+    shoulders = [trunk(person, motion).joints["spine_shoulder"] for person, motion in zip((first, second), couple, strict=True)]
+    middle = (shoulders[0] + shoulders[1]) / 2
+    middle[:, 1] = 0.58 * (first.standing + second.standing) + beat
+    shaking = []
+    for person, motion, own in zip((first, second), couple, shoulders, strict=True):
+        near = own + person.shoulder * sideways(motion.heading, RIGHT) - middle
+        near /= np.linalg.norm(near, axis=-1, keepdims=True)
+        shaking.append(lean(grasp(motion, RIGHT, middle + 1.1 * person.hand * near, clasped), bend=pitch(clasped, 0.1)))
+    return shaking[0], shaking[1]
+
+
+def walk_towards(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
+    """Both walk towards each other and stop face to face."""
+    steps = rng.integers(2, 5, 2)
+    gap = rng.uniform(0.7, 1.1)
+    lengths = [STRIDE_STEPS * person.leg * count for person, count in zip((first, second), steps, strict=True)]
+    return _walking(first, second, clock, rng, (gap / 2 + lengths[0], gap / 2 + lengths[1]), HEADINGS, lengths, (0.0, 0.0))
+
+
+def walk_apart(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
+    """Both stand near each other, turn round and walk away."""
+    steps = rng.integers(3, 5, 2)
+    gap = rng.uniform(0.8, 1.2)
+    lengths = [STRIDE_STEPS * person.leg * count for person, count in zip((first, second), steps, strict=True)]
+    turns = tuple(float(rng.choice((-1, 1)) * np.pi) for _ in steps)
+    return _walking(first, second, clock, rng, (gap / 2, gap / 2), HEADINGS, lengths, turns)
+
+
+def _facing(first: Person, second: Person, clock: Clock, rng: np.random.Generator, gap: float) -> Couple:
+    left = standing(first, clock, rng, at=(-gap / 2, 0.0), heading=HEADINGS[0])
+    return left, standing(second, clock, rng, at=(gap / 2, 0.0), heading=HEADINGS[1])
+
+
+def _walking(
+    first: Person,
+    second: Person,
+    clock: Clock,
+    rng: np.random.Generator,
+    starts: tuple[float, float],
+    headings: tuple[float, float],
+    lengths: list[float],
+    turns: tuple[float, ...],
+) -> Couple:
+    """Both walk their length, a turn within the first 0.8 m of it."""
+    moved = []
+    for number, person in enumerate((first, second)):
+        at = ((-1, 1)[number] * starts[number], rng.normal(0, 0.05))
+        motion = standing(person, clock, rng, at=at, heading=headings[number], hands=False)
+        bent = 0.8 if turns[number] else 0.1
+        way = path((bent, turns[number]), (lengths[number], 0.0), at=at, heading=headings[number])
+        late = rng.uniform(0.0, 0.12)
+        share = np.clip((clock.phase - late) / (1 - late - rng.uniform(0, 0.08)), 0, 1)
+        moved.append(walk(motion, person, clock, way, lengths[number] * share * share * (3 - 2 * share)))
+    return moved[0], moved[1]
+
+
+def _meeting(
+    first: Person, second: Person, clock: Clock, rng: np.random.Generator, gap: float, *, arms: bool = False
+) -> tuple[Couple, float]:
+    """Both end `gap` metres apart; they may first have to come one or two steps. Also the phase of arrival."""
+    steps = rng.integers(1 if arms else 0, 3, 2)
+    start = 0.12 + 0.12 * float(steps.max())
+    couple = []
+    for number, (person, count) in enumerate(zip((first, second), steps, strict=True)):
+        length = STRIDE_STEPS * person.leg * count
+        at = ((-1, 1)[number] * (gap / 2 + length), 0.0)
+        motion = standing(person, clock, rng, at=at, heading=HEADINGS[number], hands=False)
+        if count:
+            share = ease(clock.phase / start)
+            motion = walk(motion, person, clock, path((length, 0.0), at=at, heading=HEADINGS[number]), length * share)
+        couple.append(motion)
+    return (couple[0], couple[1]), start
+
+
+def _embrace(motion: Motion, person: Person, other: Person, theirs: Trunk, close: Course, above: int) -> Motion:
+    """Lays both arms around the other's trunk, the arm of side `above` over the shoulder, the other under the arm."""
+    behind = theirs.chest[:, :, 2]
+    for side in (LEFT, RIGHT):
+        level = theirs.joints["spine_shoulder"] if side == above else theirs.joints["spine_mid"]
+        spot = level + 0.13 * behind + 0.06 * sideways(motion.heading, side)
+        motion = grasp(motion, side, spot, close)
+        motion = hold(motion, side, (0.45, -0.1, 0.6), held(close, 0.6, 2.0, end=3.0), elbow=(1.0, -0.25, 0.0))
+    return shift(motion, 0.03 * close)

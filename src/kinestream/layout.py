@@ -1,0 +1,144 @@
+"""Skeleton layouts: which joints there are and how they hang together.
+
+A layout is the one literal list of joints of a sensor; bones, mirroring, hop distances and drawings derive from it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkeletonLayout:
+    """Joints of one sensor as a tree.
+
+    Joints are counted from 0, in file order. `parents[v]` is the next joint on the way to the root, which is its own
+    parent. `pairs` are (left, right) joints that change places under mirroring. `heading` is the (left, right) pair whose
+    line tells where a body faces. The vertical axis is y, in metres.
+
+    Example:
+        >>> layout = SkeletonLayout(name="stick", joints=("hip", "head"), parents=(0, 0), pairs=(), heading=(0, 1))
+        >>> layout.root, layout.bones
+        (0, ((1, 0),))
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...]
+    heading: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        count = len(self.joints)
+        if len(self.parents) != count:
+            raise ValueError(f"layout '{self.name}': {len(self.parents)} parents for {count} joints")
+        if len(set(self.joints)) != count:
+            raise ValueError(f"layout '{self.name}': a joint name stands twice")
+        named = (*self.parents, *self.heading, *(joint for pair in self.pairs for joint in pair))
+        for joint in named:
+            if not 0 <= joint < count:
+                raise ValueError(f"layout '{self.name}': joint {joint} is not in 0..{count - 1}")
+        roots = [v for v, parent in enumerate(self.parents) if parent == v]
+        if len(roots) != 1:
+            raise ValueError(f"layout '{self.name}' needs one root (a joint that is its own parent), has {len(roots)}")
+        for joint in range(count):
+            self._path_to_root(joint)
+        paired = [joint for pair in self.pairs for joint in pair]
+        if len(set(paired)) != len(paired):
+            raise ValueError(f"layout '{self.name}': a joint stands in two left-right pairs")
+
+    def _path_to_root(self, joint: int) -> list[int]:
+        path = [joint]
+        while self.parents[path[-1]] != path[-1]:
+            path.append(self.parents[path[-1]])
+            if len(path) > len(self.joints):
+                raise ValueError(f"layout '{self.name}': joint {joint} hangs in a ring, not in the tree")
+        return path
+
+    @property
+    def root(self) -> int:
+        """The joint that is its own parent: the centre of the graph and the origin of centring."""
+        return next(v for v, parent in enumerate(self.parents) if parent == v)
+
+    @property
+    def bones(self) -> tuple[tuple[int, int], ...]:
+        """(child, parent) of every joint but the root."""
+        return tuple((v, parent) for v, parent in enumerate(self.parents) if parent != v)
+
+    @property
+    def mirrored(self) -> tuple[int, ...]:
+        """For each joint the one that takes its place when left and right are swapped."""
+        order = list(range(len(self.joints)))
+        for left, right in self.pairs:
+            order[left], order[right] = right, left
+        return tuple(order)
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Number of bones between each joint and the root."""
+        return tuple(len(self._path_to_root(v)) - 1 for v in range(len(self.joints)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers, as `store.json` keeps them."""
+        return {
+            "name": self.name,
+            "joints": list(self.joints),
+            "parents": list(self.parents),
+            "pairs": [list(pair) for pair in self.pairs],
+            "heading": list(self.heading),
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "SkeletonLayout":
+        """The inverse of `to_dict`. Raises ValueError when a field is missing or does not fit."""
+        try:
+            left, right = plain["heading"]
+            return cls(
+                name=str(plain["name"]),
+                joints=tuple(str(joint) for joint in plain["joints"]),
+                parents=tuple(int(parent) for parent in plain["parents"]),
+                pairs=tuple((int(a), int(b)) for a, b in plain["pairs"]),
+                heading=(int(left), int(right)),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a skeleton layout: {error}") from error
+
+
+def _layout(name: str, joints: str, bones_from_1: Mapping[int, int], root_from_1: int) -> SkeletonLayout:
+    """Layout from the field's (child, parent) pairs counted from 1; sides are read off the joint names."""
+    names = tuple(joints.split())
+    parents = tuple(bones_from_1.get(v, root_from_1) - 1 for v in range(1, len(names) + 1))
+    pairs = tuple(
+        (v, names.index(joint.replace("left", "right"))) for v, joint in enumerate(names) if joint.startswith("left")
+    )
+    heading = (names.index("left_shoulder"), names.index("right_shoulder"))
+    return SkeletonLayout(name=name, joints=names, parents=parents, pairs=pairs, heading=heading)
+
+
+NTU25 = _layout(
+    "ntu25",
+    """spine_base spine_mid neck head left_shoulder left_elbow left_wrist left_hand right_shoulder right_elbow right_wrist
+    right_hand left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot spine_shoulder
+    left_hand_tip left_thumb right_hand_tip right_thumb""",
+    {
+        **{1: 2, 2: 21, 3: 21, 4: 3, 5: 21, 6: 5, 7: 6, 8: 7, 9: 21, 10: 9, 11: 10, 12: 11, 13: 1, 14: 13, 15: 14},
+        **{16: 15, 17: 1, 18: 17, 19: 18, 20: 19, 22: 23, 23: 8, 24: 25, 25: 12},
+    },
+    root_from_1=21,
+)
+"""Kinect v2, as NTU RGB+D and PKU-MMD store it: 25 joints, root spine_shoulder (joint 21 counted from 1)."""
+
+KINECT20 = _layout(
+    "kinect20",
+    """hip_centre spine shoulder_centre head left_shoulder left_elbow left_wrist left_hand right_shoulder right_elbow
+    right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot""",
+    {
+        **{1: 2, 2: 3, 4: 3, 5: 3, 6: 5, 7: 6, 8: 7, 9: 3, 10: 9, 11: 10, 12: 11, 13: 1, 14: 13, 15: 14, 16: 15},
+        **{17: 1, 18: 17, 19: 18, 20: 19},
+    },
+    root_from_1=3,
+)
+"""Kinect v1, as NW-UCLA stores it: 20 joints, root shoulder_centre (joint 3 counted from 1)."""
+
+LAYOUTS: Mapping[str, SkeletonLayout] = MappingProxyType({layout.name: layout for layout in (NTU25, KINECT20)})

@@ -1,0 +1,45 @@
+"""What a self-supervised method is to the training loop."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor, nn
+
+Views = Sequence[Mapping[str, Tensor]]
+"""For each augmented view its streams by name, each `(B, c, t, v, m)`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a training is, after a step."""
+
+    step: int
+    """Steps done, over all epochs."""
+    steps: int
+    """Steps of the whole training."""
+    epoch: int
+    """The epoch the step belongs to, from 0."""
+
+    @property
+    def share(self) -> float:
+        return self.step / self.steps
+
+
+class Method(Protocol):
+    """A module with a loss. `forward` gives named numbers: `loss`, which is minimised, and others to be logged; names
+    that begin with `spread/` tell how far the features are from collapse (see `kinestream.methods.spread`)."""
+
+    def forward(self, views: Views) -> dict[str, Tensor]: ...
+
+    def after_step(self, progress: Progress) -> None:
+        """What is due after the optimiser's step: moving averages, queues."""
+        ...
+
+    def encoders(self) -> Mapping[str, nn.Module]:
+        """The encoder of each stream, as it is to be evaluated and deployed."""
+        ...
+
+    def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:
+        """What the optimiser trains: groups of parameters with the factor on their learning rate."""
+        ...

@@ -1,0 +1,10 @@
+"""Heads that stand on an encoder: projector and predictor of the self-supervised methods."""
+
+from torch import nn
+
+
+def mlp_head(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
+    """Linear, BN, ReLU, Linear: projector and predictor of BYOL (Grill et al. 2020) as SkeletonBYOL and CACA use them."""
+    return nn.Sequential(
+        nn.Linear(in_dim, hidden_dim), nn.BatchNorm1d(hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, out_dim)
+    )

@@ -1,0 +1,148 @@
+"""ST-GCN (Yan et al. 2018) as the self-supervised skeleton methods use it.
+
+Shapes: n clip, c channel, t frame, v joint, m body, k part of the adjacency. Inside the network the bodies are folded
+into the batch and tensors are channels-last in memory, so that the graph convolution is two matrix products without a
+copy: first over the joints, then over parts and channels at once.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+TEMPORAL_TAPS = 9
+
+
+class GraphConvolution(nn.Module):
+    """Spatial graph convolution: `y[.., j] = sum_k sum_i (W_k x[.., i] + b_k) A[k, i, j]`.
+
+    `linear.weight` is `(k * out, c)`, partition-major, as the published 1x1 convolution. A is applied before W: the same
+    sum, with as little graph work as the input has channels and no copy between the two products.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, parts: int = 3) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_channels, parts * out_channels)
+        self.parts = parts
+
+    def forward(self, x: Float[Tensor, "b t v c"], a: Float[Tensor, "k v w"]) -> Float[Tensor, "b t w d"]:
+        batch, frames, _, channels = x.shape
+        joints = a.shape[2]
+        gather = rearrange(a, "k v w -> (w k) v").expand(batch * frames, -1, -1)
+        gathered = torch.bmm(gather, rearrange(x, "b t v c -> (b t) v c"))
+        weight = rearrange(self.linear.weight, "(k d) c -> (k c) d", k=self.parts)
+        bias = torch.einsum("kvw,kd->wd", a, rearrange(self.linear.bias, "(k d) -> k d", k=self.parts))
+        y = gathered.reshape(batch * frames * joints, self.parts * channels) @ weight
+        return y.view(batch, frames, joints, -1) + bias
+
+
+class Block(nn.Module):
+    """Graph convolution, BN, ReLU, temporal convolution, BN, dropout, plus the residual, then ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, dropout: float, residual: bool) -> None:
+        super().__init__()
+        self.graph = GraphConvolution(in_channels, out_channels)
+        self.graph_bn = nn.BatchNorm2d(out_channels)
+        self.temporal = nn.Conv2d(
+            out_channels, out_channels, (TEMPORAL_TAPS, 1), (stride, 1), padding=(TEMPORAL_TAPS // 2, 0)
+        )
+        self.temporal_bn = nn.BatchNorm2d(out_channels)
+        self.dropout = nn.Dropout(dropout)
+        self.residual: nn.Module | None
+        if not residual:
+            self.residual = None
+        elif in_channels == out_channels and stride == 1:
+            self.residual = nn.Identity()
+        else:
+            self.residual = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels)
+            )
+
+    def forward(self, x: Float[Tensor, "b c t v"], a: Float[Tensor, "k v v"]) -> Float[Tensor, "b d s v"]:
+        y = self.graph(rearrange(x, "b c t v -> b t v c"), a)
+        y = functional.relu(self.graph_bn(rearrange(y, "b t v d -> b d t v")), inplace=True)
+        y = self.dropout(self.temporal_bn(self.temporal(y)))
+        if self.residual is not None:
+            y = y + self.residual(x)
+        return functional.relu(y, inplace=True)
+
+
+class STGCN(nn.Module):
+    """Skeleton encoder `(n, c, t, v, m) -> (n, dim)`.
+
+    Ten blocks with channels h h h h 2h 2h 2h 4h 4h dim, where h = `hidden`; the frames are halved at blocks 5 and 8.
+    The result is the average over frames and joints, then over bodies, absent ones included (as published).
+
+    Args:
+        adjacency: `(3, v, v)`, from `kinestream.models.graph.adjacency`.
+        hidden: channels of the first blocks; 16 as published.
+        dim: channels of the last block and of the result; 512 as published.
+        dropout: at the end of each block but the first; 0.5 as published.
+    """
+
+    def __init__(
+        self,
+        adjacency: Float[Tensor, "k v v"],
+        *,
+        in_channels: int = 3,
+        hidden: int = 16,
+        dim: int = 512,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if hidden < 1 or dim < 1:
+            raise ValueError(f"hidden ({hidden}) and dim ({dim}) must be at least 1")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout ({dropout}) must be in [0, 1)")
+        self.dim = dim
+        self.in_channels = in_channels
+        joints = adjacency.shape[1]
+        self.register_buffer("adjacency", adjacency.to(torch.get_default_dtype()).clone())
+        self.data_bn = nn.BatchNorm1d(joints * in_channels)
+        h = hidden
+        widths = (h, h, h, h, 2 * h, 2 * h, 2 * h, 4 * h, 4 * h, dim)
+        strides = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
+        inputs = (in_channels, *widths[:-1])
+        self.blocks = nn.ModuleList(
+            Block(fan_in, width, stride, dropout if i else 0.0, residual=i > 0)
+            for i, (fan_in, width, stride) in enumerate(zip(inputs, widths, strides, strict=True))
+        )
+        self.edge_importance = nn.ParameterList(nn.Parameter(torch.ones_like(self.a)) for _ in widths)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def a(self) -> Float[Tensor, "k v v"]:
+        return cast(Tensor, self.adjacency)
+
+    def feature_map(self, x: Float[Tensor, "n c t v m"]) -> Float[Tensor, "n m dim s v"]:
+        """The last block's output, before averaging; s = t / 4 frames, rounded up."""
+        n, c, _, v, m = x.shape
+        if c != self.in_channels or v != self.a.shape[1]:
+            raise ValueError(
+                f"the encoder takes {self.in_channels} coordinates of {self.a.shape[1]} joints, the clips have {c} of {v}"
+            )
+        y = self.data_bn(rearrange(x, "n c t v m -> (n m) (v c) t"))
+        y = rearrange(y, "b (v c) t -> b c t v", c=c)
+        for block, importance in zip(self.blocks, cast(Sequence[Tensor], self.edge_importance), strict=True):
+            y = block(y, self.a * importance)
+        return rearrange(y, "(n m) d s v -> n m d s v", n=n, m=m)
+
+    def forward(self, x: Float[Tensor, "n c t v m"]) -> Float[Tensor, "n dim"]:
+        return self.feature_map(x).mean(dim=(3, 4)).mean(dim=1)
+
+
+@torch.no_grad()
+def initialise_as_published(module: nn.Module, generator: torch.Generator | None = None) -> None:
+    """Conv and linear weights N(0, 0.02), biases 0; BN weights N(1, 0.02), BN biases 0 (reference, section 3)."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):
+            layer.weight.normal_(0.0, 0.02, generator=generator)
+            if layer.bias is not None:
+                layer.bias.zero_()
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.weight.normal_(1.0, 0.02, generator=generator)
+            layer.bias.zero_()

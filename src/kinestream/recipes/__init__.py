@@ -1,0 +1,228 @@
+"""Recipes: everything that decides a pre-training run, in one YAML file each, found by name.
+
+The YAML keys are the fields of `Recipe`; unknown keys and values that do not fit are refused. `resolve` reads a recipe by
+name or path and applies overrides `key=value`, with dots into its parts: `optimiser.rate=0.05`.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from kinestream.configs import parse_strictly
+
+StreamName = Literal["joint", "motion", "bone"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodRecipe:
+    """The self-supervised method and its heads."""
+
+    name: Literal["caca", "skeleton-byol"] = "caca"
+    """Which objective."""
+    decay: float = 0.996
+    """Of the target's moving average."""
+    final_decay: float | None = None
+    """The decay at the end, reached along a cosine; the same as `decay` when null."""
+    push: float = 0.5
+    """CACA: weight of the push from the target."""
+    hidden: int = 2048
+    """Hidden units of projector and predictor."""
+    embedding: int = 512
+    """Output units of projector and predictor."""
+    predictor_rate: float = 1.0
+    """Factor on the learning rate of the predictor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderRecipe:
+    """The ST-GCN of each stream."""
+
+    hidden: int = 16
+    """Channels of the first blocks."""
+    dim: int = 512
+    """Channels of the last block: the length of a feature."""
+    dropout: float = 0.5
+    """At the end of each block but the first."""
+    partition: Literal["one-hop", "distance"] = "one-hop"
+    """Of the adjacency: as published, or by true hop distance."""
+    initialisation: Literal["published", "torch"] = "published"
+    """Weights N(0, 0.02) as published (encoder and heads), or torch's defaults."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentRecipe:
+    """Transforms of a view, in this order; null or 0 leaves one out."""
+
+    temporal_crop: int | None = 6
+    """Mirror-pad by a share of 1 / this at both ends, then cut."""
+    resized_crop: tuple[float, float] | None = None
+    """Cut a stretch between these shares of the clip and resize it."""
+    mirror: float = 0.0
+    """Probability of the mirror image."""
+    rotation: tuple[float, float, float] | None = None
+    """Largest angle about x, y (vertical) and z, in degrees."""
+    shear: float = 0.5
+    """Amplitude of the shear."""
+    joint_mask: float = 0.0
+    """Probability that a joint is zeroed."""
+    noise: float = 0.0
+    """Gaussian noise in metres."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserRecipe:
+    """Optimiser and learning rate."""
+
+    name: Literal["sgd", "adamw"] = "sgd"
+    """SGD without Nesterov, or AdamW."""
+    rate: float = 0.1
+    """Learning rate after the warm-up."""
+    momentum: float = 0.9
+    """Of SGD."""
+    weight_decay: float = 1e-4
+    """On every parameter."""
+    schedule: Literal["constant", "step", "cosine"] = "constant"
+    """Course of the learning rate over the training."""
+    warmup_epochs: float = 0.0
+    """Linear rise from 0 at the beginning."""
+    milestones: tuple[int, ...] = ()
+    """Epochs after which schedule `step` multiplies the rate by `factor`."""
+    factor: float = 0.1
+    """See `milestones`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitorRecipe:
+    """What is watched during training; nothing of it changes the result."""
+
+    knn_every: int = 0
+    """Epochs between two 1-NN evaluations with labels, for the log only; 0 for never."""
+    collapse_spread: float = 0.1
+    """A feature spread below this (1 is isotropic, 0 is collapse) is reported loudly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedFigure:
+    """A figure from the literature to stand beside a run's own."""
+
+    accuracy: float
+    """Top-1, in percent."""
+    what: str
+    """Method, protocol and source."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One pre-training run."""
+
+    title: str
+    """What it is, in a line."""
+    dataset: str
+    """Data set of the store it is written for."""
+    preparation: str
+    """Preparation of the store it is written for."""
+    split: str
+    """The training part of this split is learnt from, without labels."""
+    streams: tuple[StreamName, ...] = ("joint",)
+    """Which streams have an encoder."""
+    frames: int = 50
+    """Length of a clip."""
+    epochs: int
+    """Passes over the training clips."""
+    batch_size: int = 128
+    """Clips a step; the last, smaller batch is dropped."""
+    seed: int = 0
+    """Of weights, order, augmentation and dropout."""
+    method: MethodRecipe = dataclasses.field(default_factory=MethodRecipe)
+    encoder: EncoderRecipe = dataclasses.field(default_factory=EncoderRecipe)
+    augment: AugmentRecipe = dataclasses.field(default_factory=AugmentRecipe)
+    optimiser: OptimiserRecipe = dataclasses.field(default_factory=OptimiserRecipe)
+    monitor: MonitorRecipe = dataclasses.field(default_factory=MonitorRecipe)
+    published: PublishedFigure | None = None
+    """What the literature reports, if anything."""
+
+    def __post_init__(self) -> None:
+        for name, value, least in (("epochs", self.epochs, 1), ("batch_size", self.batch_size, 2)):
+            if value < least:
+                raise ValueError(f"{name} ({value}) must be at least {least}")
+        if not self.streams or len(set(self.streams)) != len(self.streams):
+            raise ValueError(f"streams {list(self.streams)} must name at least one stream, none twice")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers; `from_dict` gives an equal recipe."""
+        plain: dict[str, Any] = _plain(dataclasses.asdict(self))
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any], where: str) -> "Recipe":
+        """Raises ValueError, naming `where`, for a key that is unknown or a value that does not fit."""
+        return parse_strictly(cls, plain, where)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The recipes of the package."""
+    files = resources.files(__package__).iterdir()
+    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
+
+
+def resolve(recipe: str, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe by name, or by path when it ends in `.yaml`, with `key=value` overrides applied.
+
+    Raises ValueError for an unknown recipe, key or value.
+
+    Example:
+        >>> resolve("caca-joint-ntu60-xsub", ["epochs=10", "optimiser.rate=0.05"]).optimiser.rate
+        0.05
+    """
+    plain = _read(recipe)
+    for override in overrides:
+        _apply(plain, override)
+    return Recipe.from_dict(plain, f"recipe '{recipe}'")
+
+
+def _read(recipe: str) -> dict[str, Any]:
+    if recipe.endswith((".yaml", ".yml")):
+        path = Path(recipe)
+        if not path.is_file():
+            raise ValueError(f"no recipe file {recipe}")
+        text = path.read_text("utf-8")
+    elif recipe in recipe_names():
+        text = resources.files(__package__).joinpath(f"{recipe}.yaml").read_text("utf-8")
+    else:
+        raise ValueError(
+            f"unknown recipe '{recipe}': choose from {', '.join(recipe_names())}, or give the path of a .yaml file"
+        )
+    try:
+        plain = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"recipe '{recipe}' is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(plain, dict):
+        raise ValueError(f"recipe '{recipe}' is not a mapping of keys to values")
+    return plain
+
+
+def _apply(plain: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ValueError(f"'{override}' is no setting: write key=value, as in epochs=10 or optimiser.rate=0.05")
+    *parts, last = key.split(".")
+    target = plain
+    for part in parts:
+        target = target.setdefault(part, {})
+        if not isinstance(target, dict):
+            raise ValueError(f"'{override}': {part} has no parts to set")
+    try:
+        target[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ValueError(f"'{override}': {text!r} is no value") from None

@@ -1,0 +1,50 @@
+"""The streams of a clip: joint, motion and bone (reference: 3s-CACA, section "streams").
+
+Streams are computed from the augmented joint clip, once for each view. Shapes: n clip, c coordinate, t frame, v joint,
+m body.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kinestream.layout import SkeletonLayout
+
+
+def joint(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n c t v m"]:
+    """The coordinates as prepared."""
+    return x
+
+
+def motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n c t v m"]:
+    """`x[t+1] - x[t]`, in metres a frame; the last frame is zero.
+
+    Example:
+        >>> from kinestream.layout import NTU25
+        >>> motion(torch.arange(3.0).reshape(1, 1, 3, 1, 1), NTU25).flatten().tolist()
+        [1.0, 1.0, 0.0]
+    """
+    return torch.cat((x[:, :, 1:] - x[:, :, :-1], torch.zeros_like(x[:, :, :1])), dim=2)
+
+
+def bone(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n c t v m"]:
+    """`x[v] - x[parent(v)]`, in metres; the root joint is zero."""
+    return x - x[:, :, :, list(layout.parents)]
+
+
+STREAMS: Mapping[str, Callable[[Tensor, SkeletonLayout], Tensor]] = MappingProxyType(
+    {"joint": joint, "motion": motion, "bone": bone}
+)
+
+
+def make_streams(
+    x: Float[Tensor, "n c t v m"], names: Iterable[str], layout: SkeletonLayout
+) -> dict[str, Float[Tensor, "n c t v m"]]:
+    """The named streams of joint clips `x`. Raises ValueError for an unknown name."""
+    unknown = [name for name in names if name not in STREAMS]
+    if unknown:
+        raise ValueError(f"unknown stream '{unknown[0]}': choose from {', '.join(STREAMS)}")
+    return {name: STREAMS[name](x, layout) for name in names}
