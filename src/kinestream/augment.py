@@ -8,7 +8,7 @@ Shapes: n clip, c coordinate, t frame, v joint, m body; coordinates are x, y (up
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from einops import einsum
@@ -21,6 +21,7 @@ Clips = Float[Tensor, "n c t v m"]
 Parameters = Mapping[str, Tensor]
 
 
+@runtime_checkable
 class Transform(Protocol):
     """A random change of clips. `sample` takes the shape (n, c, t, v, m) of the clips and returns tensors of n rows."""
 
@@ -46,8 +47,8 @@ def _transform_points(x: Clips, matrix: Tensor) -> Clips:
 
 @dataclass(frozen=True)
 class TemporalCrop:
-    """Mirror-pads `t // padding` frames at both ends (the edge frame repeated), then cuts t frames at a uniform start in
-    0 .. 2 * (t // padding), both ends included (reference, "temporal crop"; 6 as published)."""
+    """Mirror-pads `t // padding` frames at both ends (the edge frame repeated), then cuts t frames at a uniform start
+    in 0 .. 2 * (t // padding), both ends included (reference, "temporal crop"; 6 as published)."""
 
     padding: int = 6
 
@@ -73,7 +74,7 @@ class ResizedCrop:
 
     def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
         share = _uniform(self.smallest, self.largest, (shape[0],), generator)
-        return {"share": share, "start": (1 - share) * _uniform(0, 1, (shape[0],), generator)}
+        return {"share": share, "start": (1 - share) * _uniform(0.0, 1.0, (shape[0],), generator)}
 
     def apply(self, x: Clips, parameters: Parameters) -> Clips:
         frames = x.shape[2]
@@ -109,7 +110,7 @@ class Rotation:
     degrees: tuple[float, float, float] = (0.0, 30.0, 0.0)
 
     def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
-        angles = _uniform(-1, 1, (shape[0], 3), generator)
+        angles = _uniform(-1.0, 1.0, (shape[0], 3), generator)
         return {"angles": angles * torch.tensor(self.degrees, device=angles.device) * (math.pi / 180)}
 
     def apply(self, x: Clips, parameters: Parameters) -> Clips:
@@ -136,7 +137,7 @@ class Mirror:
     share: float = 0.5
 
     def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
-        return {"mirrored": _uniform(0, 1, (shape[0],), generator) < self.share}
+        return {"mirrored": _uniform(0.0, 1.0, (shape[0],), generator) < self.share}
 
     def apply(self, x: Clips, parameters: Parameters) -> Clips:
         flip = torch.ones(x.shape[1], device=x.device, dtype=x.dtype)
@@ -152,7 +153,7 @@ class JointMask:
     share: float = 0.1
 
     def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
-        return {"kept": _uniform(0, 1, (shape[0], shape[3]), generator) >= self.share}
+        return {"kept": _uniform(0.0, 1.0, (shape[0], shape[3]), generator) >= self.share}
 
     def apply(self, x: Clips, parameters: Parameters) -> Clips:
         return x * parameters["kept"].to(x.dtype)[:, None, None, :, None]

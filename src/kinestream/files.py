@@ -18,7 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield part
         with part.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
@@ -39,7 +39,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         yield part
         if path.exists():
             raise ValueError(f"{path} was made by someone else meanwhile: nothing was written there")
-        os.replace(part, path)
+        part.replace(path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

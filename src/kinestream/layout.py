@@ -14,8 +14,8 @@ class SkeletonLayout:
     """Joints of one sensor as a tree.
 
     Joints are counted from 0, in file order. `parents[v]` is the next joint on the way to the root, which is its own
-    parent. `pairs` are (left, right) joints that change places under mirroring. `heading` is the (left, right) pair whose
-    line tells where a body faces. The vertical axis is y, in metres.
+    parent. `pairs` are (left, right) joints that change places under mirroring. `heading` is the (left, right) pair
+    whose line tells where a body faces. The vertical axis is y, in metres.
 
     Example:
         >>> layout = SkeletonLayout(name="stick", joints=("hip", "head"), parents=(0, 0), pairs=(), heading=(0, 1))
@@ -47,6 +47,8 @@ class SkeletonLayout:
         paired = [joint for pair in self.pairs for joint in pair]
         if len(set(paired)) != len(paired):
             raise ValueError(f"layout '{self.name}': a joint stands in two left-right pairs")
+        if self.heading[0] == self.heading[1]:
+            raise ValueError(f"layout '{self.name}': the heading needs two joints, has {self.heading[0]} twice")
 
     def _path_to_root(self, joint: int) -> list[int]:
         path = [joint]
@@ -101,7 +103,7 @@ class SkeletonLayout:
                 pairs=tuple((int(a), int(b)) for a, b in plain["pairs"]),
                 heading=(int(left), int(right)),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"not a skeleton layout: {error}") from error
 
 
@@ -118,12 +120,34 @@ def _layout(name: str, joints: str, bones_from_1: Mapping[int, int], root_from_1
 
 NTU25 = _layout(
     "ntu25",
-    """spine_base spine_mid neck head left_shoulder left_elbow left_wrist left_hand right_shoulder right_elbow right_wrist
-    right_hand left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot spine_shoulder
-    left_hand_tip left_thumb right_hand_tip right_thumb""",
+    """spine_base spine_mid neck head left_shoulder left_elbow left_wrist left_hand right_shoulder right_elbow
+    right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot
+    spine_shoulder left_hand_tip left_thumb right_hand_tip right_thumb""",
     {
-        **{1: 2, 2: 21, 3: 21, 4: 3, 5: 21, 6: 5, 7: 6, 8: 7, 9: 21, 10: 9, 11: 10, 12: 11, 13: 1, 14: 13, 15: 14},
-        **{16: 15, 17: 1, 18: 17, 19: 18, 20: 19, 22: 23, 23: 8, 24: 25, 25: 12},
+        1: 2,
+        2: 21,
+        3: 21,
+        4: 3,
+        5: 21,
+        6: 5,
+        7: 6,
+        8: 7,
+        9: 21,
+        10: 9,
+        11: 10,
+        12: 11,
+        13: 1,
+        14: 13,
+        15: 14,
+        16: 15,
+        17: 1,
+        18: 17,
+        19: 18,
+        20: 19,
+        22: 23,
+        23: 8,
+        24: 25,
+        25: 12,
     },
     root_from_1=21,
 )
@@ -134,8 +158,25 @@ KINECT20 = _layout(
     """hip_centre spine shoulder_centre head left_shoulder left_elbow left_wrist left_hand right_shoulder right_elbow
     right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot""",
     {
-        **{1: 2, 2: 3, 4: 3, 5: 3, 6: 5, 7: 6, 8: 7, 9: 3, 10: 9, 11: 10, 12: 11, 13: 1, 14: 13, 15: 14, 16: 15},
-        **{17: 1, 18: 17, 19: 18, 20: 19},
+        1: 2,
+        2: 3,
+        4: 3,
+        5: 3,
+        6: 5,
+        7: 6,
+        8: 7,
+        9: 3,
+        10: 9,
+        11: 10,
+        12: 11,
+        13: 1,
+        14: 13,
+        15: 14,
+        16: 15,
+        17: 1,
+        18: 17,
+        19: 18,
+        20: 19,
     },
     root_from_1=3,
 )

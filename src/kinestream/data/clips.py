@@ -14,8 +14,9 @@ from kinestream.files import replacing
 class Clips:
     """All recordings of a store as clips of `frames` frames, in the order of its table.
 
-    The first use makes them and writes `clips-<frames>.npy` into the store (into the user's cache folder, `~/.cache/kinestream`, when
-    the store cannot be written); later uses map that file. 100 000 NTU clips of 50 frames take 3 GB of disk, no memory.
+    The first use makes them and writes `clips-<frames>-<fingerprint>.npy` into the store, or into the user's cache
+    folder `~/.cache/kinestream` when the store cannot be written; later uses map that file. 100 000 NTU clips of 50
+    frames take 3 GB of disk and no memory.
     """
 
     def __init__(self, store: Store, frames: int) -> None:

@@ -1,8 +1,8 @@
 """Decimal numbers out of raw text, many at once, exactly as `float` reads them.
 
 A decimal of at most 15 digits is an integer below 2**53 divided by a power of ten up to 10**22; both are exact in
-float64, so the one division rounds correctly (Clinger 1990, "How to read floating point numbers accurately"). Numbers of
-another form (exponents, more digits, inf, nan) take the slow way through `float`.
+float64, so the one division rounds correctly (Clinger 1990, "How to read floating point numbers accurately").
+Numbers of another form (exponents, more digits, inf, nan) take the slow way through `float`.
 """
 
 import re
@@ -24,8 +24,8 @@ class Tokens:
     text: bytes
     starts: Int64[np.ndarray, " words"]
     ends: Int64[np.ndarray, " words"]
-    first: Int64[np.ndarray, " lines+1"]
     numbers: Int64[np.ndarray, " lines"]
+    first: Int64[np.ndarray, " lines+1"]
 
     def word(self, index: int) -> bytes:
         return self.text[self.starts[index] : self.ends[index]]
@@ -36,16 +36,18 @@ class Tokens:
 
 
 def split_words(text: bytes) -> Tokens:
-    """Finds the words (runs of bytes above the space) and the lines of `text`; LF and CRLF alike."""
+    """Finds the words (runs of bytes that are no ASCII white space) and the lines of `text`; LF and CRLF alike."""
     codes = np.frombuffer(text, dtype=np.uint8)
     inside = np.zeros(len(codes) + 2, dtype=np.bool_)
-    np.greater(codes, 32, out=inside[1:-1])
+    # White space is bytes 9 to 13 and 32, as for bytes.split. Other control bytes are damage, and so part of a word.
+    np.greater(codes - np.uint8(9), 13 - 9, out=inside[1:-1])
+    inside[1:-1] &= codes != 32
     edges = np.flatnonzero(inside[1:] != inside[:-1])
     starts, ends = edges[::2], edges[1::2]
     line_ends = np.flatnonzero(codes == ord("\n"))
     first = np.concatenate(([0], np.searchsorted(starts, line_ends), [len(starts)]))
     filled = np.flatnonzero(np.diff(first))
-    return Tokens(text, starts, ends, np.append(first[filled], len(starts)), filled + 1)
+    return Tokens(text, starts, ends, filled + 1, np.append(first[filled], len(starts)))
 
 
 def parse_decimals(tokens: Tokens, words: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
@@ -78,7 +80,7 @@ def _plain_decimals(
 ) -> tuple[np.ndarray, Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
     """Which words are digits with at most one point, their digits as one integer, and how many follow the point."""
     lengths = ends - starts
-    width = int(min(lengths.max(), _EXACT_DIGITS + 1))
+    width = int(np.clip(lengths.max(), 1, _EXACT_DIGITS + 1))
     # One row for each character place, counted from the end of the word: place 0 is the last character.
     places = np.arange(width)[:, None]
     inside = places < lengths

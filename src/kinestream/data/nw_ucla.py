@@ -59,12 +59,12 @@ def parse(text: bytes, label: int) -> Recording:
         joints = np.asarray(skeletons, dtype=np.float64)
     except OverflowError:
         raise RecordingError("a coordinate of more than 300 digits: not a position") from None
-    unusable = check_coordinates(joints).any(axis=1)
-    if unusable.any():
-        raise RecordingError(f"frame {int(np.flatnonzero(unusable)[0]) + 1}: a joint that is no position")
+    unusable = np.flatnonzero(check_coordinates(joints).any(axis=1)).tolist()
+    if unusable:
+        raise RecordingError(f"frame {unusable[0] + 1}: a joint that is no position")
     if not joints.any():
         raise RecordingError(f"no body in any of its {len(joints)} frames")
-    present = joints.any(axis=(1, 2)).astype(np.int64)
+    present = np.any(joints != 0, axis=(1, 2)).astype(np.int64)
     return Recording(joints=joints[:, None], bodies=present[:, None])
 
 

@@ -1,7 +1,8 @@
 """From a recording as read to the joints that the store keeps, and from those to a clip of fixed length.
 
-A preparation has a name and two steps. `clean` chooses bodies and frames and the origin; its result, of full length, is
-what the store keeps. `clip` makes a fixed number of frames of it. Shapes: t frame, m body, v joint, c coordinate; metres.
+A preparation has a name and two steps. `clean` chooses bodies and frames and the origin; its result, of full length,
+is what the store keeps. `clip` makes a fixed number of frames of it. Shapes: t frame, m body, v joint, c coordinate;
+metres.
 """
 
 from collections.abc import Callable, Mapping
@@ -107,9 +108,9 @@ def clean_by_tracking(recording: Recording, layout: SkeletonLayout, most_bodies:
     whole scene so that the first body begins at the origin, facing along z: the path through the room is kept, and
     where two people stand to each other.
 
-    Noise is a body seen in under a tenth of the frames, or mostly wider than high (a bag, a chair) where another body is
-    not; the most energetic body always stays. Gaps inside a body's time are filled by linear interpolation; before and
-    after it the body is zero. Frames in which none of the kept bodies has begun or all have ended are cut off.
+    Noise is a body seen in under a tenth of the frames, or mostly wider than high (a bag, a chair) where another body
+    is not; the most energetic body always stays. Gaps inside a body's time are filled by linear interpolation; before
+    and after it the body is zero. Frames in which none of the kept bodies has begun or all have ended are cut off.
 
     Raises RecordingError when no frame has a body.
     """

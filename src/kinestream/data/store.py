@@ -104,7 +104,7 @@ class Store:
         """One recording as prepared, full length. Raises StoreError when its checksum does not fit."""
         offset, length = int(self.table.offset[index]), int(self.table.length[index])
         joints = self._joints[offset : offset + length]
-        if zlib.crc32(joints) != self.table.crc32[index]:
+        if zlib.crc32(joints.data) != self.table.crc32[index]:
             raise StoreError(
                 f"{self.path}: recording {self.table.name[index]} is not as it was written (checksum): "
                 "the store was edited or damaged, prepare it again"
@@ -161,11 +161,11 @@ class StoreWriter:
         if joints.shape != expected or not len(joints):
             raise ValueError(f"recording {source.name} has shape {joints.shape}, {expected} was expected")
         joints = np.ascontiguousarray(joints)
-        self._file.write(joints)
+        self._file.write(joints.data)
         self._rows.append(
             (
                 *(source.name, source.action - 1, source.subject, source.camera, source.setup, source.repetition),
-                *(self._frames, len(joints), zlib.crc32(joints)),
+                *(self._frames, len(joints), zlib.crc32(joints.data)),
             )
         )
         self._frames += len(joints)
@@ -256,9 +256,7 @@ def _read_table(path: Path, info: StoreInfo) -> Table:
         raise StoreError(f"{file} is not as it was written (checksum): it was edited or damaged, prepare it again")
     rows = list(csv.reader(content.decode("utf-8").splitlines()))
     names, *numbers = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(_COLUMNS)
-    columns = {
-        column: np.asarray(values, dtype=np.int64) for column, values in zip(_COLUMNS[1:], numbers, strict=True)
-    }
+    columns = {column: np.asarray(values, dtype=np.int64) for column, values in zip(_COLUMNS[1:], numbers, strict=True)}
     return Table(name=tuple(names), **columns)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def freeze(module: nn.Module) -> nn.Module:
@@ -17,8 +17,9 @@ def update_average(target: Iterable[nn.Parameter], online: Iterable[nn.Parameter
 
     Buffers (BN statistics) are not averaged: the target keeps its own, it runs in training mode.
     """
-    target, online = list(target), list(online)
-    if len(target) != len(online):
-        raise ValueError(f"the target has {len(target)} parameters, the online network {len(online)}")
-    torch._foreach_mul_(target, decay)
-    torch._foreach_add_(target, online, alpha=1 - decay)
+    moved: list[Tensor] = list(target)
+    towards: list[Tensor] = list(online)
+    if len(moved) != len(towards):
+        raise ValueError(f"the target has {len(moved)} parameters, the online network {len(towards)}")
+    torch._foreach_mul_(moved, decay)
+    torch._foreach_add_(moved, towards, alpha=1 - decay)

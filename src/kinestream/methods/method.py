@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
+
+from kinestream.models.stgcn import STGCN
 
 Views = Sequence[Mapping[str, Tensor]]
 """For each augmented view its streams by name, each `(B, c, t, v, m)`."""
@@ -26,6 +28,7 @@ class Progress:
         return self.step / self.steps
 
 
+@runtime_checkable
 class Method(Protocol):
     """A module with a loss. `forward` gives named numbers: `loss`, which is minimised, and others to be logged; names
     that begin with `spread/` tell how far the features are from collapse (see `kinestream.methods.spread`)."""
@@ -36,7 +39,7 @@ class Method(Protocol):
         """What is due after the optimiser's step: moving averages, queues."""
         ...
 
-    def encoders(self) -> Mapping[str, nn.Module]:
+    def encoders(self) -> Mapping[str, STGCN]:
         """The encoder of each stream, as it is to be evaluated and deployed."""
         ...
 

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from kinestream.methods.ema import freeze, update_average
+from kinestream.models.stgcn import STGCN
 
 
 class Embeddings(NamedTuple):
@@ -34,7 +35,7 @@ class OnlineTarget(nn.Module):
 
     # NOTE(deviation 2): the published code re-initialises the target after copying it; here it starts equal.
 
-    def __init__(self, encoder: nn.Module, projector: nn.Module, predictor: nn.Module) -> None:
+    def __init__(self, encoder: STGCN, projector: nn.Module, predictor: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder
         self.projector = projector
@@ -57,4 +58,3 @@ class OnlineTarget(nn.Module):
             [*self.encoder.parameters(), *self.projector.parameters()],
             decay,
         )
-

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -11,7 +11,7 @@ from kinestream.methods.losses import byol_loss, caca_loss
 from kinestream.methods.method import Progress, Views
 from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.spread import feature_spread
-from kinestream.models.heads import mlp_head
+from kinestream.models.stgcn import STGCN
 
 PairLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """A loss of (q1, q2, z1, z2); see `kinestream.methods.losses`."""
@@ -26,6 +26,7 @@ class SelfDistillation(nn.Module):
         decay: of the moving average, at the beginning; 0.996 as published.
         final_decay: at the end, reached along half a cosine (BYOL, section 3.2); the same as published.
         predictor_rate: factor on the learning rate of the predictors.
+        targets: applied to the targets of a view before the loss: None as published, or `losses.whiten`.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class SelfDistillation(nn.Module):
         decay: float = 0.996,
         final_decay: float | None = None,
         predictor_rate: float = 1.0,
+        targets: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.pairs = nn.ModuleDict(pairs)
@@ -43,6 +45,7 @@ class SelfDistillation(nn.Module):
         self.decay = decay
         self.final_decay = decay if final_decay is None else final_decay
         self.predictor_rate = predictor_rate
+        self.targets = targets
         for name, value in (("decay", self.decay), ("final_decay", self.final_decay)):
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} ({value}) must be in [0, 1]")
@@ -52,6 +55,8 @@ class SelfDistillation(nn.Module):
         terms: dict[str, Tensor] = {}
         for stream, pair in self._pairs():
             q1, q2, z1, z2, h1 = pair(first[stream], second[stream])
+            if self.targets is not None:
+                z1, z2 = self.targets(z1), self.targets(z2)
             terms[f"loss/{stream}"] = self.loss(q1, q2, z1, z2)
             terms[f"spread/{stream}"] = feature_spread(h1)
         losses = [term for name, term in terms.items() if name.startswith("loss/")]
@@ -63,7 +68,7 @@ class SelfDistillation(nn.Module):
         for _, pair in self._pairs():
             pair.update_target(decay)
 
-    def encoders(self) -> Mapping[str, nn.Module]:
+    def encoders(self) -> Mapping[str, STGCN]:
         return {stream: pair.encoder for stream, pair in self._pairs()}
 
     def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:
@@ -78,16 +83,12 @@ class SelfDistillation(nn.Module):
         return ((stream, cast(OnlineTarget, pair)) for stream, pair in self.pairs.items())
 
 
-def online_target(encoder: nn.Module, *, dim: int, hidden: int = 2048, embedding: int = 512) -> OnlineTarget:
-    """The pair of the published methods: projector dim-hidden-embedding, predictor embedding-hidden-embedding."""
-    return OnlineTarget(encoder, mlp_head(dim, hidden, embedding), mlp_head(embedding, hidden, embedding))
-
-
-def skeleton_byol(pairs: Mapping[str, OnlineTarget], **options: float) -> SelfDistillation:
+def skeleton_byol(pairs: Mapping[str, OnlineTarget], **options: Any) -> SelfDistillation:
     """SkeletonBYOL: `D(q1, z2) + D(q2, z1)` in each stream. Options as of `SelfDistillation`."""
     return SelfDistillation(pairs, byol_loss, **options)
 
 
-def caca(pairs: Mapping[str, OnlineTarget], *, push: float = 0.5, **options: float) -> SelfDistillation:
-    """CACA (stage 1 of 3s-CACA): `D(q1, q2) - push [D(q1, z1) + D(q2, z2)]` in each stream, push = 1/2 as published."""
+def caca(pairs: Mapping[str, OnlineTarget], *, push: float = 0.5, **options: Any) -> SelfDistillation:
+    """CACA (stage 1 of 3s-CACA): `D(q1, q2) - push [D(q1, z1) + D(q2, z2)]` in each stream, push = 1/2 as published.
+    Other options as of `SelfDistillation`."""
     return SelfDistillation(pairs, partial(caca_loss, push=push), **options)

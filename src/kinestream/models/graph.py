@@ -13,8 +13,9 @@ Partition = Literal["one-hop", "distance"]
 def adjacency(layout: SkeletonLayout, partition: Partition = "one-hop") -> Float[np.ndarray, "3 v v"]:
     """`A[k, i, j]`, the weight from joint i to joint j in part k.
 
-    The graph has every bone in both directions and a self link at each joint; each column j is divided by its number of
-    entries. With d(i) the distance to the root, part 0 holds i = j, part 2 the links with d(i) < d(j), part 1 all others.
+    The graph has every bone in both directions and a self link at each joint; each column j is divided by its number
+    of entries. With d(i) the distance to the root, part 0 holds i = j, part 2 the links with d(i) < d(j), part 1 all
+    others.
 
     `partition="one-hop"` is the published code's and what its weights need: d is 0 at the root, 1 at its neighbours and
     infinite, hence equal, everywhere else. `"distance"` takes the true number of hops, as the ST-GCN paper (Yan et al.

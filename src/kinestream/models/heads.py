@@ -4,7 +4,7 @@ from torch import nn
 
 
 def mlp_head(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
-    """Linear, BN, ReLU, Linear: projector and predictor of BYOL (Grill et al. 2020) as SkeletonBYOL and CACA use them."""
+    """Linear, BN, ReLU, Linear: the projector and predictor of BYOL (Grill et al. 2020), SkeletonBYOL and CACA."""
     return nn.Sequential(
         nn.Linear(in_dim, hidden_dim), nn.BatchNorm1d(hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, out_dim)
     )

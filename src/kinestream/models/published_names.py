@@ -10,8 +10,8 @@ _BLOCK_PARTS = {
     "tcn.0": "graph_bn",
     "tcn.2": "temporal",
     "tcn.3": "temporal_bn",
-    "residual.0": "residual.0",
-    "residual.1": "residual.1",
+    "residual.0": "residual.linear",
+    "residual.1": "residual.bn",
 }
 _BLOCK = re.compile(r"st_gcn_networks\.(\d+)\.(gcn\.conv|tcn\.[023]|residual\.[01])\.(\w+)")
 _HEAD = re.compile(r"net\.([013])\.(\w+)")
@@ -51,6 +51,6 @@ def translate(
         if name is None:
             unknown.append(key)
         else:
-            # The 1x1 graph convolution is a linear layer here: (k * out, c, 1, 1) -> (k * out, c).
-            ours[name] = value.flatten(1) if name.endswith("graph.linear.weight") else value
+            # 1x1 convolutions are linear layers here: (out, c, 1, 1) -> (out, c).
+            ours[name] = value.flatten(1) if name.endswith(".linear.weight") else value
     return ours, unknown

@@ -20,8 +20,8 @@ TEMPORAL_TAPS = 9
 class GraphConvolution(nn.Module):
     """Spatial graph convolution: `y[.., j] = sum_k sum_i (W_k x[.., i] + b_k) A[k, i, j]`.
 
-    `linear.weight` is `(k * out, c)`, partition-major, as the published 1x1 convolution. A is applied before W: the same
-    sum, with as little graph work as the input has channels and no copy between the two products.
+    `linear.weight` is `(k * out, c)`, partition-major, as the published 1x1 convolution. A is applied before W: the
+    same sum, with as little graph work as the input has channels and no copy between the two products.
     """
 
     def __init__(self, in_channels: int, out_channels: int, parts: int = 3) -> None:
@@ -38,6 +38,25 @@ class GraphConvolution(nn.Module):
         bias = torch.einsum("kvw,kd->wd", a, rearrange(self.linear.bias, "(k d) -> k d", k=self.parts))
         y = gathered.reshape(batch * frames * joints, self.parts * channels) @ weight
         return y.view(batch, frames, joints, -1) + bias
+
+
+class Projection(nn.Module):
+    """The residual where the shape changes: a 1x1 convolution with stride over the frames, then BN.
+
+    Written as a linear layer on the frames that the stride keeps: besides being a plain matrix product, this keeps clear
+    of the library's strided channels-last 1x1 convolution, whose weight gradient writes beyond its memory when the number
+    of input channels is no multiple of 8 (torch 2.13, one thread).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_channels, out_channels)
+        self.bn = nn.BatchNorm2d(out_channels)
+        self.stride = stride
+
+    def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d s v"]:
+        y = self.linear(rearrange(x[:, :, :: self.stride], "b c s v -> b s v c"))
+        return self.bn(rearrange(y, "b s v d -> b d s v"))
 
 
 class Block(nn.Module):
@@ -58,9 +77,7 @@ class Block(nn.Module):
         elif in_channels == out_channels and stride == 1:
             self.residual = nn.Identity()
         else:
-            self.residual = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels)
-            )
+            self.residual = Projection(in_channels, out_channels, stride)
 
     def forward(self, x: Float[Tensor, "b c t v"], a: Float[Tensor, "k v v"]) -> Float[Tensor, "b d s v"]:
         y = self.graph(rearrange(x, "b c t v -> b t v c"), a)
@@ -123,7 +140,8 @@ class STGCN(nn.Module):
         n, c, _, v, m = x.shape
         if c != self.in_channels or v != self.a.shape[1]:
             raise ValueError(
-                f"the encoder takes {self.in_channels} coordinates of {self.a.shape[1]} joints, the clips have {c} of {v}"
+                f"the encoder takes {self.in_channels} coordinates of {self.a.shape[1]} joints, "
+                f"the clips have {c} of {v}"
             )
         y = self.data_bn(rearrange(x, "n c t v m -> (n m) (v c) t"))
         y = rearrange(y, "b (v c) t -> b c t v", c=c)

@@ -1,7 +1,7 @@
 """Recipes: everything that decides a pre-training run, in one YAML file each, found by name.
 
-The YAML keys are the fields of `Recipe`; unknown keys and values that do not fit are refused. `resolve` reads a recipe by
-name or path and applies overrides `key=value`, with dots into its parts: `optimiser.rate=0.05`.
+The YAML keys are the fields of `Recipe`; unknown keys and values that do not fit are refused. `resolve` reads a recipe
+by name or path and applies overrides `key=value`, with dots into its parts: `optimiser.rate=0.05`.
 """
 
 import dataclasses
@@ -30,6 +30,10 @@ class MethodRecipe:
     """The decay at the end, reached along a cosine; the same as `decay` when null."""
     push: float = 0.5
     """CACA: weight of the push from the target."""
+    target: Literal["plain", "whitened"] = "plain"
+    """Targets as published, or whitened over the batch: for few clips."""
+    shrinkage: float = 0.1
+    """Of the covariance that whitens."""
     hidden: int = 2048
     """Hidden units of projector and predictor."""
     embedding: int = 512

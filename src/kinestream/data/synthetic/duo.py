@@ -1,42 +1,61 @@
 """Actions of two persons, face to face along x: the first on the left of the scene looks to +x."""
 
-from dataclasses import replace
-
 import numpy as np
-from jaxtyping import Float
 
+from kinestream.data.synthetic.gait import STEP_TIME, cruise, path, steps_of, walk
 from kinestream.data.synthetic.kinematics import Motion, Trunk, forward, sideways, trunk
+from kinestream.data.synthetic.movement import step_out
 from kinestream.data.synthetic.people import LEFT, RIGHT, Person
-from kinestream.data.synthetic.solo import STRIDE_STEPS, step_out
-from kinestream.data.synthetic.stance import grasp, hold, lean, path, pitch, shift, standing, walk
+from kinestream.data.synthetic.stance import fidget, grasp, hold, lean, pitch, shift, standing
 from kinestream.data.synthetic.timing import Clock, Course, ease, held, keyed
 
 Couple = tuple[Motion, Motion]
 HEADINGS = (-0.5 * np.pi, 0.5 * np.pi)
-FLOOR = np.array([1.0, 0.0, 1.0])
 
 
 def punch(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
     """The first hits at the head or chest of the second, who is thrown back."""
     side = first.side
     gap = 0.95 * (first.arm + first.shoulder) + rng.uniform(0.0, 0.12)
-    striker, victim = _facing(first, second, clock, rng, gap)
-    recoil = keyed(clock.phase, (0.0, 0.0), (0.44, 0.0), (0.6, 1.0), (1.0, 0.2))
+    (striker, victim), start = _meeting(first, second, clock, rng, gap)
+    phase = (clock.phase - start) / (1 - start)
+    recoil = keyed(phase, (0.0, 0.0), (0.44, 0.0), (0.6, 1.0), (1.0, 0.2))
     victim = lean(victim, tilt=pitch(recoil, -0.15), bend=pitch(recoil, -0.35), nod=pitch(recoil, -0.3))
     if rng.random() < 0.6:
-        victim = step_out(victim, LEFT, clock.phase, (0.46, 0.66), (1.0, 1.5), -rng.uniform(0.15, 0.4))
+        victim = step_out(victim, LEFT, phase, (0.46, 0.66), (1.0, 1.5), -rng.uniform(0.15, 0.4))
     for arm in (LEFT, RIGHT):
         victim = hold(victim, arm, (0.35, -0.3, 0.3), 0.6 * recoil)
     target = trunk(second, victim).joints["head" if rng.random() < 0.7 else "spine_shoulder"]
-    loaded = held(clock.phase, 0.2, 0.8)
+    loaded = held(phase, 0.2, 0.8)
     striker = hold(striker, side, (0.15, -0.2, 0.1), loaded, elbow=(0.6, -0.3, -0.8))
     striker = hold(striker, 1 - side, (-0.05, -0.1, 0.35), 0.7 * loaded)
-    thrust = keyed(clock.phase, (0.0, 0.0), (0.3, 0.0), (0.47, 1.0), (0.52, 1.0), (0.75, 0.0))
-    striker = step_out(striker, 1 - side, clock.phase, (0.15, 0.45), (0.75, 1.0), rng.uniform(0.2, 0.35))
-    turned = (keyed(clock.phase, (0.0, 0.0), (0.3, -0.4), (0.48, 0.5), (0.8, 0.0)) * (1, -1)[1 - side])[:, None]
+    thrust = keyed(phase, (0.0, 0.0), (0.3, 0.0), (0.47, 1.0), (0.52, 1.0), (0.75, 0.0))
+    striker = step_out(striker, 1 - side, phase, (0.15, 0.45), (0.75, 1.0), rng.uniform(0.2, 0.35))
+    turned = (keyed(phase, (0.0, 0.0), (0.3, -0.4), (0.48, 0.5), (0.8, 0.0)) * (1, -1)[1 - side])[:, None]
     striker = lean(striker, bend=turned * np.array([0.0, 1.0, 0.0]) + pitch(thrust, 0.15))
     towards = forward(striker.heading)
     return grasp(striker, side, target - (2 * first.hand + 0.02) * towards, thrust), victim
+
+
+def push(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
+    """The first comes up and pushes the second away with both hands."""
+    (pusher, victim), start = _meeting(first, second, clock, rng, 0.9 * first.arm + rng.uniform(0.0, 0.12))
+    phase = (clock.phase - start) / (1 - start)
+    recoil = keyed(phase, (0.0, 0.0), (0.38, 0.0), (0.58, 1.0), (1.0, 0.15))
+    back = rng.uniform(0.25, 0.5)
+    victim = step_out(victim, int(rng.integers(2)), phase, (0.38, 0.58), (2.0, 3.0), -back)
+    victim = shift(lean(victim, bend=pitch(recoil, -0.3), nod=pitch(recoil, 0.2)), -0.2 * back * recoil)
+    for arm in (LEFT, RIGHT):
+        victim = hold(victim, arm, (0.4, -0.35, 0.45), rng.uniform(0.3, 0.8) * recoil)
+    chest = trunk(second, victim).joints["spine_shoulder"]
+    thrust = keyed(phase, (0.0, 0.0), (0.25, 0.15), (0.42, 1.0), (0.55, 1.0), (0.85, 0.0))
+    pusher = step_out(pusher, first.side, phase, (0.2, 0.45), (0.8, 1.0), rng.uniform(0.15, 0.3))
+    pusher = lean(pusher, tilt=pitch(thrust, 0.12), bend=pitch(thrust, 0.2))
+    for arm in (LEFT, RIGHT):
+        spot = chest - 2 * first.hand * forward(pusher.heading) + 0.7 * second.shoulder * sideways(pusher.heading, arm)
+        pusher = hold(pusher, arm, (0.1, -0.2, 0.3), held(phase, 0.2, 0.8), elbow=(0.8, -0.8, -0.5))
+        pusher = grasp(pusher, arm, spot - np.array([0.0, 0.08, 0.0]), thrust)
+    return pusher, victim
 
 
 def hug(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
@@ -60,7 +79,9 @@ def shake_hands(first: Person, second: Person, clock: Clock, rng: np.random.Gene
     clasped = held(clock.phase, start + 0.22, rng.uniform(0.78, 0.88), start=0.7 * start)
     count = max(2, round(clock.active * rng.uniform(1.0, 2.0)))
     beat = rng.uniform(0.02, 0.06) * np.sin(2 * np.pi * count * clock.phase) * ease((clasped - 0.8) / 0.2)
-    shoulders = [trunk(person, motion).joints["spine_shoulder"] for person, motion in zip((first, second), couple, strict=True)]
+    shoulders = [
+        trunk(person, motion).joints["spine_shoulder"] for person, motion in zip((first, second), couple, strict=True)
+    ]
     middle = (shoulders[0] + shoulders[1]) / 2
     middle[:, 1] = 0.58 * (first.standing + second.standing) + beat
     shaking = []
@@ -73,24 +94,21 @@ def shake_hands(first: Person, second: Person, clock: Clock, rng: np.random.Gene
 
 def walk_towards(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
     """Both walk towards each other and stop face to face."""
-    steps = rng.integers(2, 5, 2)
+    steps = [max(2, round(clock.active * rng.uniform(1.4, 1.0 / STEP_TIME))) for _ in HEADINGS]
     gap = rng.uniform(0.7, 1.1)
-    lengths = [STRIDE_STEPS * person.leg * count for person, count in zip((first, second), steps, strict=True)]
-    return _walking(first, second, clock, rng, (gap / 2 + lengths[0], gap / 2 + lengths[1]), HEADINGS, lengths, (0.0, 0.0))
+    lengths = [steps_of(person, count) for person, count in zip((first, second), steps, strict=True)]
+    return _walking(
+        first, second, clock, rng, (gap / 2 + lengths[0], gap / 2 + lengths[1]), HEADINGS, lengths, (0.0, 0.0)
+    )
 
 
 def walk_apart(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
     """Both stand near each other, turn round and walk away."""
-    steps = rng.integers(3, 5, 2)
+    steps = [max(3, round(clock.active * rng.uniform(1.4, 1.0 / STEP_TIME))) for _ in HEADINGS]
     gap = rng.uniform(0.8, 1.2)
-    lengths = [STRIDE_STEPS * person.leg * count for person, count in zip((first, second), steps, strict=True)]
+    lengths = [steps_of(person, count) for person, count in zip((first, second), steps, strict=True)]
     turns = tuple(float(rng.choice((-1, 1)) * np.pi) for _ in steps)
     return _walking(first, second, clock, rng, (gap / 2, gap / 2), HEADINGS, lengths, turns)
-
-
-def _facing(first: Person, second: Person, clock: Clock, rng: np.random.Generator, gap: float) -> Couple:
-    left = standing(first, clock, rng, at=(-gap / 2, 0.0), heading=HEADINGS[0])
-    return left, standing(second, clock, rng, at=(gap / 2, 0.0), heading=HEADINGS[1])
 
 
 def _walking(
@@ -112,7 +130,8 @@ def _walking(
         way = path((bent, turns[number]), (lengths[number], 0.0), at=at, heading=headings[number])
         late = rng.uniform(0.0, 0.12)
         share = np.clip((clock.phase - late) / (1 - late - rng.uniform(0, 0.08)), 0, 1)
-        moved.append(walk(motion, person, clock, way, lengths[number] * share * share * (3 - 2 * share)))
+        walked = walk(motion, person, clock, way, lengths[number] * cruise(share))
+        moved.append(fidget(walked, clock, rng))
     return moved[0], moved[1]
 
 
@@ -120,17 +139,18 @@ def _meeting(
     first: Person, second: Person, clock: Clock, rng: np.random.Generator, gap: float, *, arms: bool = False
 ) -> tuple[Couple, float]:
     """Both end `gap` metres apart; they may first have to come one or two steps. Also the phase of arrival."""
-    steps = rng.integers(1 if arms else 0, 3, 2)
-    start = 0.12 + 0.12 * float(steps.max())
+    most = max(1, min(2, int(0.45 * clock.active / STEP_TIME)))
+    steps = rng.integers(1 if arms else 0, most + 1, 2).tolist()
+    start = max(0.1, max(steps) * STEP_TIME / clock.active)
     couple = []
     for number, (person, count) in enumerate(zip((first, second), steps, strict=True)):
-        length = STRIDE_STEPS * person.leg * count
+        length = steps_of(person, count)
         at = ((-1, 1)[number] * (gap / 2 + length), 0.0)
         motion = standing(person, clock, rng, at=at, heading=HEADINGS[number], hands=False)
         if count:
-            share = ease(clock.phase / start)
-            motion = walk(motion, person, clock, path((length, 0.0), at=at, heading=HEADINGS[number]), length * share)
-        couple.append(motion)
+            way = path((length, 0.0), at=at, heading=HEADINGS[number])
+            motion = walk(motion, person, clock, way, length * cruise(clock.phase / start))
+        couple.append(fidget(motion, clock, rng))
     return (couple[0], couple[1]), start
 
 

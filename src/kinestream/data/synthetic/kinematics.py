@@ -14,6 +14,9 @@ from jaxtyping import Float
 from kinestream.data.synthetic.people import HIP_DROP, LEFT, RIGHT, Person
 from kinestream.layout import NTU25
 
+CLEARANCE = 0.34
+"""A hand on its way passes the shoulder in front, no nearer than about this many arm lengths."""
+
 Vectors = Float[np.ndarray, "t 3"]
 Turns = Float[np.ndarray, "t 3 3"]
 
@@ -56,12 +59,12 @@ class Trunk:
     chest: Turns
 
 
-def forward(heading: Float[np.ndarray, "..."]) -> Float[np.ndarray, "... 3"]:
+def forward(heading: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any 3"]:
     """Unit vector in which a heading looks."""
     return np.stack((-np.sin(heading), np.zeros_like(heading), -np.cos(heading)), axis=-1)
 
 
-def sideways(heading: Float[np.ndarray, "..."], side: int) -> Float[np.ndarray, "... 3"]:
+def sideways(heading: Float[np.ndarray, "*any"], side: int) -> Float[np.ndarray, "*any 3"]:
     """Unit vector to one side of a heading."""
     return _sign(side) * np.stack((np.cos(heading), np.zeros_like(heading), -np.sin(heading)), axis=-1)
 
@@ -69,9 +72,12 @@ def sideways(heading: Float[np.ndarray, "..."], side: int) -> Float[np.ndarray, 
 def turn(angles: Vectors) -> Turns:
     """Turns by (pitch forward, yaw to the left, roll to the left): roll first, yaw last."""
     (cp, cy, cr), (sp, sy, sr) = np.cos(angles).T, np.sin(angles).T
-    rows = (cy * cr - sy * sp * sr, -cy * sr - sy * sp * cr, sy * cp, cp * sr, cp * cr, sp)
-    rows += (-sy * cr - cy * sp * sr, sy * sr - cy * sp * cr, cy * cp)
-    return np.stack(rows, axis=-1).reshape(-1, 3, 3)
+    rows = (
+        (cy * cr - sy * sp * sr, -cy * sr - sy * sp * cr, sy * cp),
+        (cp * sr, cp * cr, sp),
+        (-sy * cr - cy * sp * sr, sy * sr - cy * sp * cr, cy * cp),
+    )
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=1)
 
 
 def trunk(person: Person, motion: Motion) -> Trunk:
@@ -127,7 +133,8 @@ def two_bones(
 
 
 def _arm(person: Person, motion: Motion, body: Trunk, side: int, name: str) -> dict[str, Vectors]:
-    hand, sign = motion.hands[:, side], _sign(side)
+    hand, sign = motion.hands[:, side].copy(), _sign(side)
+    hand[:, 2] += 1.4 * np.maximum(CLEARANCE - np.linalg.norm(hand, axis=-1), 0)
     mirror = np.array([sign, 1, -1])
     shrug = np.zeros_like(hand)
     shrug[:, 2] = 0.3 * sign * np.clip(hand[:, 1] + 0.1, 0, 1)
@@ -136,6 +143,7 @@ def _arm(person: Person, motion: Motion, body: Trunk, side: int, name: str) -> d
     free = shoulder + person.arm * _apply(body.chest, hand * mirror)
     grip = motion.grip[:, side, None]
     goal = (1 - grip) * free + grip * motion.grasp[:, side]
+    goal[:, 1] = np.maximum(goal[:, 1], 0.08)
     pole = _apply(body.chest, motion.elbows[:, side] * mirror)
     upper, lower = person.upper_arm[side], person.forearm[side]
     elbow, wrist = two_bones(shoulder, goal, upper, lower, pole)
@@ -160,21 +168,21 @@ def _leg(person: Person, motion: Motion, body: Trunk, side: int, name: str) -> d
     ahead = forward(motion.toes[:, side])
     ventral = -body.pelvis[:, :, 2]
     outward = body.pelvis[:, :, 0] * _sign(side)
-    knee, ankle = two_bones(body.joints[f"{name}_hip"], goal, upper, lower, ahead + 1.2 * ventral + 0.15 * outward)
+    hip = body.joints[f"{name}_hip"]
+    steep = (goal - hip)[:, 1:2] / np.maximum(np.linalg.norm(goal - hip, axis=-1, keepdims=True), 1e-9)
+    prone = np.clip(-ventral[:, 1:2], 0, 1) * np.sqrt(np.maximum(1 - steep**2, 0))
+    flat = np.array([1.0, 0.0, 1.0])
+    pole = ahead + 1.2 * (1 - prone) * ventral + 0.15 * outward + 2 * prone * outward * flat
+    knee, ankle = two_bones(hip, goal, upper, lower, pole)
     shank = (ankle - knee) / lower
-    air = ease_height(ankle[:, 1] - person.ankle)
+    air = _airborne(ankle[:, 1] - person.ankle)
     level = ahead - np.array([0.0, 0.6 * person.ankle / person.foot, 0.0])
-    pole = ahead + ventral
-    hanging = pole - (pole * shank).sum(axis=-1, keepdims=True) * shank
+    hanging = ahead + ventral
+    hanging -= (hanging * shank).sum(axis=-1, keepdims=True) * shank
     hanging /= np.maximum(np.linalg.norm(hanging, axis=-1, keepdims=True), 1e-9)
     direction = (1 - air) * level + air * (hanging + 0.45 * shank)
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
     return {f"{name}_knee": knee, f"{name}_ankle": ankle, f"{name}_foot": ankle + person.foot * direction}
-
-
-def ease_height(height: Float[np.ndarray, " t"]) -> Float[np.ndarray, "t 1"]:
-    """0 for a foot on the floor, 1 for one that hangs free."""
-    return np.clip(height / 0.12, 0, 1)[:, None]
 
 
 def _supported(person: Person, motion: Motion, hips: list[Vectors]) -> Float[np.ndarray, " t"]:
@@ -186,10 +194,17 @@ def _supported(person: Person, motion: Motion, hips: list[Vectors]) -> Float[np.
         reach = 0.999 * (person.thigh[side] + person.shank[side])
         vertical = np.sqrt(np.maximum(reach**2 - gap[:, 0] ** 2 - gap[:, 2] ** 2, 0))
         reachable.append(motion.feet[:, side, 1] - motion.place[:, 1] + person.ankle + vertical - hip[:, 1])
-    return np.minimum(wanted, np.maximum(*reachable))
+    height: Float[np.ndarray, " t"] = np.minimum(wanted, np.maximum(*reachable))
+    return height
 
 
-def _apply(turns: Turns, vector: Float[np.ndarray, "..."]) -> Vectors:
+def _airborne(height: Float[np.ndarray, " t"]) -> Float[np.ndarray, "t 1"]:
+    """0 for a foot on the floor, 1 for one that hangs free."""
+    share: Float[np.ndarray, "t 1"] = np.clip(height / 0.12, 0, 1)[:, None]
+    return share
+
+
+def _apply(turns: Turns, vector: Float[np.ndarray, "*any"]) -> Vectors:
     result: Vectors = (turns @ vector) if vector.ndim == 1 else np.einsum("tij,tj->ti", turns, vector)
     return result
 

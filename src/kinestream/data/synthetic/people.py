@@ -3,7 +3,7 @@
 Lengths are metres, angles radians. Pairs are (left, right).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,7 +70,7 @@ HIP_DROP = 0.6
 
 
 def draw_person(rng: np.random.Generator) -> Person:
-    """A grown person of 1.5 to 1.95 m, about one in eight left-handed."""
+    """A grown person of 1.5 to 1.95 m, about one in five left-handed."""
     stature = float(np.clip(rng.normal(1.71, 0.1), 1.5, 1.95))
     trunk, arms, legs = 1 + 0.03 * rng.standard_normal(3)
     shoulders, hips = 1 + 0.07 * rng.standard_normal(2)
@@ -94,7 +94,7 @@ def draw_person(rng: np.random.Generator) -> Person:
         shank=pair(0.232 * legs, 3),
         foot=float(0.075 * stature),
         ankle=float(0.045 * stature),
-        side=LEFT if rng.random() < 0.12 else RIGHT,
+        side=LEFT if rng.random() < 0.2 else RIGHT,
         tempo=float(np.exp(0.18 * rng.standard_normal())),
         amplitude=float(np.clip(rng.normal(1.0, 0.12), 0.75, 1.25)),
         slouch=float(np.clip(rng.normal(0.12, 0.08), -0.02, 0.32)),
@@ -103,4 +103,18 @@ def draw_person(rng: np.random.Generator) -> Person:
         toes=float(np.clip(rng.normal(0.15, 0.12), -0.05, 0.45)),
         elbow=float(rng.uniform(0.2, 1.0)),
         restless=float(np.exp(0.4 * rng.standard_normal())),
+    )
+
+
+def mood(person: Person, rng: np.random.Generator) -> Person:
+    """The same body in another performance: as fast, wide, upright and restless as today."""
+    return replace(
+        person,
+        tempo=float(person.tempo * np.exp(0.15 * rng.standard_normal())),
+        amplitude=float(np.clip(person.amplitude * np.exp(0.12 * rng.standard_normal()), 0.65, 1.3)),
+        slouch=float(np.clip(person.slouch + 0.06 * rng.standard_normal(), -0.05, 0.4)),
+        gaze=float(person.gaze + 0.1 * rng.standard_normal()),
+        stance=float(np.clip(person.stance * np.exp(0.3 * rng.standard_normal()), 0.05, 0.25)),
+        elbow=float(rng.uniform(0.0, 1.0)),
+        restless=float(person.restless * np.exp(0.3 * rng.standard_normal())),
     )

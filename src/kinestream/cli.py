@@ -1,0 +1,78 @@
+"""The command line: a table of commands. A command's module is imported only when it is asked for."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+COMMANDS = {
+    "generate": ("generate", "write made-up recordings in a data set's raw format, to try things out"),
+    "prepare": ("prepare", "read a folder of raw recordings into a store"),
+    "check": ("check", "look a store over: counts per split and class, integrity, odd recordings"),
+    "show": ("show", "draw a recording of a store as a strip of frames or an animation"),
+    "recipes": ("recipes", "list what can be run by name, with its published figure"),
+    "pretrain": ("pretrain", "learn an encoder from unlabelled clips, as a recipe says"),
+    "evaluate linear": ("evaluate_linear", "accuracy of a linear layer on the frozen encoder"),
+    "evaluate knn": ("evaluate_knn", "accuracy of nearest neighbours of the frozen encoder"),
+}
+"""Words of a command: its module below `kinestream.commands`, and what it does."""
+
+_NO_SUCCESS = 1
+_MISUSE = 2
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command. The exit status: 0, 1 for work that cannot be done, 2 for a wrong call, 130 after Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words == ["--version"]:
+        print(f"kinestream {version('kinestream')}")
+        return 0
+    name = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else " ".join(words[:1])
+    if name not in COMMANDS:
+        return _overview(words)
+    module = importlib.import_module(f"kinestream.commands.{COMMANDS[name][0]}")
+    from kinestream.configs import parse_command
+
+    try:
+        config = parse_command(module.Config, f"kinestream {name}", module.__doc__ or "", words[len(name.split()) :])
+        module.run(config)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else _MISUSE
+    except KeyboardInterrupt:
+        print("interrupted; nothing half-written is left", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _NO_SUCCESS
+    except (ValueError, OSError) as error:
+        if os.environ.get("KINESTREAM_TRACEBACK"):
+            raise
+        print(f"kinestream {name}: {error}", file=sys.stderr)
+        return _NO_SUCCESS
+    return 0
+
+
+def _overview(words: Sequence[str]) -> int:
+    """Help for the table as a whole or for a group such as `evaluate`; a wrong word is an error."""
+    group = [name for name in COMMANDS if words and name.split()[0] == words[0]]
+    rest = words[1:] if group else words
+    wrong = next((word for word in rest if word not in ("-h", "--help")), None)
+    if wrong is not None:
+        below = f" {words[0]}" if group else ""
+        print(f"kinestream{below}: unknown command '{wrong}'; see 'kinestream{below} --help'", file=sys.stderr)
+        return _MISUSE
+    print("kinestream: representations of human actions from unlabelled 3D skeleton recordings\n")
+    print("usage: kinestream COMMAND ...   (kinestream COMMAND --help for its arguments and examples)\n")
+    for name in group or COMMANDS:
+        print(f"  {name:<16} {COMMANDS[name][1]}")
+    print("\nA first look, from nothing to an accuracy:")
+    print("  kinestream generate ntu60 raw/ --clips 600 && kinestream prepare ntu60 raw/ store/")
+    print("  kinestream pretrain demo --data store/ --out runs/demo && kinestream evaluate knn runs/demo --data store/")
+    return 0 if words else _MISUSE
+
+
+def command() -> None:
+    """The console script."""
+    sys.exit(main())

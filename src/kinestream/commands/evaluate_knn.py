@@ -1,0 +1,39 @@
+"""Accuracy of nearest neighbours by the frozen features of a run (cosine similarity): 1-NN, and k-NN with votes
+weighted exp(cos / temperature), beside an untrained encoder and raw coordinates.
+
+Examples:
+  kinestream evaluate knn runs/caca-joint --data ntu60/
+  kinestream evaluate knn runs/caca-joint --data ntu60/ --k 50 --temperature 0.07
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kinestream.configs import required_option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Arguments of `kinestream evaluate knn`."""
+
+    run: Path
+    """Folder of a pre-training run."""
+    data: Path = required_option()
+    """The store with the labels."""
+    split: str | None = None
+    """Split to evaluate on; that of the run if not given."""
+    k: int = 20
+    """Neighbours that vote, beside the 1-NN."""
+    temperature: float = 0.1
+    """Of the votes' weights."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute features."""
+
+
+def run(config: Config) -> None:
+    from kinestream.commands.evaluation import FrozenRun, count_neighbours
+
+    count_neighbours(
+        FrozenRun(config.run, config.data, config.split, config.device), k=config.k, temperature=config.temperature
+    )

@@ -1,0 +1,53 @@
+"""Learns an encoder from the unlabelled training clips of a split, as a recipe says. A run may be stopped or killed at
+any moment; with --resume it goes on where it was and ends with the same result.
+
+Examples:
+  kinestream pretrain caca-joint-ntu60-xsub --data ntu60/ --out runs/caca-joint
+  kinestream pretrain caca-joint-ntu60-xsub --data ntu60/ --out runs/caca-joint --resume
+  kinestream pretrain nw-ucla --data nw-ucla/ --out runs/quick --set epochs=10 --set optimiser.rate=0.002
+  kinestream pretrain my-recipe.yaml --data ntu60/ --out runs/mine --device cuda --precision bf16-mixed
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kinestream.configs import required_option
+from kinestream.recipes import resolve
+from kinestream.screen import Screen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Arguments of `kinestream pretrain`."""
+
+    recipe: str
+    """Name of a recipe (see 'kinestream recipes') or path of a .yaml file."""
+    data: Path = required_option()
+    """The store to learn from."""
+    out: Path = required_option()
+    """Folder of the run."""
+    set: tuple[str, ...] = ()
+    """Change a setting of the recipe: KEY=VALUE, as in epochs=10 or optimiser.rate=0.05; may be given several times."""
+    resume: bool = False
+    """Go on with the run in --out (or begin it when there is none)."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
+    """Number format of the computation."""
+
+
+def run(config: Config) -> None:
+    recipe = resolve(config.recipe, config.set)
+    from kinestream.engine.pretrain import pretrain
+
+    pretrain(
+        recipe,
+        Path(config.recipe).stem,
+        config.data,
+        config.out,
+        resume=config.resume,
+        device=config.device,
+        precision=config.precision,
+        screen=Screen(),
+    )

@@ -1,0 +1,200 @@
+"""Folders of generated recordings in the raw formats.
+
+Performances are counted; each stands for three files in a row, one from each camera. A file depends on the seed and its
+number alone, so a longer run begins with the files of a shorter one.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kinestream.data.synthetic.catalogue import NTU_ACTIONS, NW_UCLA_ACTIONS, Action
+from kinestream.data.synthetic.formats import ntu_bytes, nw_ucla_bytes
+from kinestream.data.synthetic.performance import (
+    NTU_FRAMES,
+    NW_UCLA_FRAMES,
+    kinect20_from_ntu25,
+    perform_ntu,
+    perform_nw_ucla,
+)
+from kinestream.data.synthetic.sensor import draw_camera, record
+
+CAMERAS = 3
+
+NTU_TRAIN = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
+NTU_TEST = (3, 6, 7, 10, 11, 12, 20, 21, 22, 23, 24, 26, 29, 30, 32, 33, 36, 37, 39, 40)
+"""Subjects on both sides of the cross-subject split of NTU-60."""
+
+NTU_SETUPS, NTU_USUAL_SETUPS = 32, 17
+"""Setups in NTU-120 and in NTU-60."""
+
+NW_UCLA_SUBJECTS, NW_UCLA_EPISODES = 10, 100
+
+NTU_NOISE, NW_UCLA_NOISE = 1.3, 2.2
+"""How faulty the newer and the older sensor are."""
+
+CRLF = 0.1
+"""Share of NTU files with CRLF line ends."""
+
+
+def generate_ntu(
+    out: Path,
+    clips: int,
+    seed: int,
+    *,
+    frames: tuple[int, int] = NTU_FRAMES,
+    classes: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Path]:
+    """Writes `clips` NTU RGB+D files `SsssCcccPpppRrrrAaaa.skeleton` into `out` and returns their paths.
+
+    Args:
+        out: a folder that is empty or does not exist yet.
+        clips: number of files; three cameras see each performance.
+        seed: another seed, other people and performances.
+        frames: least and greatest length of a performance; frames that the sensor loses shorten the recording.
+        classes: number of action classes, spread evenly over the generated ones; all by default.
+        progress: called with the number of files written so far.
+
+    Raises:
+        ValueError: if `out` holds files, or a number does not fit.
+    """
+    actions = _chosen(NTU_ACTIONS, classes)
+    _check(clips, seed, frames, most=len(actions) * CAMERAS * 3 * len(NTU_TRAIN) * NTU_SETUPS)
+    takes = (ntu_take(number, actions) for number in range(-(-clips // CAMERAS)))
+    return _write(out, clips, (file for take in takes for file in _ntu_files(take, seed, frames)), progress)
+
+
+def generate_nw_ucla(
+    out: Path,
+    clips: int,
+    seed: int,
+    *,
+    frames: tuple[int, int] = NW_UCLA_FRAMES,
+    classes: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Path]:
+    """Writes `clips` NW-UCLA files `aAA_sSS_eEE_vVV.json` into `out` and returns their paths; see `generate_ntu`."""
+    actions = _chosen(NW_UCLA_ACTIONS, classes)
+    _check(clips, seed, frames, most=len(actions) * CAMERAS * NW_UCLA_SUBJECTS * NW_UCLA_EPISODES)
+    takes = (nw_ucla_take(number, actions) for number in range(-(-clips // CAMERAS)))
+    return _write(out, clips, (file for take in takes for file in _nw_ucla_files(take, seed, frames)), progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Take:
+    """Who does what, where and for which time."""
+
+    number: int
+    action: int
+    subject: int
+    partner: int
+    repetition: int
+    setup: int = 0
+
+
+def ntu_take(number: int, actions: tuple[int, ...]) -> Take:
+    """Performance `number`: classes in turn, two thirds by training subjects, setups 18 to 32 when 1 to 17 are used up.
+
+    Two rounds over the classes already have each class on both sides of the split.
+    """
+    turn, place = divmod(number, len(actions))
+    group, step = divmod(turn, 3)
+    tested = 1 - place % 2
+    if step == tested:
+        subjects, turn = NTU_TEST, group
+    else:
+        subjects, turn = NTU_TRAIN, turn - group - (step > tested)
+    lap, index = divmod(turn, len(subjects))
+    index = (index + 7 * place) % len(subjects)
+    setup = lap // 2
+    if setup < NTU_USUAL_SETUPS:
+        setup = (setup + index + place) % NTU_USUAL_SETUPS
+    return Take(
+        number=number,
+        action=actions[place],
+        subject=subjects[index],
+        partner=subjects[(index + 1 + place % 3) % len(subjects)],
+        repetition=1 + (lap + index) % 2,
+        setup=1 + setup,
+    )
+
+
+def nw_ucla_take(number: int, actions: tuple[int, ...]) -> Take:
+    """Performance `number`: classes in turn, then subjects, then episodes."""
+    turn, place = divmod(number, len(actions))
+    episode, index = divmod(turn, NW_UCLA_SUBJECTS)
+    subject = 1 + (index + 3 * place) % NW_UCLA_SUBJECTS
+    return Take(number=number, action=actions[place], subject=subject, partner=subject, repetition=episode)
+
+
+def _ntu_files(take: Take, seed: int, frames: tuple[int, int]) -> Iterator[tuple[str, bytes]]:
+    """The same performance from three sides; in the first repetition people face one camera, in the second another."""
+    joints = perform_ntu(
+        take.action,
+        take.subject,
+        seed,
+        number=take.number,
+        partner=take.partner,
+        facing=(-1) ** take.repetition * np.pi / 4,
+        frames=frames,
+    )
+    for camera in range(1, CAMERAS + 1):
+        rng = np.random.default_rng((seed, 4, take.number, camera))
+        name = f"S{take.setup:03d}C{camera:03d}P{take.subject:03d}R{take.repetition:03d}A{take.action:03d}.skeleton"
+        content = ntu_bytes(record(joints, draw_camera(camera, take.setup), rng, noise=NTU_NOISE), rng)
+        yield name, content.replace(b"\n", b"\r\n") if rng.random() < CRLF else content
+
+
+def _nw_ucla_files(take: Take, seed: int, frames: tuple[int, int]) -> Iterator[tuple[str, bytes]]:
+    """Three views.
+
+    NOTE(views): each has a performance of its own, unlike the real ones; otherwise what is nearest to a clip of the
+    test view would nearly always be the same performance in a training view.
+    """
+    label = 1 + list(NW_UCLA_ACTIONS).index(take.action)
+    for view in range(1, CAMERAS + 1):
+        number = CAMERAS * take.number + view - 1
+        joints = perform_nw_ucla(take.action, take.subject, seed, number=number, frames=frames)
+        rng = np.random.default_rng((seed, 6, number))
+        sighting = record(joints, draw_camera(view, take.setup), rng, noise=NW_UCLA_NOISE)
+        seen = sighting.joints[sighting.bodies[:, 0] >= 0, 0]
+        name = f"a{take.action:02d}_s{take.subject:02d}_e{take.repetition:02d}_v{view:02d}"
+        yield f"{name}.json", nw_ucla_bytes(kinect20_from_ntu25(seen), name, label)
+
+
+def _chosen(actions: Mapping[int, Action], classes: int | None) -> tuple[int, ...]:
+    numbers = tuple(actions)
+    if classes is None:
+        return numbers
+    if not 2 <= classes <= len(numbers):
+        raise ValueError(f"classes={classes}: choose 2 to {len(numbers)} classes")
+    return tuple(numbers[round(step)] for step in np.linspace(0, len(numbers) - 1, classes))
+
+
+def _check(clips: int, seed: int, frames: tuple[int, int], *, most: int) -> None:
+    if not 1 <= clips <= most:
+        raise ValueError(f"clips={clips}: there are names for 1 to {most} clips of these classes")
+    if seed < 0:
+        raise ValueError(f"seed={seed}: give a number from 0 on")
+    if not 2 <= frames[0] <= frames[1]:
+        raise ValueError(f"frames={frames}: give the least and the greatest number of frames, at least 2")
+
+
+def _write(
+    out: Path, clips: int, files: Iterator[tuple[str, bytes]], progress: Callable[[int], None] | None
+) -> list[Path]:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} exists and is not an empty folder: name another folder or remove it first")
+    out.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for count, (name, content) in zip(range(1, clips + 1), files, strict=False):
+        unfinished = out / f".{name}.unfinished"
+        unfinished.write_bytes(content)
+        unfinished.replace(out / name)
+        paths.append(out / name)
+        if progress is not None:
+            progress(count)
+    return paths

@@ -1,0 +1,218 @@
+"""Pre-training as a whole: a store and a recipe in, a run folder with encoders out."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning_fabric import Fabric
+
+from kinestream.data.clips import Clips
+from kinestream.data.store import Store
+from kinestream.engine.checkpoint import Position, load_checkpoint
+from kinestream.engine.fit import EpochEnd, Interrupted, fit
+from kinestream.engine.run_folder import MetricsLog, RunConfig, RunFolder
+from kinestream.engine.schedule import make_schedule
+from kinestream.engine.seeds import derive_seed
+from kinestream.engine.views import ViewLoader
+from kinestream.evaluate.features import compute_features
+from kinestream.evaluate.knn import knn_ranking
+from kinestream.evaluate.metrics import accuracy
+from kinestream.methods.self_distillation import SelfDistillation
+from kinestream.models.encoder_file import save_encoder
+from kinestream.recipes import Recipe
+from kinestream.recipes.builders import build_augmentation, build_method, build_optimiser, encoder_card
+from kinestream.screen import Screen
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed", "64-true"]
+
+
+def pretrain(
+    recipe: Recipe,
+    name: str,
+    data: Path,
+    out: Path,
+    *,
+    resume: bool,
+    device: Device,
+    precision: Precision,
+    screen: Screen,
+) -> None:
+    """Trains as `recipe` says on the store `data` and leaves the run in `out`.
+
+    Raises ValueError when store, recipe and run folder do not go together, or when the training diverges, and
+    KeyboardInterrupt when it was asked to stop and the state is saved.
+    """
+    store = Store(data)
+    _check_fit(recipe, store)
+    run = RunFolder(out)
+    config = RunConfig(recipe_name=name, recipe=recipe, data=str(data), store_fingerprint=store.fingerprint)
+    resumed = resume and run.checkpoint.is_file()
+    if resumed:
+        _check_same(run.config(), config, out)
+    elif not (resume and (out / "config.yaml").is_file() and run.config() == config):
+        run.create(config)
+
+    fabric = Fabric(accelerator=device, devices=1, precision=precision)
+    torch.manual_seed(derive_seed(recipe.seed, "weights"))
+    method = build_method(recipe, store.layout)
+    optimizer = build_optimiser(recipe.optimiser, method)
+    position = load_checkpoint(run.checkpoint, method, optimizer) if resumed else Position()
+    if position.epoch >= recipe.epochs:
+        screen.say(f"{out} is done: all {recipe.epochs} epochs are trained")
+        return
+    module, wrapped = fabric.setup(method, optimizer)
+
+    clips = Clips(store, recipe.frames)
+    loader = ViewLoader(
+        clips,
+        store.select(recipe.split, "train").tolist(),
+        streams=recipe.streams,
+        layout=store.layout,
+        augmentation=build_augmentation(recipe.augment, store.layout),
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        device=fabric.device,
+    )
+    schedule = make_schedule(
+        recipe.optimiser.schedule,
+        epochs=recipe.epochs,
+        warmup_epochs=recipe.optimiser.warmup_epochs,
+        milestones=recipe.optimiser.milestones,
+        factor=recipe.optimiser.factor,
+    )
+    watch = _Watch(recipe, method, clips, fabric.device, screen)
+    log = MetricsLog(run.metrics, keep=position.log_bytes)
+
+    def save_encoders(epochs_done: int) -> None:
+        for stream, encoder in method.encoders().items():
+            save_encoder(run.encoder(stream), encoder, encoder_card(recipe, name, stream, store.layout, epochs_done))
+
+    try:
+        with screen.progress(f"pretrain {name}", "steps") as advance:
+            total = recipe.epochs * loader.steps
+            advance(position.epoch * loader.steps + position.step, total)
+            fit(
+                fabric,
+                module,
+                loader,
+                wrapped,
+                schedule,
+                epochs=recipe.epochs,
+                seed=recipe.seed,
+                checkpoint=run.checkpoint,
+                log=log,
+                start=position,
+                on_step=lambda step, terms: advance(step, total, f"loss {terms['loss']:.3f}{watch.note}"),
+                on_epoch=watch.epoch_end,
+                on_saved=save_encoders,
+            )
+    except Interrupted:
+        screen.say(f"stopped and saved; go on with the same command and --resume: {out}")
+        raise KeyboardInterrupt from None
+    finally:
+        log.close()
+    watch.summary(out)
+
+
+def _check_fit(recipe: Recipe, store: Store) -> None:
+    if store.info.dataset != recipe.dataset:
+        raise ValueError(
+            f"the recipe is written for {recipe.dataset}, {store.path} holds {store.info.dataset}: "
+            f"take another recipe, or --set dataset={store.info.dataset} and a split of it"
+        )
+    if store.info.preparation != recipe.preparation:
+        raise ValueError(
+            f"the recipe is written for preparation '{recipe.preparation}', {store.path} was prepared "
+            f"'{store.info.preparation}': prepare it so, or --set preparation={store.info.preparation}"
+        )
+
+
+def _check_same(found: RunConfig, asked: RunConfig, out: Path) -> None:
+    if found.store_fingerprint != asked.store_fingerprint:
+        raise ValueError(f"{out} was begun on another store ({found.data}) than {asked.data}: they differ in content")
+    if found.recipe != asked.recipe:
+        changed = ", ".join(_differences(found.recipe.to_dict(), asked.recipe.to_dict()))
+        raise ValueError(f"{out} was begun with other settings ({changed}): resume with those, or begin a new run")
+
+
+def _differences(found: Mapping[str, Any], asked: Mapping[str, Any], path: str = "") -> list[str]:
+    lines = []
+    for key in found:
+        if isinstance(found[key], dict) and isinstance(asked[key], dict):
+            lines += _differences(found[key], asked[key], f"{path}{key}.")
+        elif found[key] != asked[key]:
+            lines.append(f"{path}{key} was {found[key]}, now {asked[key]}")
+    return lines
+
+
+class _Watch:
+    """Looks at the training from outside: spread of the features, 1-NN accuracy, time."""
+
+    def __init__(
+        self, recipe: Recipe, method: SelfDistillation, clips: Clips, device: torch.device, screen: Screen
+    ) -> None:
+        self._recipe = recipe
+        self._method = method
+        self._clips = clips
+        self._device = device
+        self._screen = screen
+        self._collapsed: dict[str, int] = {}
+        self._last: Mapping[str, float] = {}
+        self._began = self._epoch_began = time.monotonic()
+        self.note = ""
+
+    def epoch_end(self, end: EpochEnd) -> Mapping[str, Any]:
+        self._last = end.means
+        extra: dict[str, Any] = {"seconds": round(time.monotonic() - self._epoch_began, 3)}
+        self._epoch_began = time.monotonic()
+        spreads = {name: value for name, value in end.means.items() if name.startswith("spread/")}
+        for name, spread in spreads.items():
+            self._look_for_collapse(name.removeprefix("spread/"), spread, end.epoch + 1)
+        every = self._recipe.monitor.knn_every
+        if every and (end.epoch + 1) % every == 0:
+            extra |= {f"knn/{stream}": value for stream, value in self._nearest_neighbour().items()}
+        shown = [f"spread {min(spreads.values()):.2f}"] if spreads else []
+        shown += [f"1-NN {value:.1f} %" for name, value in extra.items() if name.startswith("knn/")]
+        self.note = f", epoch {end.epoch + 1}: {', '.join(shown)}"
+        return extra
+
+    def _look_for_collapse(self, stream: str, spread: float, epoch: int) -> None:
+        bound = self._recipe.monitor.collapse_spread
+        if spread >= bound or stream in self._collapsed:
+            return
+        self._collapsed[stream] = epoch
+        self._screen.warn(
+            f"epoch {epoch}: the features of stream {stream} have collapsed: spread {spread:.3f}, where 1 is isotropic "
+            f"and below {bound} the encoder gives nearly the same for every clip. More epochs will not mend it. What "
+            "helps with few clips: method.target=whitened, AdamW with a cosine schedule (optimiser.name=adamw "
+            "optimiser.rate=0.002 optimiser.schedule=cosine), encoder.dropout=0, encoder.initialisation=torch; "
+            "see recipe nw-ucla"
+        )
+
+    def _nearest_neighbour(self) -> dict[str, float]:
+        """1-NN test accuracy of each stream, in percent. Labels are used here, for the log only."""
+        store = self._clips.store
+        train, test = (torch.from_numpy(store.select(self._recipe.split, part)) for part in ("train", "test"))
+        if not len(test):
+            return {}
+        labels = torch.from_numpy(store.table.label)
+        found = {}
+        features = compute_features(self._method.encoders(), self._clips, device=self._device)
+        for stream, values in features.items():
+            rows = torch.from_numpy(values)
+            ranking = knn_ranking(rows[train], labels[train], rows[test], classes=len(store.info.classes), k=1)
+            found[stream] = accuracy(ranking, labels[test]).top1
+        return found
+
+    def summary(self, out: Path) -> None:
+        seconds = time.monotonic() - self._began
+        rows = [(name, f"{value:.4f}") for name, value in self._last.items()]
+        self._screen.table("last epoch, means", ("what", "value"), rows)
+        for stream, epoch in self._collapsed.items():
+            self._screen.warn(f"stream {stream} collapsed in epoch {epoch}: its encoder hardly tells clips apart")
+        self._screen.say(f"{self._recipe.epochs} epochs; this session took {seconds / 60:.1f} min")
+        self._screen.say(f"run: {out}")
+        self._screen.say(f"next: kinestream evaluate linear {out} --data {self._clips.store.path}")

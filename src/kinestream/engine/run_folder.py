@@ -1,0 +1,122 @@
+"""The folder of a run: configuration, log, checkpoint, encoders.
+
+config.yaml                   the recipe, resolved, and the name it was found by
+environment.txt               versions of what it ran with
+metrics.jsonl                 a line a step and a line an epoch
+last.ckpt                     everything needed to go on
+encoder-<stream>.safetensors  and .json, its card
+"""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kinestream.files import replacing
+from kinestream.recipes import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """What `config.yaml` holds."""
+
+    recipe_name: str
+    recipe: Recipe
+    data: str
+    """Path of the store, as the user gave it."""
+    store_fingerprint: str
+
+
+class RunFolder:
+    """A run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "last.ckpt"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    def encoder(self, stream: str) -> Path:
+        return self.path / f"encoder-{stream}.safetensors"
+
+    def create(self, config: RunConfig) -> None:
+        """Makes the folder. Raises ValueError when there is something in it."""
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise ValueError(f"{self.path} exists already: go on with --resume, or choose another --out")
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "environment.txt").write_text(_environment(), encoding="utf-8")
+        plain = {
+            "recipe_name": config.recipe_name,
+            "data": config.data,
+            "store_fingerprint": config.store_fingerprint,
+            "recipe": config.recipe.to_dict(),
+        }
+        with replacing(self.path / "config.yaml") as part:
+            part.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+    def config(self) -> RunConfig:
+        """Raises ValueError when the folder is no run."""
+        file = self.path / "config.yaml"
+        if not file.is_file():
+            raise ValueError(f"{self.path} is no run folder (no config.yaml): make one with 'kinestream pretrain'")
+        try:
+            plain = yaml.safe_load(file.read_text("utf-8"))
+            return RunConfig(
+                recipe_name=plain["recipe_name"],
+                recipe=Recipe.from_dict(plain["recipe"], str(file)),
+                data=plain["data"],
+                store_fingerprint=plain["store_fingerprint"],
+            )
+        except (yaml.YAMLError, KeyError, TypeError) as error:
+            raise ValueError(f"{file} was edited or damaged ({' '.join(str(error).split())})") from None
+
+    def streams(self) -> tuple[str, ...]:
+        """The streams whose encoder has been written."""
+        return tuple(stream for stream in self.config().recipe.streams if self.encoder(stream).is_file())
+
+
+class MetricsLog:
+    """Appends lines to `metrics.jsonl`; each is on disk as a whole when `append` returns."""
+
+    def __init__(self, path: Path, keep: int = 0) -> None:
+        """`keep`: bytes of an earlier log that are true; what was written after them is cut off."""
+        self._file = path.open("ab")
+        if self._file.tell() < keep:
+            self._file.close()
+            raise ValueError(f"{path} is shorter than the checkpoint says: it was cut, this run cannot be resumed")
+        os.truncate(path, keep)
+        self._file.seek(keep)
+
+    @property
+    def size(self) -> int:
+        return self._file.tell()
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(entry).encode() + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """All whole lines of a log; a last line that was cut by a kill is passed over."""
+    lines = path.read_bytes().split(b"\n")[:-1]
+    return [json.loads(line) for line in lines]
+
+
+def _environment() -> str:
+    packages = ("kinestream", "torch", "lightning-fabric", "numpy", "einops", "safetensors")
+    lines = [f"python {platform.python_version()}", f"platform {platform.platform()}", f"processors {os.cpu_count()}"]
+    return "\n".join(lines + [f"{package} {version(package)}" for package in packages]) + "\n"

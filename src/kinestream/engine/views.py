@@ -1,0 +1,82 @@
+"""Batches for self-supervised training: augmented views of clips, as streams."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from kinestream.augment import Augmentation
+from kinestream.data.clips import Clips
+from kinestream.engine.seeds import derive_seed
+from kinestream.layout import SkeletonLayout
+from kinestream.methods.method import Views
+from kinestream.streams import make_streams
+
+Batch = TypeVar("Batch", covariant=True)
+
+
+@runtime_checkable
+class Loader(Protocol[Batch]):
+    """What the training loop asks of a source of batches."""
+
+    steps: int
+    """Batches an epoch."""
+
+    def epoch(self, epoch: int, first: int) -> Iterator[Batch]:
+        """The batches of an epoch from step `first` on; the same whenever they are asked for."""
+        ...
+
+
+def to_batch(clips: Float[Tensor, "n t m v c"]) -> Float[Tensor, "n c t v m"]:
+    """From the order on disk to the order of a batch."""
+    return rearrange(clips, "n t m v c -> n c t v m").contiguous()
+
+
+class ViewLoader:
+    """Two augmented views of every training clip, in a new order each epoch; the last, smaller batch is dropped.
+
+    Order and augmentation depend on (seed, epoch, step) alone.
+    """
+
+    # NOTE(deviation 1): the published loader's workers replay the same augmentation numbers in every epoch.
+
+    def __init__(
+        self,
+        clips: Clips,
+        indices: Sequence[int],
+        *,
+        streams: Sequence[str],
+        layout: SkeletonLayout,
+        augmentation: Augmentation,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._clips = clips
+        self._indices = torch.as_tensor(indices)
+        self._streams = tuple(streams)
+        self._layout = layout
+        self._augmentation = augmentation
+        self._batch_size = batch_size
+        self._seed = seed
+        self._device = device
+        self.steps = len(self._indices) // batch_size
+        if not self.steps:
+            raise ValueError(
+                f"{len(self._indices)} training clips are less than one batch of {batch_size}: "
+                "lower it with --set batch_size=..."
+            )
+
+    def epoch(self, epoch: int, first: int) -> Iterator[Views]:
+        order = self._indices[torch.randperm(len(self._indices), generator=self._generator("order", epoch))]
+        for step in range(first, self.steps):
+            chosen = order[step * self._batch_size : (step + 1) * self._batch_size]
+            clips = to_batch(torch.from_numpy(self._clips.batch(chosen.numpy())).to(self._device))
+            generator = self._generator("augmentation", epoch, step)
+            yield [make_streams(self._augmentation(clips, generator), self._streams, self._layout) for _ in range(2)]
+
+    def _generator(self, *where: int | str) -> torch.Generator:
+        return torch.Generator().manual_seed(derive_seed(self._seed, *where))

@@ -1,0 +1,86 @@
+"""Encoders on disk: weights as safetensors, and a JSON card that says how to build one and what it learnt from."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from kinestream.files import replacing, write_json
+from kinestream.layout import SkeletonLayout
+from kinestream.models.graph import Partition, adjacency
+from kinestream.models.stgcn import STGCN
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderCard:
+    """What is needed to build an encoder and to feed it, and where it comes from."""
+
+    stream: str
+    layout: SkeletonLayout
+    hidden: int
+    dim: int
+    dropout: float
+    partition: Partition
+    frames: int
+    preparation: str
+    dataset: str
+    split: str
+    recipe: str
+    epochs_done: int
+    epochs: int
+
+
+def new_encoder(card: EncoderCard) -> STGCN:
+    """An encoder as the card says, with random weights."""
+    weights = torch.as_tensor(adjacency(card.layout, card.partition))
+    return STGCN(weights, hidden=card.hidden, dim=card.dim, dropout=card.dropout)
+
+
+def save_encoder(path: Path, encoder: STGCN, card: EncoderCard) -> None:
+    """Writes `path` (`.safetensors`) and its card beside it, each whole."""
+    with replacing(path) as part:
+        save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, part)
+    write_json(path.with_suffix(".json"), {"schema": SCHEMA, **asdict(card), "layout": card.layout.to_dict()})
+
+
+def load_encoder(path: Path) -> tuple[STGCN, EncoderCard]:
+    """The encoder in evaluation mode, and its card. Raises ValueError when either file is missing, damaged or does not
+    fit the other; no code is run from the files and nothing is loaded in part."""
+    card = _read_card(path.with_suffix(".json"))
+    encoder = new_encoder(card)
+    try:
+        encoder.load_state_dict(load_file(path))
+    except FileNotFoundError:
+        raise ValueError(f"no encoder {path}") from None
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{path} does not fit its card: {' '.join(str(error).split())[:300]}") from None
+    return encoder.eval(), card
+
+
+def weights_hash(encoder: torch.nn.Module) -> str:
+    """Names the weights: equal for equal values."""
+    digest = hashlib.sha256()
+    for name, value in sorted(encoder.state_dict().items()):
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read_card(path: Path) -> EncoderCard:
+    try:
+        plain: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        schema = plain.pop("schema")
+        if schema != SCHEMA:
+            raise ValueError(f"schema {schema}, this kinestream reads {SCHEMA}")
+        return EncoderCard(**{**plain, "layout": SkeletonLayout.from_dict(plain["layout"])})
+    except FileNotFoundError:
+        raise ValueError(f"no card {path} beside the encoder") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no card of an encoder: {error}") from None

@@ -1,0 +1,42 @@
+"""Shapes are checked at run time in all tests; real recordings and golden values are looked for beside the project."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from jaxtyping import install_import_hook
+
+# Before anything of kinestream is imported: from here on every annotated shape is checked when a function is called.
+install_import_hook("kinestream", "beartype.beartype")
+
+# No deadlines: machines are noisy, and a slow example is no failure.
+settings.register_profile("kinestream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kinestream")
+
+_SHARED = Path(__file__).parents[2] / "shared"
+
+
+def _folder(variable: str, default: Path) -> Path:
+    path = Path(os.environ.get(variable, default))
+    if not path.is_dir():
+        pytest.skip(f"needs {path} (or {variable}), which is not part of the repository")
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real recordings: `ntu`, `nw-ucla`, `pku-mmd`. The test is skipped where they are absent."""
+    return _folder("KINESTREAM_DATA", _SHARED / "data")
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """Numbers computed once with the published code. The test is skipped where they are absent."""
+    return _folder("KINESTREAM_GOLDEN", _SHARED / "golden")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)

@@ -1,0 +1,87 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from kinestream.layout import KINECT20
+from kinestream.models.encoder_file import EncoderCard, load_encoder, new_encoder, save_encoder, weights_hash
+
+CARD = EncoderCard(
+    stream="joint",
+    layout=KINECT20,
+    hidden=4,
+    dim=8,
+    dropout=0.5,
+    partition="distance",
+    frames=20,
+    preparation="tracked",
+    dataset="nw-ucla",
+    split="xview",
+    recipe="try",
+    epochs_done=1,
+    epochs=2,
+)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "encoder-joint.safetensors"
+    save_encoder(path, new_encoder(CARD), CARD)
+    return path
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    encoder = new_encoder(CARD)
+    encoder(torch.randn(4, 3, 20, 20, 1))  # moves the BN statistics, which belong to the encoder
+    save_encoder(tmp_path / "e.safetensors", encoder, CARD)
+    loaded, card = load_encoder(tmp_path / "e.safetensors")
+    assert card == CARD
+    assert not loaded.training
+    assert weights_hash(loaded) == weights_hash(encoder)
+    x = torch.randn(2, 3, 20, 20, 1)
+    assert torch.equal(loaded(x), encoder.eval()(x))
+    assert {entry.name for entry in tmp_path.iterdir()} == {"e.safetensors", "e.json"}, "no temporary file is left"
+
+
+def test_the_hash_sees_one_changed_weight() -> None:
+    encoder = new_encoder(CARD)
+    before = weights_hash(encoder)
+    with torch.no_grad():
+        encoder.blocks[3].temporal.bias[0] += 1e-6
+    assert weights_hash(encoder) != before
+
+
+def test_missing_files_are_named(saved: Path) -> None:
+    saved.with_suffix(".json").unlink()
+    with pytest.raises(ValueError, match="no card"):
+        load_encoder(saved)
+    with pytest.raises(ValueError, match="no card"):
+        load_encoder(saved.with_name("other.safetensors"))
+
+
+def test_missing_weights_are_named(saved: Path) -> None:
+    saved.unlink()
+    with pytest.raises(ValueError, match="no encoder"):
+        load_encoder(saved)
+
+
+def test_weights_that_do_not_fit_the_card_are_refused(saved: Path) -> None:
+    save_encoder(saved, new_encoder(dataclasses.replace(CARD, dim=9)), CARD)
+    with pytest.raises(ValueError, match="does not fit its card"):
+        load_encoder(saved)
+
+
+def test_cut_weights_are_refused(saved: Path) -> None:
+    saved.write_bytes(saved.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="does not fit its card"):
+        load_encoder(saved)
+
+
+@pytest.mark.parametrize("change", [{"schema": 99}, {"layout": {}}, {"more": 1}])
+def test_a_card_of_another_kind_is_refused(saved: Path, change: dict[str, object]) -> None:
+    card = saved.with_suffix(".json")
+    card.write_text(json.dumps(json.loads(card.read_text()) | change))
+    with pytest.raises(ValueError, match="no card of an encoder"):
+        load_encoder(saved)

@@ -1,0 +1,116 @@
+import pytest
+import torch
+from tests.reference.literal_stgcn import LiteralSTGCN, copy_weights
+
+from kinestream.layout import KINECT20, NTU25, SkeletonLayout
+from kinestream.models.graph import adjacency
+from kinestream.models.stgcn import STGCN, initialise_as_published
+
+
+def both(layout: SkeletonLayout, dtype: torch.dtype = torch.float64) -> tuple[LiteralSTGCN, STGCN]:
+    torch.manual_seed(0)
+    a = torch.from_numpy(adjacency(layout)).to(dtype)
+    literal = LiteralSTGCN(a, hidden=4, dim=12, dropout=0.0).to(dtype)
+    for parameter in literal.parameters():
+        torch.nn.init.normal_(parameter, 0.1, 0.3)
+    ours = STGCN(a, hidden=4, dim=12, dropout=0.0).to(dtype)
+    copy_weights(literal, ours)
+    return literal, ours
+
+
+@pytest.mark.parametrize("layout", [NTU25, KINECT20], ids=lambda layout: layout.name)
+@pytest.mark.parametrize(("frames", "bodies"), [(50, 2), (13, 1), (2, 1)])
+def test_equals_the_literal_network_with_gradients(layout: SkeletonLayout, frames: int, bodies: int) -> None:
+    literal, ours = both(layout)
+    x = torch.randn(3, 3, frames, len(layout.joints), bodies, dtype=torch.float64)
+    for training in (True, False):
+        expected, found = literal.train(training)(x), ours.train(training)(x)
+        torch.testing.assert_close(found, expected)
+    weights = torch.randn(3, 12, dtype=torch.float64)
+    (literal.train()(x) * weights).sum().backward()
+    (ours.train()(x) * weights).sum().backward()
+    pairs = zip(literal.importance, ours.edge_importance, strict=True)
+    for expected_parameter, parameter in pairs:
+        torch.testing.assert_close(parameter.grad, expected_parameter.grad)
+    for index in (0, 4, 9):
+        literal_block, block = literal.blocks[index], ours.blocks[index]
+        assert block.graph.linear.weight.grad is not None
+        expected_grad = literal_block.conv.weight.grad.flatten(1)
+        torch.testing.assert_close(block.graph.linear.weight.grad, expected_grad)
+        torch.testing.assert_close(block.graph.linear.bias.grad, literal_block.conv.bias.grad)
+        torch.testing.assert_close(block.temporal.weight.grad, literal_block.temporal.weight.grad)
+
+
+def test_float32_agrees_to_1e_4() -> None:
+    literal, ours = both(NTU25, torch.float32)
+    x = torch.randn(4, 3, 50, 25, 2)
+    torch.testing.assert_close(ours.eval()(x), literal.eval()(x), rtol=1e-4, atol=1e-4)
+
+
+def test_published_size() -> None:
+    encoder = STGCN(torch.from_numpy(adjacency(NTU25)))
+    widths = [block.temporal.out_channels for block in encoder.blocks]
+    assert widths == [16, 16, 16, 16, 32, 32, 32, 64, 64, 512]
+    assert [block.temporal.stride[0] for block in encoder.blocks] == [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
+    assert [block.dropout.p for block in encoder.blocks] == [0.0] + [0.5] * 9
+    # Counted from the reference's list of layers: conv + bias, two BN, 9x1 conv + bias, residual where the shape changes.
+    expected, before = 2 * 75, 3
+    for number, width in enumerate(widths):
+        expected += 3 * 25 * 25 + (3 * width) * (before + 1) + 2 * 2 * width + width * (9 * width + 1)
+        if number and before != width:
+            expected += width * (before + 1) + 2 * width
+        before = width
+    assert sum(parameter.numel() for parameter in encoder.parameters()) == expected
+
+
+def test_feature_is_the_mean_of_the_feature_map_over_frames_joints_and_all_bodies() -> None:
+    _, ours = both(NTU25)
+    x = torch.randn(2, 3, 20, 25, 2, dtype=torch.float64)
+    x[1, ..., 1] = 0
+    feature_map = ours.eval().feature_map(x)
+    assert feature_map.shape == (2, 2, 12, 5, 25)
+    torch.testing.assert_close(ours(x), feature_map.mean(dim=(1, 3, 4)))
+    assert feature_map[1, 1].any(), "an absent body is encoded like a real one, as published"
+
+
+def test_true_distance_partition_differs_and_sums_to_the_same_graph() -> None:
+    one_hop, distance = adjacency(NTU25), adjacency(NTU25, "distance")
+    assert (one_hop.sum(axis=0) == distance.sum(axis=0)).all()
+    assert not (one_hop[1] == distance[1]).all()
+    # By true distance every limb link has a direction: outward in part 2, inward in part 1.
+    for child, parent in NTU25.bones:
+        assert distance[2, parent, child] > 0
+        assert distance[2, child, parent] == 0
+        assert distance[1, child, parent] > 0
+
+
+def test_published_initialisation() -> None:
+    torch.manual_seed(0)
+    encoder = STGCN(torch.from_numpy(adjacency(NTU25)))
+    initialise_as_published(encoder)
+    weight = encoder.blocks[9].temporal.weight
+    assert float(weight.detach().std()) == pytest.approx(0.02, rel=0.02)
+    assert float(weight.detach().mean()) == pytest.approx(0.0, abs=1e-4)
+    assert not encoder.blocks[3].graph.linear.bias.any()
+    scale = torch.cat([block.temporal_bn.weight.detach() for block in encoder.blocks])
+    assert float(scale.mean()) == pytest.approx(1.0, abs=0.005)
+    assert float(scale.std()) == pytest.approx(0.02, rel=0.2)
+    assert all((importance == 1).all() for importance in encoder.edge_importance)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"hidden": 0}, "hidden"),
+        ({"dropout": 1.0}, r"dropout \(1.0\) must be in \[0, 1\)"),
+    ],
+)
+def test_refuses_sizes_that_make_no_network(options: dict[str, int | float], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        STGCN(torch.from_numpy(adjacency(NTU25)), **options)  # type: ignore[arg-type]
+
+
+def test_refuses_clips_of_another_layout() -> None:
+    _, ours = both(KINECT20)
+    with pytest.raises(ValueError, match="takes 3 coordinates of 20 joints, the clips have 3 of 25"):
+        ours(torch.zeros(1, 3, 10, 25, 1, dtype=torch.float64))

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kinestream.layout import KINECT20, NTU25, SkeletonLayout
+from kinestream.streams import STREAMS, bone, joint, make_streams, motion
+
+# (child, parent) counted from 1, as the reference lists them for NTU; written again on purpose: the test's own source.
+NTU_PAIRS = (
+    *((1, 2), (2, 21), (3, 21), (4, 3), (5, 21), (6, 5), (7, 6), (8, 7), (9, 21), (10, 9), (11, 10), (12, 11), (13, 1)),
+    *((14, 13), (15, 14), (16, 15), (17, 1), (18, 17), (19, 18), (20, 19), (22, 23), (23, 8), (24, 25), (25, 12)),
+)
+
+
+def clips(layout: SkeletonLayout, seed: int = 0) -> torch.Tensor:
+    return torch.randn(2, 3, 7, len(layout.joints), 2, generator=torch.Generator().manual_seed(seed))
+
+
+def test_bone_is_child_minus_parent_and_zero_at_the_root() -> None:
+    x = clips(NTU25)
+    y = bone(x, NTU25)
+    for child, parent in NTU_PAIRS:
+        torch.testing.assert_close(y[:, :, :, child - 1], x[:, :, :, child - 1] - x[:, :, :, parent - 1])
+    assert not y[:, :, :, 20].any()
+
+
+def test_motion_is_the_step_to_the_next_frame() -> None:
+    x = clips(KINECT20)
+    y = motion(x, KINECT20)
+    for t in range(6):
+        torch.testing.assert_close(y[:, :, t], x[:, :, t + 1] - x[:, :, t])
+    assert not y[:, :, 6].any()
+
+
+@given(seed=st.integers(0, 1000), shift=st.floats(-5, 5))
+def test_bone_and_motion_forget_where_the_body_stands(seed: int, shift: float) -> None:
+    x = clips(NTU25, seed)
+    for stream in (bone, motion):
+        torch.testing.assert_close(stream(x + shift, NTU25), stream(x, NTU25), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_an_absent_body_stays_zero(name: str) -> None:
+    x = clips(NTU25)
+    x[..., 1] = 0
+    assert not STREAMS[name](x, NTU25)[..., 1].any()
+
+
+def test_streams_are_made_by_name() -> None:
+    x = clips(NTU25)
+    made = make_streams(x, ("bone", "joint"), NTU25)
+    assert list(made) == ["bone", "joint"]
+    assert np.array_equal(made["joint"], joint(x, NTU25))
+    with pytest.raises(ValueError, match="unknown stream 'bones': choose from joint, motion, bone"):
+        make_streams(x, ("bones",), NTU25)
