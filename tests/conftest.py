@@ -11,6 +11,12 @@ from jaxtyping import install_import_hook
 # Before anything of kinestream is imported: from here on every annotated shape is checked when a function is called.
 install_import_hook("kinestream", "beartype.beartype")
 
+from kinestream.data.datasets import load_dataset  # noqa: E402
+from kinestream.data.preparation import PREPARATIONS  # noqa: E402
+from kinestream.data.recording import Source  # noqa: E402
+from kinestream.data.store import StoreWriter  # noqa: E402
+from kinestream.recipes import Recipe  # noqa: E402
+
 # No deadlines: machines are noisy, and a slow example is no failure.
 settings.register_profile("kinestream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kinestream")
@@ -40,3 +46,44 @@ def golden() -> Path:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+SMALL = {
+    "title": "small",
+    "dataset": "nw-ucla",
+    "preparation": "tracked",
+    "split": "xview",
+    "epochs": 3,
+    "batch_size": 8,
+    "frames": 10,
+    "encoder": {"hidden": 4, "dim": 8, "dropout": 0.5, "initialisation": "torch"},
+    "method": {"name": "caca", "hidden": 16, "embedding": 8},
+    "augment": {"temporal_crop": 6, "shear": 0.5},
+    "optimiser": {"name": "sgd", "rate": 0.05},
+}
+
+
+@pytest.fixture(scope="session")
+def small_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 recordings of 20 joints: 27 for training, 13 for testing, 2 classes that differ in where the arms go."""
+    path = tmp_path_factory.mktemp("data") / "store"
+    path.mkdir()
+    dataset = load_dataset("nw-ucla")
+    rng = np.random.default_rng(0)
+    with StoreWriter(path, dataset.format.layout, dataset.most_bodies) as writer:
+        for number in range(40):
+            action, view = number % 2 + 1, number % 3 + 1
+            joints = rng.normal(0, 0.05, (int(rng.integers(12, 30)), 1, 20, 3)) + rng.normal(0, 0.4, (1, 1, 20, 3))
+            joints[:, 0, 4:8, 1] += np.linspace(0, 1 if action == 1 else -1, len(joints))[:, None]
+            name = f"a{action:02}_s01_e{number:02}_v{view:02}"
+            source = Source(
+                path=Path(name), name=name, action=action, subject=1, camera=view, setup=1, repetition=number
+            )
+            writer.add(source, joints.astype(np.float32))
+        writer.finish(dataset, PREPARATIONS["tracked"], excluded=0, rejected=0)
+    return path
+
+
+@pytest.fixture
+def small_recipe() -> Recipe:
+    return Recipe.from_dict(SMALL, "test")

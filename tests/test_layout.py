@@ -24,6 +24,7 @@ def layout_of(parents: tuple[int, ...], **changes: Any) -> SkeletonLayout:
         "parents": parents,
         "pairs": (),
         "heading": (0, len(parents) - 1),
+        "pelvis": 0,
     }
     return SkeletonLayout(**(fields | changes))
 
@@ -42,6 +43,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
         "joints": tuple(draw(st.lists(st.text(), min_size=len(order), max_size=len(order), unique=True))),
         "pairs": tuple(zip(shuffled[:paired], shuffled[paired : 2 * paired], strict=True)),
         "heading": (order[0], order[-1]),
+        "pelvis": draw(st.sampled_from(order)),
     }
 
 
@@ -62,6 +64,7 @@ def test_sides_of_the_sensors(layout: SkeletonLayout) -> None:
     # Mirroring a body keeps its bones.
     assert {(layout.mirrored[a], layout.mirrored[b]) for a, b in layout.bones} == set(layout.bones)
     assert [joint + 1 for joint in layout.heading] == [5, 9]
+    assert layout.joints[layout.pelvis] == {"ntu25": "spine_base", "kinect20": "hip_centre"}[layout.name]
 
 
 @given(tree=trees())
@@ -96,6 +99,7 @@ def test_round_trip_through_json(tree: dict[str, Any]) -> None:
         ((0, -1, 0), {}, "joint -1 is not in 0..2"),
         ((0, 0, 0), {"heading": (0, 3)}, "joint 3 is not in 0..2"),
         ((0, 0, 0), {"heading": (2, 2)}, "heading"),
+        ((0, 0, 0), {"pelvis": 3}, "joint 3 is not in 0..2"),
         ((0, 0, 0), {"pairs": ((1, 5),)}, "joint 5 is not in 0..2"),
         ((0, 0, 0, 0), {"pairs": ((1, 2), (2, 3))}, "two left-right pairs"),
         ((0, 0), {"pairs": ((1, 1),)}, "two left-right pairs"),
@@ -118,6 +122,9 @@ def test_refused(parents: tuple[int, ...], changes: dict[str, Any], reason: str)
         {"parents": [float("inf"), 0, 0]},
         {"heading": [0, 1, 2]},
         {"heading": 7},
+        {"pelvis": None},
+        {"pelvis": [0]},
+        {"pelvis": 17},
         {"pairs": [[1]]},
         {"pairs": [[0, 9]]},
         {"joints": 5},

@@ -15,10 +15,12 @@ class SkeletonLayout:
 
     Joints are counted from 0, in file order. `parents[v]` is the next joint on the way to the root, which is its own
     parent. `pairs` are (left, right) joints that change places under mirroring. `heading` is the (left, right) pair
-    whose line tells where a body faces. The vertical axis is y, in metres.
+    whose line tells where a body faces; `pelvis` is the joint that tells where it stands. The vertical axis is y, in
+    metres.
 
     Example:
-        >>> layout = SkeletonLayout(name="stick", joints=("hip", "head"), parents=(0, 0), pairs=(), heading=(0, 1))
+        >>> layout = SkeletonLayout(name="stick", joints=("hip", "head"), parents=(0, 0), pairs=(), heading=(0, 1),
+        ...                         pelvis=0)
         >>> layout.root, layout.bones
         (0, ((1, 0),))
     """
@@ -28,6 +30,7 @@ class SkeletonLayout:
     parents: tuple[int, ...]
     pairs: tuple[tuple[int, int], ...]
     heading: tuple[int, int]
+    pelvis: int
 
     def __post_init__(self) -> None:
         count = len(self.joints)
@@ -35,7 +38,7 @@ class SkeletonLayout:
             raise ValueError(f"layout '{self.name}': {len(self.parents)} parents for {count} joints")
         if len(set(self.joints)) != count:
             raise ValueError(f"layout '{self.name}': a joint name stands twice")
-        named = (*self.parents, *self.heading, *(joint for pair in self.pairs for joint in pair))
+        named = (*self.parents, *self.heading, self.pelvis, *(joint for pair in self.pairs for joint in pair))
         for joint in named:
             if not 0 <= joint < count:
                 raise ValueError(f"layout '{self.name}': joint {joint} is not in 0..{count - 1}")
@@ -89,6 +92,7 @@ class SkeletonLayout:
             "parents": list(self.parents),
             "pairs": [list(pair) for pair in self.pairs],
             "heading": list(self.heading),
+            "pelvis": self.pelvis,
         }
 
     @classmethod
@@ -102,12 +106,13 @@ class SkeletonLayout:
                 parents=tuple(int(parent) for parent in plain["parents"]),
                 pairs=tuple((int(a), int(b)) for a, b in plain["pairs"]),
                 heading=(int(left), int(right)),
+                pelvis=int(plain["pelvis"]),
             )
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"not a skeleton layout: {error}") from error
 
 
-def _layout(name: str, joints: str, bones_from_1: Mapping[int, int], root_from_1: int) -> SkeletonLayout:
+def _layout(name: str, joints: str, bones_from_1: Mapping[int, int], root_from_1: int, pelvis: str) -> SkeletonLayout:
     """Layout from the field's (child, parent) pairs counted from 1; sides are read off the joint names."""
     names = tuple(joints.split())
     parents = tuple(bones_from_1.get(v, root_from_1) - 1 for v in range(1, len(names) + 1))
@@ -115,7 +120,9 @@ def _layout(name: str, joints: str, bones_from_1: Mapping[int, int], root_from_1
         (v, names.index(joint.replace("left", "right"))) for v, joint in enumerate(names) if joint.startswith("left")
     )
     heading = (names.index("left_shoulder"), names.index("right_shoulder"))
-    return SkeletonLayout(name=name, joints=names, parents=parents, pairs=pairs, heading=heading)
+    return SkeletonLayout(
+        name=name, joints=names, parents=parents, pairs=pairs, heading=heading, pelvis=names.index(pelvis)
+    )
 
 
 NTU25 = _layout(
@@ -150,6 +157,7 @@ NTU25 = _layout(
         25: 12,
     },
     root_from_1=21,
+    pelvis="spine_base",
 )
 """Kinect v2, as NTU RGB+D and PKU-MMD store it: 25 joints, root spine_shoulder (joint 21 counted from 1)."""
 
@@ -179,6 +187,7 @@ KINECT20 = _layout(
         20: 19,
     },
     root_from_1=3,
+    pelvis="hip_centre",
 )
 """Kinect v1, as NW-UCLA stores it: 20 joints, root shoulder_centre (joint 3 counted from 1)."""
 

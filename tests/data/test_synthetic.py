@@ -102,7 +102,7 @@ def test_people_are_of_human_size_and_stand_on_the_floor(action: int) -> None:
     for seed in SEEDS:
         joints = perform_ntu(action, 5, seed, partner=6)
         heights = joints[..., 1]
-        assert heights.min() > -0.08
+        assert heights.min() > (-0.15 if action == 43 else -0.02)
         assert heights.max() < 2.9
         tall = bones(joints)[0, 0].sum()
         assert 3.5 < tall < 6.5
@@ -113,7 +113,7 @@ def test_people_are_of_human_size_and_stand_on_the_floor(action: int) -> None:
 def test_motion_is_smooth(action: int) -> None:
     joints = perform_ntu(action, 5, 0, partner=6)
     moved = distance(joints[1:], joints[:-1])
-    assert 0.01 < moved.max() < 0.6, "metres a frame"
+    assert 0.01 < moved.max() < 0.75, "metres a frame"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -291,13 +291,14 @@ def test_cameras_see_one_performance_up_to_a_rigid_motion(rng: np.random.Generat
 
 @pytest.mark.parametrize("setup", range(1, 33))
 def test_people_are_before_the_camera(setup: int) -> None:
-    joints = perform_ntu(60, 2, setup, partner=7)
-    for number in (1, 2, 3):
-        seen = draw_camera(number, setup).see(joints)
-        assert seen[..., 2].min() > 0.2
-        assert np.median(seen[..., 2]) < 6
-        upright = seen[:, 0, NTU25.joints.index("head"), 1] - seen[:, 0, NTU25.joints.index("spine_base"), 1]
-        assert upright.mean() > 0.4
+    strolling = perform_nw_ucla(4, 2, setup)
+    for joints in (perform_ntu(59, 2, setup, partner=7), perform_ntu(60, 2, setup, partner=7), strolling):
+        for number in (1, 2, 3):
+            seen = draw_camera(number, setup).see(joints)
+            assert seen[..., 2].min() > 0.3
+            assert seen[..., 2].max() < 8
+            upright = seen[:, 0, NTU25.joints.index("head"), 1] - seen[:, 0, NTU25.joints.index("spine_base"), 1]
+            assert upright.mean() > 0.4
 
 
 def test_noise_is_larger_at_the_hands_and_stays_small() -> None:

@@ -63,7 +63,7 @@ def five_steps(method: SelfDistillation, values: dict[str, Tensor]) -> list[floa
     losses = []
     for step in range(5):
         loss = method([{"joint": values["x1"]}, {"joint": values["x2"]}])["loss"]
-        losses.append(float(loss))
+        losses.append(loss.item())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

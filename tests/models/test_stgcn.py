@@ -53,7 +53,7 @@ def test_published_size() -> None:
     assert widths == [16, 16, 16, 16, 32, 32, 32, 64, 64, 512]
     assert [block.temporal.stride[0] for block in encoder.blocks] == [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
     assert [block.dropout.p for block in encoder.blocks] == [0.0] + [0.5] * 9
-    # Counted from the reference's list of layers: conv + bias, two BN, 9x1 conv + bias, residual where the shape changes.
+    # Counted from the reference's list: conv + bias, two BN, 9x1 conv + bias, residual where the shape changes.
     expected, before = 2 * 75, 3
     for number, width in enumerate(widths):
         expected += 3 * 25 * 25 + (3 * width) * (before + 1) + 2 * 2 * width + width * (9 * width + 1)

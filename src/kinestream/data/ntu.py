@@ -13,7 +13,7 @@ LAYOUT = NTU25
 SUFFIX = ".skeleton"
 NAME_SCHEME = "SsssCcccPpppRrrrAaaa"
 MOST_BODIES = 6
-_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
+_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})", re.ASCII)
 _BODY_WORDS = 10
 _JOINT_WORDS = 12
 
@@ -146,7 +146,7 @@ def _body_number(tokens: Tokens, line: int) -> int:
     """The tracking number of the body whose header stands in a line."""
     index = int(tokens.first[line])
     word = tokens.word(index)
-    if not word.isdigit() or not 0 < int(word) < 2**63:
+    if not word.isdigit() or len(word) > 19 or not 0 < int(word) < 2**63:
         raise RecordingError(f"'{_shown(word)}' where a body's tracking number belongs", tokens.line_of(index))
     return int(word)
 
@@ -156,5 +156,5 @@ def _not_a_number(tokens: Tokens, word: int) -> RecordingError:
 
 
 def _shown(word: bytes) -> str:
-    text = word[:24].decode("ascii", errors="backslashreplace")
+    text = repr(word[:24])[2:-1]  # whatever the bytes are, nothing that could upset a terminal
     return text + ("..." if len(word) > 24 else "")

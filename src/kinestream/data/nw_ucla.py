@@ -13,7 +13,7 @@ from kinestream.layout import KINECT20
 LAYOUT = KINECT20
 SUFFIX = ".json"
 NAME_SCHEME = "aAA_sSS_eEE_vVV"
-_NAME = re.compile(r"a(\d{2})_s(\d{2})_e(\d{2})_v(\d{2})")
+_NAME = re.compile(r"a(\d{2})_s(\d{2})_e(\d{2})_v(\d{2})", re.ASCII)
 ACTIONS = (1, 2, 3, 4, 5, 6, 8, 9, 11, 12)
 """The action numbers of the file names, in the order of the labels 1 to 10."""
 
@@ -41,7 +41,7 @@ def parse(text: bytes, label: int) -> Recording:
     """The recording that the bytes of a file hold; its label must be the one that the name tells."""
     content = _load(text)
     if content.get("label") != label:
-        raise RecordingError(f"label {content.get('label')!r} in the file, {label} by its name")
+        raise RecordingError(f"label {repr(content.get('label'))[:40]} in the file, {label} by its name")
     skeletons = content.get("skeletons")
     if not isinstance(skeletons, list):
         raise RecordingError("no list 'skeletons'")

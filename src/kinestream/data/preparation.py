@@ -16,6 +16,7 @@ from kinestream.data.recording import Recording, RecordingError
 from kinestream.layout import SkeletonLayout
 
 Joints = Float[np.ndarray, "t m v c"]
+Clip = Float[np.ndarray, "frames m v c"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +30,10 @@ class Preparation:
     name: str
     summary: str
     clean: Callable[[Recording, SkeletonLayout, int], Joints]
-    clip: Callable[[Joints, int, SkeletonLayout], Joints]
+    clip: Callable[[Joints, int, SkeletonLayout], Clip]
 
 
-def resize(joints: Joints, frames: int) -> Joints:
+def resize(joints: Joints, frames: int) -> Clip:
     """Linear interpolation to `frames` frames, half-pixel centres, no antialiasing.
 
     Example:
@@ -70,22 +71,22 @@ def clean_as_published(recording: Recording, layout: SkeletonLayout, most_bodies
     return joints - joints[:, :, layout.root, None]
 
 
-def clip_as_published(joints: Joints, frames: int, layout: SkeletonLayout) -> Joints:
+def clip_as_published(joints: Joints, frames: int, layout: SkeletonLayout) -> Clip:
     """Resized, then each body turned about the vertical, frame by frame, until its shoulders lie along x.
 
     With d from the left to the right shoulder: angle(t) = s arccos(dx / (sqrt(dx^2 + dz^2) + 1e-4)), s = +1 where the
     sum of dz over the resized frames is >= 0, else -1 (reference, section 5).
     """
-    joints = resize(joints, frames)
+    clip = resize(joints, frames)
     left, right = layout.heading
-    across = joints[:, :, right] - joints[:, :, left]
+    across = clip[:, :, right] - clip[:, :, left]
     dx, dz = across[..., 0], across[..., 2]
-    side = np.where(dz.sum(axis=0) >= 0, 1.0, -1.0).astype(joints.dtype)
+    side = np.where(dz.sum(axis=0) >= 0, 1.0, -1.0).astype(clip.dtype)
     angle = side * np.arccos(dx / (np.sqrt(dx**2 + dz**2) + 1e-4))
-    return _turn(joints, np.cos(angle)[..., None], np.sin(angle)[..., None])
+    return _turn(clip, np.cos(angle)[..., None], np.sin(angle)[..., None])
 
 
-def _first_bodies(joints: Joints, most_bodies: int) -> Joints:
+def _first_bodies(joints: Joints, most_bodies: int) -> Float[np.ndarray, "t most v c"]:
     """Exactly `most_bodies` bodies: further ones are left out, missing ones are zero."""
     missing = most_bodies - joints.shape[1]
     if missing > 0:
@@ -105,8 +106,8 @@ MOST_OUT_OF_SHAPE = 0.7
 
 def clean_by_tracking(recording: Recording, layout: SkeletonLayout, most_bodies: int) -> Joints:
     """Follows each body by its tracking number, drops noise bodies, orders the rest by motion energy, and moves the
-    whole scene so that the first body begins at the origin, facing along z: the path through the room is kept, and
-    where two people stand to each other.
+    whole scene so that the first body begins with its pelvis at the origin and its shoulders along x: the path through
+    the room is kept, and where two people stand to each other.
 
     Noise is a body seen in under a tenth of the frames, or mostly wider than high (a bag, a chair) where another body
     is not; the most energetic body always stays. Gaps inside a body's time are filled by linear interpolation; before
@@ -149,7 +150,8 @@ class _Track:
 def _tracks(recording: Recording) -> list[_Track]:
     seen = recording.joints.any(axis=(2, 3)) & (recording.bodies > 0)
     tracks = []
-    for number in np.unique(recording.bodies[seen]):
+    numbers, begin = np.unique(recording.bodies[seen], return_index=True)
+    for number in numbers[np.argsort(begin)]:  # in file order
         frames, slots = np.nonzero(seen & (recording.bodies == number))
         frames, first = np.unique(frames, return_index=True)  # a number twice in a frame: the first stands
         tracks.append(_Track(frames=frames, joints=recording.joints[frames, slots[first]]))
@@ -176,17 +178,17 @@ def _without_gaps(track: _Track) -> Float[np.ndarray, "t v c"]:
 
 
 def _place(scene: Joints, start: Float[np.ndarray, "v c"], layout: SkeletonLayout) -> Joints:
-    """The scene with the body `start` at the origin and its shoulders along x; absent bodies stay zero."""
+    """The scene with the pelvis of `start` at the origin and its shoulders along x; absent bodies stay zero."""
     left, right = layout.heading
     across = start[right] - start[left]
     reach = float(np.hypot(across[0], across[2]))
     cosine, sine = (across[0] / reach, across[2] / reach) if reach > 0 else (1.0, 0.0)
     present = scene.any(axis=(2, 3), keepdims=True)
-    placed = _turn(scene - start[layout.root], np.asarray(cosine), np.asarray(sine))
+    placed = _turn(scene - start[layout.pelvis], np.asarray(cosine), np.asarray(sine))
     return np.where(present, placed, 0.0)
 
 
-def clip_by_resizing(joints: Joints, frames: int, layout: SkeletonLayout) -> Joints:
+def clip_by_resizing(joints: Joints, frames: int, layout: SkeletonLayout) -> Clip:
     """Resized, nothing else."""
     return resize(joints, frames)
 

@@ -47,24 +47,7 @@ def pretrain(
     """
     store = Store(data)
     _check_fit(recipe, store)
-    run = RunFolder(out)
-    config = RunConfig(recipe_name=name, recipe=recipe, data=str(data), store_fingerprint=store.fingerprint)
-    resumed = resume and run.checkpoint.is_file()
-    if resumed:
-        _check_same(run.config(), config, out)
-    elif not (resume and (out / "config.yaml").is_file() and run.config() == config):
-        run.create(config)
-
     fabric = Fabric(accelerator=device, devices=1, precision=precision)
-    torch.manual_seed(derive_seed(recipe.seed, "weights"))
-    method = build_method(recipe, store.layout)
-    optimizer = build_optimiser(recipe.optimiser, method)
-    position = load_checkpoint(run.checkpoint, method, optimizer) if resumed else Position()
-    if position.epoch >= recipe.epochs:
-        screen.say(f"{out} is done: all {recipe.epochs} epochs are trained")
-        return
-    module, wrapped = fabric.setup(method, optimizer)
-
     clips = Clips(store, recipe.frames)
     loader = ViewLoader(
         clips,
@@ -83,6 +66,24 @@ def pretrain(
         milestones=recipe.optimiser.milestones,
         factor=recipe.optimiser.factor,
     )
+
+    run = RunFolder(out)
+    config = RunConfig(recipe_name=name, recipe=recipe, data=str(data), store_fingerprint=store.fingerprint)
+    resumed = resume and run.checkpoint.is_file()
+    if resumed:
+        _check_same(run.config(), config, out)
+    elif not (resume and (out / "config.yaml").is_file() and run.config() == config):
+        run.create(config)
+
+    torch.manual_seed(derive_seed(recipe.seed, "weights"))
+    method = build_method(recipe, store.layout)
+    optimizer = build_optimiser(recipe.optimiser, method)
+    position = load_checkpoint(run.checkpoint, method, optimizer) if resumed else Position()
+    if position.epoch >= recipe.epochs:
+        screen.say(f"{out} is done: all {recipe.epochs} epochs are trained")
+        return
+    module, wrapped = fabric.setup(method, optimizer)
+
     watch = _Watch(recipe, method, clips, fabric.device, screen)
     log = MetricsLog(run.metrics, keep=position.log_bytes)
 

@@ -52,7 +52,7 @@ class RunFolder:
 
     def create(self, config: RunConfig) -> None:
         """Makes the folder. Raises ValueError when there is something in it."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and (not self.path.is_dir() or any(map(_is_content, self.path.iterdir()))):
             raise ValueError(f"{self.path} exists already: go on with --resume, or choose another --out")
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "environment.txt").write_text(_environment(), encoding="utf-8")
@@ -114,6 +114,11 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     """All whole lines of a log; a last line that was cut by a kill is passed over."""
     lines = path.read_bytes().split(b"\n")[:-1]
     return [json.loads(line) for line in lines]
+
+
+def _is_content(path: Path) -> bool:
+    """What a run killed in its first moment leaves (no config.yaml yet) is in nobody's way."""
+    return path.name != "environment.txt" and not path.name.startswith(".")
 
 
 def _environment() -> str:

@@ -20,7 +20,7 @@ def make_schedule(
 
     Example:
         >>> step = make_schedule("step", epochs=300, milestones=[250])
-        >>> step(249.9), step(250)
+        >>> step(249.9), step(250.0)
         (1.0, 0.1)
     """
     if not 0 <= warmup_epochs < epochs:

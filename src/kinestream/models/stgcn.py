@@ -43,9 +43,9 @@ class GraphConvolution(nn.Module):
 class Projection(nn.Module):
     """The residual where the shape changes: a 1x1 convolution with stride over the frames, then BN.
 
-    Written as a linear layer on the frames that the stride keeps: besides being a plain matrix product, this keeps clear
-    of the library's strided channels-last 1x1 convolution, whose weight gradient writes beyond its memory when the number
-    of input channels is no multiple of 8 (torch 2.13, one thread).
+    Written as a linear layer on the frames that the stride keeps: besides being a plain matrix product, this
+    keeps clear of the library's strided channels-last 1x1 convolution, whose weight gradient writes beyond its memory
+    with fewer than 8 input channels (torch 2.13, AVX2, one thread).
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:

@@ -62,7 +62,7 @@ class Split:
             title=str(plain["title"]),
             field=plain["field"],
             train=frozenset(int(value) for value in plain["train"]),
-            published={part: int(count) for part, count in plain["published"].items()},
+            published={part: int(plain["published"][part]) for part in ("train", "test")},
         )
 
 

@@ -94,7 +94,7 @@ def shake_hands(first: Person, second: Person, clock: Clock, rng: np.random.Gene
 
 def walk_towards(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
     """Both walk towards each other and stop face to face."""
-    steps = [max(2, round(clock.active * rng.uniform(1.4, 1.0 / STEP_TIME))) for _ in HEADINGS]
+    steps = [int(np.clip(round(clock.active * rng.uniform(1.2, 1.0 / STEP_TIME)), 2, 3)) for _ in HEADINGS]
     gap = rng.uniform(0.7, 1.1)
     lengths = [steps_of(person, count) for person, count in zip((first, second), steps, strict=True)]
     return _walking(
@@ -104,7 +104,7 @@ def walk_towards(first: Person, second: Person, clock: Clock, rng: np.random.Gen
 
 def walk_apart(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
     """Both stand near each other, turn round and walk away."""
-    steps = [max(3, round(clock.active * rng.uniform(1.4, 1.0 / STEP_TIME))) for _ in HEADINGS]
+    steps = [int(np.clip(round(clock.active * rng.uniform(1.4, 1.0 / STEP_TIME)), 3, 4)) for _ in HEADINGS]
     gap = rng.uniform(0.8, 1.2)
     lengths = [steps_of(person, count) for person, count in zip((first, second), steps, strict=True)]
     turns = tuple(float(rng.choice((-1, 1)) * np.pi) for _ in steps)

@@ -88,7 +88,7 @@ def approach(
 
 def stroll(motion: Motion, person: Person, clock: Clock, rng: np.random.Generator, *, swing: float = 1.0) -> Motion:
     """Walks through the room for as long as the action lasts, along a bend."""
-    length = steps_of(person, max(2, round(clock.active * rng.uniform(1.3, 1.0 / STEP_TIME))))
+    length = steps_of(person, int(np.clip(round(clock.active * rng.uniform(1.3, 1.0 / STEP_TIME)), 2, 7)))
     angles = rng.normal(0, 0.9, 2)
     way = path((length / 2, angles[0]), (length / 2, angles[1]))
     return walk(motion, person, clock, way, length * cruise(clock.phase), swing=swing)

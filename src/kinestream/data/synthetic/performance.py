@@ -64,7 +64,7 @@ def perform_ntu(
         >>> perform_ntu(58, 1, seed=0, frames=(20, 20)).shape
         (20, 2, 25, 3)
     """
-    chosen, rng = _action(NTU_ACTIONS, action), np.random.default_rng((seed, 3, number))
+    chosen, rng = _action(NTU_ACTIONS, action), np.random.default_rng((seed, 3, action, number))
     cast = _cast(seed, subject, partner)
     return perform(chosen, cast, rng, frames=frames, rate=NTU_RATE, facing=facing, bystander=BYSTANDER)
 
@@ -78,7 +78,7 @@ def perform_nw_ucla(
         >>> kinect20_from_ntu25(perform_nw_ucla(12, 1, seed=0, frames=(20, 20))).shape
         (20, 1, 20, 3)
     """
-    chosen, rng = _action(NW_UCLA_ACTIONS, action), np.random.default_rng((seed, 5, number))
+    chosen, rng = _action(NW_UCLA_ACTIONS, action), np.random.default_rng((seed, 5, action, number))
     return perform(chosen, _cast(seed, subject, subject), rng, frames=frames, rate=NW_UCLA_RATE)
 
 
@@ -122,7 +122,7 @@ def perform(
     joints[..., ::2] -= joints[:, :, 0, ::2].mean(axis=(0, 1))
     swapped = np.pi * int(rng.integers(2)) if action.duo is not None else 0.0
     joints = joints @ _turned(facing + rng.normal(0, TURNED) + swapped).T
-    joints[..., ::2] += rng.uniform((-0.5, -0.4), (0.5, 0.4))
+    joints[..., ::2] += rng.uniform((-0.5, -0.25), (0.5, 0.25))
     return joints
 
 

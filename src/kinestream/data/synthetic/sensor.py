@@ -75,7 +75,7 @@ def draw_camera(number: int, setup: int) -> Camera:
     """Camera 1, 2 or 3 of a setup; setups differ in height and distance."""
     rng = np.random.default_rng((setup, number, 2))
     shared = np.random.default_rng((setup, 2))
-    distance = float(shared.uniform(2.8, 4.2))
+    distance = float(shared.uniform(3.2, 4.4))
     height = float(shared.uniform(0.8, 1.7))
     return Camera(
         angle=CAMERA_ANGLES[number - 1] + float(rng.normal(0, 0.07)),

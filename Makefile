@@ -1,0 +1,51 @@
+# `make demo` and `make test` need nothing but Python >= 3.11 and a network for the packages.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+KINESTREAM := $(BIN)/kinestream
+
+.PHONY: setup demo test check bench lock clean
+
+setup: $(VENV)/.installed
+
+# The pinned packages first, then this one; again whenever either changes.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup
+	rm -rf $(DEMO)
+	$(KINESTREAM) generate ntu60 $(DEMO)/raw --clips 720
+	$(KINESTREAM) prepare ntu60 $(DEMO)/raw $(DEMO)/store --preparation tracked
+	$(KINESTREAM) check $(DEMO)/store
+	$(KINESTREAM) show $(DEMO)/store S001C001P001R001A023 --out $(DEMO)/clip.png
+	$(KINESTREAM) pretrain demo --data $(DEMO)/store --out $(DEMO)/run
+	$(KINESTREAM) evaluate knn $(DEMO)/run --data $(DEMO)/store
+	$(KINESTREAM) evaluate linear $(DEMO)/run --data $(DEMO)/store
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/python -m pytest
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+# Writes the pins anew from what pyproject.toml allows; torch is kept at the version everything is tested with.
+lock:
+	rm -rf $(VENV)-lock
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet torch==2.13.0 hatchling editables
+	$(VENV)-lock/bin/python -m pip install --quiet --editable '.[dev]'
+	$(VENV)-lock/bin/python -m pip freeze --exclude-editable --exclude kinestream > requirements.lock
+	rm -rf $(VENV)-lock
+
+clean:
+	rm -rf $(VENV) $(DEMO) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,257 @@
+"""Training as a whole: it learns, it resumes exactly, it says what is wrong."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from kinestream.cli import main
+from kinestream.engine.pretrain import pretrain
+from kinestream.engine.run_folder import RunFolder, read_metrics
+from kinestream.models.encoder_file import load_encoder, weights_hash
+from kinestream.recipes import Recipe
+from kinestream.screen import Screen
+
+
+def train(recipe: Recipe, store: Path, out: Path, *, resume: bool = False) -> None:
+    pretrain(recipe, "small", store, out, resume=resume, device="cpu", precision="32-true", screen=Screen())
+
+
+def write_recipe(recipe: Recipe, path: Path) -> Path:
+    path.write_text(yaml.safe_dump(recipe.to_dict()))
+    return path
+
+
+def command(recipe: Path, store: Path, out: Path, *more: str) -> list[str]:
+    # A process of its own that is slowed down a little in each step, so that a signal finds it at work.
+    return [sys.executable, "-c", SLOWED, "pretrain", str(recipe), "--data", str(store), "--out", str(out), *more]
+
+
+SLOWED = """
+import sys, time
+from kinestream.cli import main
+from kinestream.methods.self_distillation import SelfDistillation
+after_step = SelfDistillation.after_step
+def slow(self, progress):
+    time.sleep(0.02)
+    after_step(self, progress)
+SelfDistillation.after_step = slow
+sys.exit(main())
+"""
+
+
+def without_times(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+def same_run(a: Path, b: Path) -> None:
+    """Bit for bit: weights, optimiser, log."""
+    first, second = (torch.load(path / "last.ckpt", weights_only=True) for path in (a, b))
+    for part in ("method", "optimizer"):
+        assert str(first[part]) == str(second[part])
+    for name, value in first["method"].items():
+        assert torch.equal(value, second["method"][name]), name
+    momenta = [state["optimizer"]["state"] for state in (first, second)]
+    for key, entries in momenta[0].items():
+        for name, value in entries.items():
+            assert torch.equal(torch.as_tensor(value), torch.as_tensor(momenta[1][key][name])), (key, name)
+    assert without_times(read_metrics(a / "metrics.jsonl")) == without_times(read_metrics(b / "metrics.jsonl"))
+    assert weights_hash(load_encoder(a / "encoder-joint.safetensors")[0]) == weights_hash(
+        load_encoder(b / "encoder-joint.safetensors")[0]
+    )
+
+
+@pytest.fixture
+def whole(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> Path:
+    """The uninterrupted run."""
+    train(small_recipe, small_store, tmp_path / "whole")
+    return tmp_path / "whole"
+
+
+def test_a_run_leaves_what_it_promises(whole: Path, small_recipe: Recipe) -> None:
+    assert {path.name for path in whole.iterdir()} == {
+        "config.yaml",
+        "environment.txt",
+        "metrics.jsonl",
+        "last.ckpt",
+        "encoder-joint.safetensors",
+        "encoder-joint.json",
+    }
+    assert RunFolder(whole).config().recipe == small_recipe
+    lines = read_metrics(whole / "metrics.jsonl")
+    assert [line["kind"] for line in lines] == (["step"] * 3 + ["epoch"]) * 3
+    assert [line["step"] for line in lines if line["kind"] == "step"] == list(range(1, 10))
+    for epoch in range(3):
+        steps = [line for line in lines if line["kind"] == "step" and line["epoch"] == epoch + 1]
+        summary = next(line for line in lines if line["kind"] == "epoch" and line["epoch"] == epoch + 1)
+        assert summary["loss"] == pytest.approx(sum(line["loss"] for line in steps) / 3)
+        assert 0 < summary["spread/joint"] < 1.2
+    _, card = load_encoder(whole / "encoder-joint.safetensors")
+    assert (card.epochs_done, card.epochs, card.dataset, card.preparation) == (3, 3, "nw-ucla", "tracked")
+
+
+def test_the_same_seed_gives_the_same_run_and_another_another(
+    whole: Path, small_recipe: Recipe, small_store: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(99)  # what was drawn before must not matter
+    train(small_recipe, small_store, tmp_path / "again")
+    same_run(whole, tmp_path / "again")
+    train(dataclasses.replace(small_recipe, seed=1), small_store, tmp_path / "other")
+    assert read_metrics(tmp_path / "other" / "metrics.jsonl")[0] != read_metrics(whole / "metrics.jsonl")[0]
+
+
+@pytest.mark.parametrize(("kill_at", "how"), [(2, signal.SIGKILL), (5, signal.SIGKILL), (4, signal.SIGTERM)])
+def test_a_killed_run_resumes_bit_for_bit(
+    whole: Path, small_recipe: Recipe, small_store: Path, tmp_path: Path, kill_at: int, how: signal.Signals
+) -> None:
+    """Real processes, killed at a step; the resumed run equals the one that was left alone."""
+    recipe, out = write_recipe(small_recipe, tmp_path / "small.yaml"), tmp_path / "killed"
+    process = subprocess.Popen(command(recipe, small_store, out), stderr=subprocess.PIPE)
+    log = out / "metrics.jsonl"
+    # The log is written at the end of an epoch here (3 steps): wait for the epoch before, then a little.
+    wanted = 4 * ((kill_at - 1) // 3)
+    while process.poll() is None and (not out.exists() or log.exists() < 1 or log.read_bytes().count(b"\n") < wanted):
+        time.sleep(0.005)
+    time.sleep(0.02 * (kill_at % 3))
+    process.send_signal(how)
+    _, errors = process.communicate()
+    assert process.returncode != 0, errors
+    assert not list(out.glob(".*.part*")) or how == signal.SIGKILL
+    assert main([*command(recipe, small_store, out, "--resume")[3:]]) == 0
+    same_run(whole, out)
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(
+    whole: Path, small_recipe: Recipe, small_store: Path, tmp_path: Path
+) -> None:
+    recipe, out = write_recipe(small_recipe, tmp_path / "small.yaml"), tmp_path / "stopped"
+    process = subprocess.Popen(
+        command(recipe, small_store, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not (out / "last.ckpt").exists():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    words, _ = process.communicate()
+    assert process.returncode == 130
+    assert "stopped and saved; go on with the same command and --resume" in words
+    position = torch.load(out / "last.ckpt", weights_only=True)["position"]
+    assert (position["epoch"], position["step"]) > (0, 0)
+    train(small_recipe, small_store, out, resume=True)
+    same_run(whole, out)
+
+
+def test_a_run_within_an_epoch_resumes_bit_for_bit(
+    whole: Path, small_recipe: Recipe, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after every single step: nine sessions make the run of one."""
+    from kinestream.methods.self_distillation import SelfDistillation
+
+    after_step = SelfDistillation.after_step
+
+    def stop_here(self: SelfDistillation, progress: Any) -> None:
+        after_step(self, progress)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(SelfDistillation, "after_step", stop_here)
+    sessions = 0
+    while True:
+        try:
+            train(small_recipe, small_store, tmp_path / "stepwise", resume=True)
+        except KeyboardInterrupt:
+            sessions += 1
+            assert sessions < 20
+        else:
+            break
+    assert sessions == 8
+    same_run(whole, tmp_path / "stepwise")
+
+
+def test_a_finished_run_is_left_alone(whole: Path, small_recipe: Recipe, small_store: Path) -> None:
+    before = {path: path.read_bytes() for path in whole.iterdir()}
+    train(small_recipe, small_store, whole, resume=True)
+    assert {path: path.read_bytes() for path in whole.iterdir()} == before
+
+
+def test_an_existing_run_is_refused_without_resume(whole: Path, small_recipe: Recipe, small_store: Path) -> None:
+    with pytest.raises(ValueError, match="exists already: go on with --resume, or choose another --out"):
+        train(small_recipe, small_store, whole)
+
+
+def test_resuming_with_other_settings_is_refused(whole: Path, small_recipe: Recipe, small_store: Path) -> None:
+    with pytest.raises(ValueError, match="epochs was 3, now 5"):
+        train(dataclasses.replace(small_recipe, epochs=5), small_store, whole, resume=True)
+
+
+def test_a_damaged_checkpoint_is_refused(small_recipe: Recipe, small_store: Path, whole: Path) -> None:
+    (whole / "last.ckpt").write_bytes((whole / "last.ckpt").read_bytes()[:1000])
+    with pytest.raises(ValueError, match="is no checkpoint of this run"):
+        train(small_recipe, small_store, whole, resume=True)
+
+
+def test_a_checkpoint_cannot_run_code(small_recipe: Recipe, small_store: Path, whole: Path, tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "evil",))
+
+    torch.save({"schema": 1, "method": Evil()}, whole / "last.ckpt")
+    with pytest.raises((ValueError, Exception), match=r"checkpoint|[Ww]eights"):
+        train(small_recipe, small_store, whole, resume=True)
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_store_that_the_recipe_is_not_for_is_refused(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> None:
+    for change, words in (
+        ({"dataset": "ntu60"}, "written for ntu60, .* holds nw-ucla"),
+        ({"preparation": "published"}, "written for preparation 'published'"),
+        ({"split": "xsub"}, "has no split 'xsub': choose from xview"),
+        ({"batch_size": 64}, "less than one batch of 64"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            train(dataclasses.replace(small_recipe, **change), small_store, tmp_path / "refused")  # type: ignore[arg-type]
+
+
+def test_divergence_is_named(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> None:
+    wild = dataclasses.replace(small_recipe.optimiser, rate=float("inf"))
+    with pytest.raises(ValueError, match=r"the loss is nan at step 2 .* lower optimiser.rate"):
+        train(dataclasses.replace(small_recipe, optimiser=wild), small_store, tmp_path / "wild")
+
+
+def test_collapse_is_said_loudly_with_what_to_change(
+    small_recipe: Recipe, small_store: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    watched = dataclasses.replace(small_recipe.monitor, collapse_spread=1.5)
+    train(dataclasses.replace(small_recipe, monitor=watched), small_store, tmp_path / "flat")
+    errors = capfd.readouterr().err
+    assert "WARNING: epoch 1: the features of stream joint have collapsed: spread 0." in errors
+    assert "optimiser.name=adamw" in errors
+    assert errors.count("have collapsed") == 1, "said once, and again at the end"
+    assert "stream joint collapsed in epoch 1" in errors
+
+
+def test_the_monitor_changes_nothing_but_the_log(
+    whole: Path, small_recipe: Recipe, small_store: Path, tmp_path: Path
+) -> None:
+    watching = dataclasses.replace(small_recipe.monitor, knn_every=2)
+    train(dataclasses.replace(small_recipe, monitor=watching), small_store, tmp_path / "watched")
+    lines = [json.loads(line) for line in (tmp_path / "watched" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines if "knn/joint" in line] == [2]
+    stripped = [{key: value for key, value in line.items() if key != "knn/joint"} for line in lines]
+    assert without_times(stripped) == without_times(read_metrics(whole / "metrics.jsonl"))
+
+
+def test_several_streams_train_together(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> None:
+    three = dataclasses.replace(small_recipe, streams=("joint", "motion", "bone"), epochs=1)
+    train(three, small_store, tmp_path / "three")
+    line = read_metrics(tmp_path / "three" / "metrics.jsonl")[-1]
+    assert line["loss"] == pytest.approx(line["loss/joint"] + line["loss/motion"] + line["loss/bone"])
+    assert RunFolder(tmp_path / "three").streams() == ("joint", "motion", "bone")

@@ -1,0 +1,167 @@
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from kinestream.data.clips import Clips
+from kinestream.data.store import Store
+from kinestream.engine.views import to_batch
+from kinestream.evaluate.features import cached_features, calibrate_batch_norm, compute_features, raw_coordinates
+from kinestream.evaluate.linear import ProbeSettings, linear_probe, standardise
+from kinestream.layout import KINECT20
+from kinestream.models.graph import adjacency
+from kinestream.models.stgcn import STGCN
+from kinestream.streams import make_streams
+
+SETTINGS = ProbeSettings(epochs=6, batch_size=8, rate=0.5, milestone=4, seed=3)
+
+
+def encoder(seed: int = 0) -> STGCN:
+    torch.manual_seed(seed)
+    return STGCN(torch.from_numpy(adjacency(KINECT20)), hidden=4, dim=8, dropout=0.5)
+
+
+def test_equals_the_published_loop_that_encodes_every_clip_in_every_epoch(small_store: Path) -> None:
+    store = Store(small_store)
+    clips = Clips(store, 10)
+    train, test = store.select("xview", "train"), store.select("xview", "test")
+    labels = torch.from_numpy(store.table.label)
+    frozen = encoder()
+
+    features = torch.from_numpy(compute_features({"bone": frozen}, clips)["bone"])
+    probe = linear_probe(features[train], labels[train], features[test], labels[test], classes=10, settings=SETTINGS)
+
+    # The loop: encoder in evaluation mode, clips not augmented, one linear layer trained, tested after each epoch.
+    frozen.eval()
+    generator = torch.Generator().manual_seed(SETTINGS.seed)
+    layer = nn.Linear(8, 10)
+    nn.init.normal_(layer.weight, 0.0, 0.02, generator=generator)
+    nn.init.zeros_(layer.bias)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=SETTINGS.rate, momentum=0.9)
+
+    def logits(indices: np.ndarray) -> torch.Tensor:
+        x = make_streams(to_batch(torch.from_numpy(clips.batch(indices))), ["bone"], store.layout)["bone"]
+        with torch.no_grad():
+            h = frozen(x)
+        return layer(h)
+
+    accuracies = []
+    for epoch in range(SETTINGS.epochs):
+        if epoch == SETTINGS.milestone:
+            optimizer.param_groups[0]["lr"] *= 0.1
+        for rows in torch.randperm(len(train), generator=generator).split(SETTINGS.batch_size):
+            loss = functional.cross_entropy(logits(train[rows.numpy()]), labels[train[rows.numpy()]])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            accuracies.append(100 * float((logits(test).argmax(dim=1) == labels[test]).double().mean()))
+
+    torch.testing.assert_close(probe.layer.weight, layer.weight, rtol=1e-4, atol=1e-5)
+    assert probe.last.top1 == pytest.approx(accuracies[-1])
+    assert probe.best_top1 == pytest.approx(max(accuracies))
+    assert probe.best_epoch == accuracies.index(max(accuracies)) + 1
+
+
+def test_learns_what_is_linearly_there() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(200) % 4
+    features = torch.randn(200, 6, generator=generator) + 3 * torch.eye(6)[labels]
+    probe = linear_probe(features[:100], labels[:100], features[100:], labels[100:], classes=4)
+    assert probe.last.top1 > 85
+
+
+def test_the_published_settings_are_the_defaults() -> None:
+    settings = ProbeSettings()
+    assert (settings.epochs, settings.batch_size, settings.rate, settings.momentum, settings.milestone) == (
+        *(100, 128, 3.0, 0.9),
+        80,
+    )
+
+
+def test_refuses_no_epoch() -> None:
+    with pytest.raises(ValueError, match="at least one epoch, not 0"):
+        linear_probe(
+            torch.zeros(2, 2),
+            torch.zeros(2, dtype=torch.long),
+            torch.zeros(2, 2),
+            torch.zeros(2, dtype=torch.long),
+            classes=2,
+            settings=ProbeSettings(epochs=0),
+        )
+
+
+def test_standardised_features_have_unit_length_on_average_and_use_nothing_of_the_test() -> None:
+    generator = torch.Generator().manual_seed(0)
+    train = 50 + 7 * torch.randn(300, 5, generator=generator)
+    train[:, 2] = 1.0  # a coordinate that never changes
+    test = torch.randn(40, 5, generator=generator)
+    scaled, scaled_test = standardise(train, test)
+    assert float(scaled.square().sum(dim=1).mean()) == pytest.approx(4 / 5, rel=1e-4)
+    assert not scaled[:, 2].any()
+    assert torch.isfinite(scaled_test).all()
+    torch.testing.assert_close(standardise(train, test[:7])[1], scaled_test[:7])
+
+
+def test_features_leave_the_encoder_as_it_was_and_follow_the_order_of_the_store(small_store: Path) -> None:
+    clips = Clips(Store(small_store), 10)
+    network = encoder().train()
+    before = copy.deepcopy(network.state_dict())
+    seen: list[tuple[int, int]] = []
+    features = compute_features({"joint": network}, clips, progress=lambda done, total: seen.append((done, total)))
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert seen == [(0, 40), (40, 40)]
+    one = network.eval()(to_batch(torch.from_numpy(clips.batch(np.array([17])))))
+    np.testing.assert_allclose(features["joint"][17], one[0].detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_cached_features_are_computed_once_and_never_stale(
+    small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = Clips(Store(small_store), 10)
+    network = encoder().eval()
+    calls = 0
+    forward = STGCN.forward
+
+    def counted(self: STGCN, x: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        result: torch.Tensor = forward(self, x)
+        return result
+
+    monkeypatch.setattr(STGCN, "forward", counted)
+    first = cached_features(tmp_path / "f", {"joint": network}, clips)["joint"]
+    assert calls == 1
+    np.testing.assert_array_equal(cached_features(tmp_path / "f", {"joint": network}, clips)["joint"], first)
+    assert calls == 1, "the second time they are read"
+    with torch.no_grad():
+        network.data_bn.weight[0] += 1
+    assert not np.array_equal(cached_features(tmp_path / "f", {"joint": network}, clips)["joint"], first)
+    assert calls == 2
+    for file in (tmp_path / "f").iterdir():
+        file.write_bytes(file.read_bytes()[:50])
+    cached_features(tmp_path / "f", {"joint": network}, clips)
+    assert calls == 3, "a cut file is made again"
+
+
+def test_calibration_gives_an_untrained_encoder_statistics_of_the_data(small_store: Path) -> None:
+    store = Store(small_store)
+    clips = Clips(store, 10)
+    network = encoder()
+    calibrate_batch_norm(network, clips, store.select("xview", "train"), "joint")
+    assert not network.training
+    x = to_batch(torch.from_numpy(clips.batch(store.select("xview", "train"))))
+    values = x[..., 0].permute(0, 2, 3, 1).reshape(-1, 60)  # (n t, v c)
+    torch.testing.assert_close(network.data_bn.running_mean, values.mean(dim=0), rtol=1e-4, atol=1e-5)
+
+
+def test_raw_coordinates_are_the_clips(small_store: Path) -> None:
+    clips = Clips(Store(small_store), 10)
+    raw = raw_coordinates(clips)
+    assert raw.shape == (40, 10 * 1 * 20 * 3)
+    np.testing.assert_array_equal(raw[5].reshape(10, 1, 20, 3), clips.batch(np.array([5]))[0])
