@@ -44,7 +44,7 @@ lock:
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet torch==2.13.0 hatchling editables
 	$(VENV)-lock/bin/python -m pip install --quiet --editable '.[dev]'
-	$(VENV)-lock/bin/python -m pip freeze --exclude-editable --exclude kinestream > requirements.lock
+	$(VENV)-lock/bin/python -m pip freeze --exclude-editable --exclude kinestream | sed "s/+cpu//" > requirements.lock
 	rm -rf $(VENV)-lock
 
 clean:

@@ -72,7 +72,9 @@ def test_mirroring_twice_changes_nothing(tree: dict[str, Any]) -> None:
     layout = layout_of(**tree)
     order = layout.mirrored
     assert [order[v] for v in order] == list(range(len(order)))
-    assert {tuple(sorted((v, w))) for v, w in enumerate(order) if v != w} == {tuple(sorted(pair)) for pair in layout.pairs}
+    assert {tuple(sorted((v, w))) for v, w in enumerate(order) if v != w} == {
+        tuple(sorted(pair)) for pair in layout.pairs
+    }
 
 
 @given(tree=trees())

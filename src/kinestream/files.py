@@ -1,6 +1,7 @@
 """Writing files so that nobody ever sees half of one: a temporary name beside the target, then a rename."""
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -45,7 +46,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def _remove_abandoned(path: Path) -> None:
-    for part in path.parent.glob(f".{path.name}.*.part"):
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         owner = part.name.removeprefix(f".{path.name}.").removesuffix(".part")
         if owner.isdigit() and not _is_running(int(owner)):
             shutil.rmtree(part, ignore_errors=True)

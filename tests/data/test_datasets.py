@@ -32,7 +32,9 @@ def ntu60_names(real_data: Path) -> list[str]:
 
 def test_known_data_sets() -> None:
     assert dataset_names() == ("ntu60", "nw-ucla")
-    assert {(name, split): tuple(load_dataset(name).splits[split].published.values()) for name, split in PUBLISHED} == PUBLISHED
+    assert {
+        (name, split): tuple(load_dataset(name).splits[split].published.values()) for name, split in PUBLISHED
+    } == PUBLISHED
 
 
 @pytest.mark.parametrize(("name", "classes", "bodies"), [("ntu60", 60, 2), ("nw-ucla", 10, 1)])
@@ -64,7 +66,9 @@ def test_splits_of_ntu60(real_data: Path) -> None:
     assert len(names) == 56_578
     # Reading all these names under the checks of shapes takes seconds: the fields by hand, some by the parser.
     example = dataset.format.parse_name(Path(f"{names[0]}.skeleton"))
-    sources = [dataclasses.replace(example, name=name, camera=int(name[5:8]), subject=int(name[9:12])) for name in names[::20]]
+    sources = [
+        dataclasses.replace(example, name=name, camera=int(name[5:8]), subject=int(name[9:12])) for name in names[::20]
+    ]
     for source in sources[::10]:
         parsed = dataset.format.parse_name(Path(f"{source.name}.skeleton"))
         assert (parsed.camera, parsed.subject) == (source.camera, source.subject)

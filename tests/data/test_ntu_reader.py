@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.reference.literal_readers import format_ntu, parse_ntu, read_ntu
 
 from kinestream.data import ntu
 from kinestream.data.recording import LARGEST_COORDINATE, Recording, RecordingError
-from tests.reference.literal_readers import format_ntu, parse_ntu, read_ntu
 
 BODY_IDS = [72057594037931101, 72057594037931102, 72057594037944738, 7, 1, 2**63 - 1]
 """The first two are the same as floating point numbers."""
@@ -158,12 +158,24 @@ REFUSED = {
 }
 for _column in (0, 1, 2):
     for _word in ("abc", "-", "1.2.3", "1-2", "1,5", "0x10", "1_0", "e5", "1\x10", "\xe9"):
-        REFUSED[f"{_word!r} in used column {_column}"] = (with_line(40, joint_with(_column, _word)), 40, "where a number belongs")
+        REFUSED[f"{_word!r} in used column {_column}"] = (
+            with_line(40, joint_with(_column, _word)),
+            40,
+            "where a number belongs",
+        )
     for _word in ("NaN", "nan", "inf", "-inf", "1e999", "100.001", "-1e30", "9" * 400):
-        REFUSED[f"{_word[:9]} in used column {_column}"] = (with_line(77, joint_with(_column, _word)), 77, "not a position")
+        REFUSED[f"{_word[:9]} in used column {_column}"] = (
+            with_line(77, joint_with(_column, _word)),
+            77,
+            "not a position",
+        )
 for _column in (3, 7, 11):
     for _word in ("abc", "1,5", "0x10", "1_0", "\xe9", "1.5\x10", "infinite"):
-        REFUSED[f"{_word!r} in unused column {_column}"] = (with_line(40, joint_with(_column, _word)), 40, "where a number belongs")
+        REFUSED[f"{_word!r} in unused column {_column}"] = (
+            with_line(40, joint_with(_column, _word)),
+            40,
+            "where a number belongs",
+        )
 
 
 @pytest.mark.parametrize(("text", "line", "reason"), REFUSED.values(), ids=REFUSED)
@@ -234,8 +246,12 @@ def test_fields_of_the_name(fields: tuple[int, ...]) -> None:
 
 # --- damage of any kind ---------------------------------------------------------------------------------------------
 
-SNIPPETS = st.sampled_from([b"0", b"1", b"9", b".", b"-", b"e", b"+", b" ", b"\n", b"\r", b"\t", b"\x00", b"\x0c", b"\xff"])
-SNIPPETS |= st.sampled_from([b"NaN", b"inf", b"25\n", b"0\n", b"1e9", b"\r\n", b"\n\n", b"1_0", b"\x1f"]) | st.binary(max_size=4)
+SNIPPETS = st.sampled_from(
+    [b"0", b"1", b"9", b".", b"-", b"e", b"+", b" ", b"\n", b"\r", b"\t", b"\x00", b"\x0c", b"\xff"]
+)
+SNIPPETS |= st.sampled_from([b"NaN", b"inf", b"25\n", b"0\n", b"1e9", b"\r\n", b"\n\n", b"1_0", b"\x1f"]) | st.binary(
+    max_size=4
+)
 
 
 @st.composite
@@ -275,7 +291,9 @@ def used_columns(text: bytes) -> bytes:
     """Without blank lines, and zeros in the columns that nobody uses: what is left must be numbers."""
     lines = [line.split() for line in text.split(b"\n") if line.split()]
     kept = {12: 3, 10: 1}
-    return b"\n".join(b" ".join([*line[: kept.get(len(line), 1)], *[b"0"] * (len(line) - kept.get(len(line), 1))]) for line in lines)
+    return b"\n".join(
+        b" ".join([*line[: kept.get(len(line), 1)], *[b"0"] * (len(line) - kept.get(len(line), 1))]) for line in lines
+    )
 
 
 @settings(max_examples=600)
@@ -283,9 +301,7 @@ def used_columns(text: bytes) -> bytes:
     spoils=st.lists(damage(), min_size=1, max_size=3),
     line_end=st.sampled_from(["\n", "\r\n"]),
 )
-def test_damaged_files_are_refused_or_read_as_they_stand(
-    spoils: list[Callable[[bytes], bytes]], line_end: str
-) -> None:
+def test_damaged_files_are_refused_or_read_as_they_stand(spoils: list[Callable[[bytes], bytes]], line_end: str) -> None:
     text = VALID.replace(b"\n", line_end.encode())
     for spoil in spoils:
         text = spoil(text)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.reference.literal_readers import read_nw_ucla
 
 from kinestream.data import nw_ucla
 from kinestream.data.recording import LARGEST_COORDINATE, Recording, RecordingError
-from tests.reference.literal_readers import read_nw_ucla
 
 LABEL = 4
 
@@ -53,7 +53,9 @@ def test_real_files(real_data: Path) -> None:
     assert (min(lengths), max(lengths)) == (1, 201)
 
 
-@given(frames=st.integers(1, 12), seed=st.integers(0, 1000), indent=st.sampled_from([None, 1]), absent=st.integers(0, 11))
+@given(
+    frames=st.integers(1, 12), seed=st.integers(0, 1000), indent=st.sampled_from([None, 1]), absent=st.integers(0, 11)
+)
 def test_generated_files(
     tmp_path_factory: pytest.TempPathFactory, frames: int, seed: int, indent: int | None, absent: int
 ) -> None:
@@ -134,7 +136,10 @@ REFUSED = {
     "infinity": (with_joint([1, 2, float("-inf")]), "frame 2: a joint that is no position"),
     "far away": (with_joint([1, 2, 100.001]), "frame 2: a joint that is no position"),
     "400 digits": (with_joint([1, 2, 10**400]), "a coordinate of more than 300 digits"),
-    "all zero": (changed(lambda content: content.update(skeletons=[[[0, 0.0, -0.0]] * 20] * 3)), "no body in any of its 3"),
+    "all zero": (
+        changed(lambda content: content.update(skeletons=[[[0, 0.0, -0.0]] * 20] * 3)),
+        "no body in any of its 3",
+    ),
 }
 
 
@@ -171,7 +176,14 @@ def test_coordinates_as_whole_numbers() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a01_s01_e00", "a1_s1_e0_v1", "A01_S01_E00_V01", "a01_s01_e00_v01x", "a01_s01_e00_v01 (1)", "a\u0660\u0661_s01_e00_v01"],
+    [
+        "a01_s01_e00",
+        "a1_s1_e0_v1",
+        "A01_S01_E00_V01",
+        "a01_s01_e00_v01x",
+        "a01_s01_e00_v01 (1)",
+        "a\u0660\u0661_s01_e00_v01",
+    ],
 )
 def test_names_not_of_the_scheme(name: str) -> None:
     with pytest.raises(RecordingError, match=r"not of the scheme aAA_sSS_eEE_vVV\.json"):
@@ -180,7 +192,9 @@ def test_names_not_of_the_scheme(name: str) -> None:
 
 # --- damage of any kind ---------------------------------------------------------------------------------------------
 
-SNIPPETS = st.sampled_from([b"0", b"9", b".", b"-", b"e", b",", b"[", b"]", b'"', b"\n", b"\x00", b"\xff", b"NaN", b"null"])
+SNIPPETS = st.sampled_from(
+    [b"0", b"9", b".", b"-", b"e", b",", b"[", b"]", b'"', b"\n", b"\x00", b"\xff", b"NaN", b"null"]
+)
 SNIPPETS |= st.binary(max_size=4)
 
 

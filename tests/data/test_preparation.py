@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.reference import literal_readers as literal
 
 from kinestream.data import ntu
 from kinestream.data.preparation import PREPARATIONS, resize
 from kinestream.data.recording import Recording, RecordingError
 from kinestream.layout import KINECT20, NTU25, SkeletonLayout
-from tests.reference import literal_readers as literal
 
 PUBLISHED, TRACKED = PREPARATIONS["published"], PREPARATIONS["tracked"]
 PELVIS, ROOT, LEFT, RIGHT = NTU25.pelvis, NTU25.root, *NTU25.heading
@@ -19,7 +19,9 @@ Frames = Mapping[int, np.ndarray]
 """Joints (v, c) of one body by frame."""
 
 
-def recording_of(frames: int, bodies: Sequence[tuple[int, Frames]], orders: np.random.Generator | None = None) -> Recording:
+def recording_of(
+    frames: int, bodies: Sequence[tuple[int, Frames]], orders: np.random.Generator | None = None
+) -> Recording:
     """Bodies (number, joints by frame), in this order in each frame, or each time in another one."""
     seen = [[(number, body[t]) for number, body in bodies if t in body] for t in range(frames)]
     if orders is not None:
@@ -38,7 +40,9 @@ def turn(joints: np.ndarray, angle: float) -> np.ndarray:
     return joints @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
 
 
-def person(frames: int, seed: int = 0, moves: float = 0.02, at: tuple[float, float] = (0.3, 3.0), facing: float = 0.4) -> Frames:
+def person(
+    frames: int, seed: int = 0, moves: float = 0.02, at: tuple[float, float] = (0.3, 3.0), facing: float = 0.4
+) -> Frames:
     """Upright and slender from all sides, walking; `moves` scales how much the limbs move."""
     rng = np.random.default_rng(seed)
     pose = rng.uniform((-0.2, 0.0, -0.15), (0.2, 1.7, 0.15), size=(25, 3))

@@ -159,5 +159,8 @@ def format_ntu(joints: np.ndarray, bodies: np.ndarray, line_end: str = "\n") -> 
         lines.append(str(len(present)))
         for m in present:
             lines += [f"{numbers[m]} 0 1 1 1 1 0 0.02764709 -0.05745083 2", str(len(frame[m]))]
-            lines += [f"{x!r} {y!r} {z!r} 277.419 191.8218 1036.2 519.1 -0.2 0.05 0.97 -0.12 2" for x, y, z in frame[m].tolist()]
+            lines += [
+                f"{x!r} {y!r} {z!r} 277.419 191.8218 1036.2 519.1 -0.2 0.05 0.97 -0.12 2"
+                for x, y, z in frame[m].tolist()
+            ]
     return (line_end.join(lines) + line_end).encode()

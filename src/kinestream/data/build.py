@@ -1,5 +1,6 @@
 """Building a store from a folder of raw files, over several processes, with a bounded memory."""
 
+import contextlib
 import csv
 import os
 import signal
@@ -7,8 +8,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from itertools import islice
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread, current_thread, main_thread
 
 import numpy as np
 from jaxtyping import Float32
@@ -83,7 +87,7 @@ def build_store(
         ValueError: no usable file below `raw`, `out` exists, or `strict` and a file cannot be used.
     """
     found = missing_list or _find_missing_list(dataset, raw)
-    plan = _plan(dataset, raw, _read_missing_list(found) if found else frozenset(), strict=strict)
+    plan = _plan(dataset, raw, _read_missing_list(dataset, found) if found else frozenset(), strict=strict)
     raw_bytes = 0
     with (
         new_folder(out) as folder,
@@ -151,9 +155,13 @@ def _plan(dataset: Dataset, raw: Path, missing: frozenset[str], *, strict: bool)
 
 def _files_below(folder: Path) -> Iterator[Path]:
     """All files, in a fixed order."""
-    for directory, folders, files in os.walk(folder):
+    for directory, folders, files in os.walk(folder, onerror=_refuse):
         folders.sort()
         yield from (Path(directory, name) for name in sorted(files))
+
+
+def _refuse(error: OSError) -> None:
+    raise error  # else the files of a folder that cannot be read would be missing without a word
 
 
 def _nothing_there(dataset: Dataset, raw: Path, plan: _Plan, kinds: Counter[str]) -> str:
@@ -189,7 +197,7 @@ def _read_all(
         for task in tasks:
             yield from _read_some(dataset.name, preparation.name, task)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("forkserver"), initializer=_ignore_interrupt) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("forkserver"), initializer=_begin_worker) as pool:
         try:
             yield from _in_order(pool, dataset.name, preparation.name, tasks, most=processes * _TASKS_AHEAD)
         except BaseException:
@@ -201,17 +209,44 @@ def _in_order(
     pool: ProcessPoolExecutor, dataset: str, preparation: str, tasks: Iterable[Sequence[Source]], most: int
 ) -> Iterator[_Result]:
     waiting: deque[Future[list[_Result]]] = deque()
-    for task in tasks:
-        waiting.append(pool.submit(_read_some, dataset, preparation, task))
-        if len(waiting) >= most:
-            yield from waiting.popleft().result()
+    remaining = iter(tasks)
+    with _interrupts_held_back():
+        waiting.extend(pool.submit(_read_some, dataset, preparation, task) for task in islice(remaining, most))
     while waiting:
         yield from waiting.popleft().result()
+        waiting.extend(pool.submit(_read_some, dataset, preparation, task) for task in islice(remaining, 1))
 
 
-def _ignore_interrupt() -> None:
-    """Ctrl-C reaches all processes of a terminal; only the first one acts on it."""
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C waits until the block ends: it would find processes half started, and each would show a traceback."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))  # for this process
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # for those that it starts: they inherit this
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
+
+
+def _begin_worker() -> None:
+    """Ctrl-C reaches all processes of a terminal, and only the first one acts on it. When that one is killed, the
+    others end; they would wait for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    first = parent_process()
+    if first is not None:
+        Thread(target=_end_with, args=(first,), daemon=True).start()
+
+
+def _end_with(process: BaseProcess) -> None:
+    process.join()
+    os._exit(1)
 
 
 def _read_some(dataset: str, preparation: str, sources: Sequence[Source]) -> list[_Result]:
@@ -240,16 +275,19 @@ def _find_missing_list(dataset: Dataset, raw: Path) -> Path | None:
     return None
 
 
-def _read_missing_list(path: Path) -> frozenset[str]:
-    """The names in the list, one a line; its header lines are sentences and therefore no names."""
+def _read_missing_list(dataset: Dataset, path: Path) -> frozenset[str]:
+    """The names in the list, one a line, with or without a suffix; other lines are its header."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"the list of missing skeletons {path} cannot be read: {error}") from None
-    names = frozenset(line.strip() for line in lines if line.strip() and " " not in line.strip())
+    names = set()
+    for line in lines:
+        with contextlib.suppress(RecordingError):
+            names.add(dataset.format.parse_name(Path(line.strip())).name)
     if not names:
-        raise ValueError(f"the list of missing skeletons {path} has no name in it")
-    return names
+        raise ValueError(f"the list of missing skeletons {path} has no name {dataset.format.name_scheme} in it")
+    return frozenset(names)
 
 
 def _stop_if(strict: bool, rejected: Rejected) -> None:
@@ -262,7 +300,7 @@ def _say(rejected: Rejected) -> str:
 
 
 def _write_rejected(path: Path, rejected: Sequence[Rejected], raw: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:  # names may be no text
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file", "line", "reason"))
         for entry in rejected:

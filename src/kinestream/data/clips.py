@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from kinestream.data.store import Store, StoreError
+from kinestream.data.store import Store, StoreError, map_array
 from kinestream.files import replacing
 
 
@@ -65,7 +65,7 @@ def _open(path: Path, store: Store, frames: int) -> Float32[np.ndarray, "n t m v
     if not path.is_file():
         return None
     try:
-        clips = np.lib.format.open_memmap(path, mode="r")
+        clips = map_array(path)
     except ValueError:
         return None
     fits = clips.shape == _shape(store, frames) and clips.dtype == np.float32
@@ -73,11 +73,13 @@ def _open(path: Path, store: Store, frames: int) -> Float32[np.ndarray, "n t m v
 
 
 def _make(path: Path, store: Store, frames: int) -> None:
-    with replacing(path) as part:
-        clips = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=_shape(store, frames))
+    # Written, not mapped: on a full disk a write says so, a mapping ends the process (SIGBUS).
+    with replacing(path) as part, part.open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": _shape(store, frames)}
+        np.lib.format.write_array_header_1_0(file, header)
         for index in range(len(store)):
-            clips[index] = store.preparation.clip(store.joints(index), frames, store.layout)
-        clips.flush()
+            clip = store.preparation.clip(store.joints(index), frames, store.layout)
+            file.write(np.ascontiguousarray(clip, dtype="<f4").data)
 
 
 def _shape(store: Store, frames: int) -> tuple[int, ...]:

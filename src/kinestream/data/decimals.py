@@ -80,21 +80,28 @@ def _plain_decimals(
 ) -> tuple[np.ndarray, Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
     """Which words are digits with at most one point, their digits as one integer, and how many follow the point."""
     lengths = ends - starts
-    width = int(np.clip(lengths.max(), 1, _EXACT_DIGITS + 1))
     # One row for each character place, counted from the end of the word: place 0 is the last character.
-    places = np.arange(width)[:, None]
+    places = np.arange(min(int(lengths.max()), _EXACT_DIGITS + 2), dtype=np.int64)[:, None]
+    text = codes.take(ends - 1 - places, mode="clip")
     inside = places < lengths
-    text = codes[np.where(inside, ends - 1 - places, 0)]
     digit = text - np.uint8(ord("0"))
     is_digit = (digit < 10) & inside
     is_point = (text == ord(".")) & inside
-    points = is_point.sum(axis=0)
-    digits = is_digit.sum(axis=0)
-    scale = np.where(points == 1, is_point.argmax(axis=0), 0)
-    power = np.minimum(places - ((places > scale) & (points == 1)), _EXACT_DIGITS)
-    mantissa = np.where(is_digit, digit * _POWERS[power], 0).sum(axis=0)
+    digits = is_digit.sum(axis=0, dtype=np.uint8)
+    points = is_point.sum(axis=0, dtype=np.uint8)
     plain = (digits + points == lengths) & (points <= 1) & (digits >= 1) & (digits <= _EXACT_DIGITS)
-    return plain, mantissa, scale
+
+    # All digits as one integer, the point taken for a zero; then that zero is taken out again.
+    digit *= is_digit
+    combined = np.zeros(len(starts), dtype=np.int64)
+    for row in digit[::-1]:
+        combined *= 10
+        combined += row
+    scale = (is_point * places.astype(np.uint8)).sum(axis=0, dtype=np.uint8)
+    scale[~plain] = 0
+    below = _POWERS[scale]
+    whole = combined // np.where(points == 1, 10 * below, below)
+    return plain, np.where(points == 1, combined - 9 * below * whole, combined), scale
 
 
 _NUMERIC_BYTES = b"0123456789+-.eE \t\r\n"

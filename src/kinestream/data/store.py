@@ -9,6 +9,7 @@ pass over all data is needed to open it.
 """
 
 import csv
+import dataclasses
 import hashlib
 import json
 import zlib
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 from types import MappingProxyType, TracebackType
 from typing import Any
 
@@ -233,13 +235,19 @@ def _read_info(path: Path) -> StoreInfo:
         raise StoreError(f"{path} has schema {schema!r}, this kinestream reads {SCHEMA}: {advice}")
     try:
         splits = {name: Split.from_dict(name, split) for name, split in plain.pop("splits").items()}
+        classes = plain.pop("classes")
+        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+            raise TypeError("'classes' is no list of names")
         info = StoreInfo(
             layout=SkeletonLayout.from_dict(plain.pop("layout")),
-            classes=tuple(plain.pop("classes")),
+            classes=tuple(classes),
             splits=MappingProxyType(splits),
             **plain,
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        for entry in dataclasses.fields(StoreInfo):
+            if entry.type in (str, int) and type(plain[entry.name]) is not entry.type:
+                raise TypeError(f"'{entry.name}' is {plain[entry.name]!r}")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise StoreError(f"{file} was edited or damaged ({error}): prepare the store again") from None
     if info.preparation not in PREPARATIONS:
         raise StoreError(f"{path} has the unknown preparation '{info.preparation}': update kinestream")
@@ -257,14 +265,21 @@ def _read_table(path: Path, info: StoreInfo) -> Table:
     rows = list(csv.reader(content.decode("utf-8").splitlines()))
     names, *numbers = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(_COLUMNS)
     columns = {column: np.asarray(values, dtype=np.int64) for column, values in zip(_COLUMNS[1:], numbers, strict=True)}
-    return Table(name=tuple(names), **columns)
+    table = Table(name=tuple(names), **columns)
+    classes = int(table.label.max(initial=-1)) + 1
+    if len(table.name) != info.recordings or classes > len(info.classes):
+        raise StoreError(
+            f"{path / 'store.json'} says {info.recordings} recordings of {len(info.classes)} classes, recordings.csv "
+            f"has {len(table.name)} of {classes}: it was edited, prepare the store again"
+        )
+    return table
 
 
 def _map_joints(path: Path, info: StoreInfo) -> Float32[np.ndarray, "frames m v c"]:
     file = path / "joints.npy"
     expected = (info.frames, info.most_bodies, len(info.layout.joints), 3)
     try:
-        joints = np.lib.format.open_memmap(file, mode="r")
+        joints = map_array(file)
     except FileNotFoundError:
         raise StoreError(f"{path} has lost its joints.npy: prepare the store again") from None
     except ValueError as error:
@@ -275,6 +290,14 @@ def _map_joints(path: Path, info: StoreInfo) -> Float32[np.ndarray, "frames m v 
             "it was edited, prepare the store again"
         )
     return np.asarray(joints)
+
+
+def map_array(path: Path) -> np.ndarray:
+    """Maps a `.npy` file for reading. Raises ValueError for a damaged one."""
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except (SyntaxError, TokenError) as error:  # numpy reads the header as Python
+        raise ValueError(f"header: {error}") from None
 
 
 def batches(count: int, size: int) -> Iterator[slice]:

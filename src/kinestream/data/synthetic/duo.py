@@ -67,8 +67,8 @@ def hug(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -
     trunks = (trunk(first, couple[0]), trunk(second, couple[1]))
     above = int(rng.integers(2))
     return (
-        _embrace(couple[0], first, second, trunks[1], close, above),
-        _embrace(couple[1], second, first, trunks[0], close, 1 - above),
+        _embrace(couple[0], trunks[1], close, above),
+        _embrace(couple[1], trunks[0], close, 1 - above),
     )
 
 
@@ -97,9 +97,7 @@ def walk_towards(first: Person, second: Person, clock: Clock, rng: np.random.Gen
     steps = [int(np.clip(round(clock.active * rng.uniform(1.2, 1.0 / STEP_TIME)), 2, 3)) for _ in HEADINGS]
     gap = rng.uniform(0.7, 1.1)
     lengths = [steps_of(person, count) for person, count in zip((first, second), steps, strict=True)]
-    return _walking(
-        first, second, clock, rng, (gap / 2 + lengths[0], gap / 2 + lengths[1]), HEADINGS, lengths, (0.0, 0.0)
-    )
+    return _walking(first, second, clock, rng, (gap / 2 + lengths[0], gap / 2 + lengths[1]), lengths, (0.0, 0.0))
 
 
 def walk_apart(first: Person, second: Person, clock: Clock, rng: np.random.Generator) -> Couple:
@@ -108,7 +106,7 @@ def walk_apart(first: Person, second: Person, clock: Clock, rng: np.random.Gener
     gap = rng.uniform(0.8, 1.2)
     lengths = [steps_of(person, count) for person, count in zip((first, second), steps, strict=True)]
     turns = tuple(float(rng.choice((-1, 1)) * np.pi) for _ in steps)
-    return _walking(first, second, clock, rng, (gap / 2, gap / 2), HEADINGS, lengths, turns)
+    return _walking(first, second, clock, rng, (gap / 2, gap / 2), lengths, turns)
 
 
 def _walking(
@@ -117,7 +115,6 @@ def _walking(
     clock: Clock,
     rng: np.random.Generator,
     starts: tuple[float, float],
-    headings: tuple[float, float],
     lengths: list[float],
     turns: tuple[float, ...],
 ) -> Couple:
@@ -125,9 +122,9 @@ def _walking(
     moved = []
     for number, person in enumerate((first, second)):
         at = ((-1, 1)[number] * starts[number], rng.normal(0, 0.05))
-        motion = standing(person, clock, rng, at=at, heading=headings[number], hands=False)
+        motion = standing(person, clock, rng, at=at, heading=HEADINGS[number], hands=False)
         bent = 0.8 if turns[number] else 0.1
-        way = path((bent, turns[number]), (lengths[number], 0.0), at=at, heading=headings[number])
+        way = path((bent, turns[number]), (lengths[number], 0.0), at=at, heading=HEADINGS[number])
         late = rng.uniform(0.0, 0.12)
         share = np.clip((clock.phase - late) / (1 - late - rng.uniform(0, 0.08)), 0, 1)
         walked = walk(motion, person, clock, way, lengths[number] * cruise(share))
@@ -154,7 +151,7 @@ def _meeting(
     return (couple[0], couple[1]), start
 
 
-def _embrace(motion: Motion, person: Person, other: Person, theirs: Trunk, close: Course, above: int) -> Motion:
+def _embrace(motion: Motion, theirs: Trunk, close: Course, above: int) -> Motion:
     """Lays both arms around the other's trunk, the arm of side `above` over the shoulder, the other under the arm."""
     behind = theirs.chest[:, :, 2]
     for side in (LEFT, RIGHT):

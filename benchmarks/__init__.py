@@ -1,0 +1,1 @@
+"""Programs behind every performance figure in docs/: each prints one JSON object."""

@@ -1,0 +1,29 @@
+"""`python -m benchmarks [NAME ...]`: runs all benchmarks, or the named ones, and prints a JSON object for each."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmarks import augmentation, encoder, reading
+
+BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
+    "reading": reading.measure,
+    "encoder": encoder.measure,
+    "augmentation": augmentation.measure,
+}
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(BENCHMARKS)
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"unknown benchmark '{unknown[0]}': choose from {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    for name in names:
+        print(json.dumps({"benchmark": name, **BENCHMARKS[name]()}, indent=1), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

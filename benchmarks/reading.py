@@ -1,0 +1,71 @@
+"""Reading raw NTU files: ours against a literal transcription of the published reader, on one core; then the whole of
+`prepare` on one process and on all cores."""
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tests.reference.literal_readers import read_ntu
+
+from benchmarks.pairing import machine, pair, spread
+from kinestream.data import ntu
+from kinestream.data.build import build_store
+from kinestream.data.datasets import load_dataset
+from kinestream.data.preparation import PREPARATIONS
+from kinestream.data.synthetic import generate_ntu
+
+CLIPS = 48
+ROUNDS = 5
+PREPARED = 480
+
+
+def measure() -> dict[str, Any]:
+    """Ratio and rates. The joints of both readers are compared first."""
+    folder = Path(tempfile.mkdtemp(prefix="kinestream-benchmark-"))
+    try:
+        paths = generate_ntu(folder / "raw", CLIPS, 0)
+        sources = [ntu.parse_name(path) for path in paths]
+        for source in sources:
+            recording = ntu.read(source)
+            joints, bodies = read_ntu(source.path)
+            np.testing.assert_array_equal(recording.joints, joints)
+            np.testing.assert_array_equal(recording.bodies, bodies)
+        megabytes = sum(path.stat().st_size for path in paths) / 1e6
+        found = pair(
+            lambda: [ntu.read(source) for source in sources],
+            lambda: [read_ntu(path) for path in paths],
+            ROUNDS,
+        )
+        return {
+            "machine": machine(),
+            "files": CLIPS,
+            "megabytes": round(megabytes, 2),
+            "reader": found,
+            "ours_megabytes_a_second": round(megabytes / found["ours_seconds"]["median"], 1),
+            "literal_megabytes_a_second": round(megabytes / found["other_seconds"]["median"], 1),
+            "prepare": _prepare(folder),
+        }
+    finally:
+        shutil.rmtree(folder)
+
+
+def _prepare(folder: Path) -> dict[str, Any]:
+    """Files a second of `build_store` with one process and with one a core, in turn."""
+    raw = folder / "many"
+    generate_ntu(raw, PREPARED, 1)
+    dataset = load_dataset("ntu60")
+    seconds: dict[int, list[float]] = {processes: [] for processes in sorted({1, os.cpu_count() or 1})}
+    for _ in range(3):
+        for processes, times in seconds.items():
+            began = time.perf_counter()
+            build_store(dataset, raw, folder / "store", preparation=PREPARATIONS["published"], processes=processes)
+            times.append(time.perf_counter() - began)
+            shutil.rmtree(folder / "store")
+    return {
+        f"{processes}_processes_files_a_second": spread([PREPARED / one for one in times])
+        for processes, times in seconds.items()
+    }

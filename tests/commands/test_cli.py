@@ -1,0 +1,235 @@
+"""The commands as a user meets them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from kinestream.cli import COMMANDS, main
+from kinestream.data.store import Store
+from kinestream.recipes import Recipe, recipe_names
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kinestream", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_the_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    words = capsys.readouterr().out
+    assert all(name in words for name in COMMANDS)
+    assert main([]) == 2
+
+
+def test_a_group_has_an_overview_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--help"]) == 0
+    words = capsys.readouterr().out
+    assert "evaluate linear" in words
+    assert "pretrain  " not in words
+
+
+@pytest.mark.parametrize("words", [["prepaer"], ["evaluate", "linaer"], ["--verbose"]])
+def test_an_unknown_command_is_named(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert f"unknown command '{words[-1]}'" in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("kinestream 0.")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_every_field_and_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*name.split(), "--help"]) == 0
+    words = capsys.readouterr().out
+    assert f"  kinestream {name} " in words or f"  kinestream {name}\n" in words, "an example"
+    assert len([line for line in words.splitlines() if line.strip()]) > 5
+
+
+def test_help_of_every_command_answers_without_torch() -> None:
+    """What makes --help quick: the heavy packages are not imported."""
+    code = """
+import sys
+from kinestream.cli import COMMANDS, main
+for name in COMMANDS:
+    assert main([*name.split(), "--help"]) == 0
+heavy = {"torch", "lightning_fabric", "matplotlib", "sklearn", "jsonargparse"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["prepare", "ntu61", "raw", "out"], "unknown data set 'ntu61': choose from"),
+        (["prepare", "ntu60", "missing", "out"], "missing is no folder"),
+        (["check", "missing"], "no store at missing"),
+        (["show", "missing", "clip"], "no store at missing"),
+        (["recipes", "--name", "x"], "unknown recipe 'x'"),
+        (["pretrain", "x", "--data", "d", "--out", "o"], "unknown recipe 'x'"),
+        (["pretrain", "nw-ucla", "--data", "missing", "--out", "o"], "no store at missing"),
+        (["evaluate", "knn", "missing", "--data", "d"], "missing is no run folder"),
+        (["evaluate", "linear", "missing", "--data", "d"], "missing is no run folder"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_status_1(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1, said
+    assert message in said[0]
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["prepare", "ntu60"],
+        ["pretrain", "nw-ucla", "--data", "d"],
+        ["show", "s", "c", "--frames", "x"],
+        ["generate", "y", "o"],
+    ],
+)
+def test_a_wrong_call_is_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert "usage: kinestream" in capsys.readouterr().err
+
+
+def test_a_traceback_only_for_those_who_ask(tmp_path: Path) -> None:
+    assert "Traceback" not in run("check", str(tmp_path / "x")).stderr
+    assert "Traceback" in run("check", str(tmp_path / "x"), KINESTREAM_TRACEBACK="1").stderr
+
+
+def test_recipes_lists_every_name_and_prints_one_as_yaml(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes"]) == 0
+    words = capsys.readouterr().out
+    assert all(name in words for name in recipe_names())
+    assert "78.57 [" in words
+    assert "three streams together" in words
+    assert main(["recipes", "--name", "nw-ucla"]) == 0
+    plain = yaml.safe_load(capsys.readouterr().out)
+    assert Recipe.from_dict(plain, "printed").dataset == "nw-ucla"
+
+
+def test_check_shows_counts_and_fails_for_a_damaged_store(
+    small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", str(small_store)]) == 0
+    words = capsys.readouterr().out
+    assert "is whole: 40 recordings" in words
+    assert "1,020" in words, "the published count stands beside"
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    for file in small_store.iterdir():
+        (damaged / file.name).write_bytes(file.read_bytes())
+    content = bytearray((damaged / "joints.npy").read_bytes())
+    content[-1] ^= 1
+    (damaged / "joints.npy").write_bytes(content)
+    assert main(["check", str(damaged)]) == 1
+    said = capsys.readouterr()
+    assert "is not as it was written (checksum)" in said.err
+    assert "is whole" not in said.out
+
+
+def test_show_draws_strip_and_animation(small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = Store(small_store).table.name[0]
+    for out in (tmp_path / "a.png", tmp_path / "a.gif"):
+        assert main(["show", str(small_store), name, "--out", str(out)]) == 0
+        assert out.stat().st_size > 1000
+    assert main(["show", str(small_store), "nobody", "--out", str(tmp_path / "b.png")]) == 1
+    assert "has no recording 'nobody': names there are like a01_s01_e00_v01" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def finished(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    recipe = {
+        "title": "small",
+        "dataset": "nw-ucla",
+        "preparation": "tracked",
+        "split": "xview",
+        "streams": ["joint", "bone"],
+        "epochs": 4,
+        "batch_size": 8,
+        "frames": 10,
+        "encoder": {"hidden": 4, "dim": 8, "dropout": 0.0, "initialisation": "torch"},
+        "method": {"name": "skeleton-byol", "hidden": 16, "embedding": 8, "target": "whitened"},
+        "optimiser": {"name": "adamw", "rate": 0.003},
+    }
+    (folder / "small.yaml").write_text(yaml.safe_dump(recipe))
+    out = folder / "run"
+    assert main(["pretrain", str(folder / "small.yaml"), "--data", str(small_store), "--out", str(out)]) == 0
+    return out
+
+
+@pytest.mark.parametrize(("protocol", "more"), [("knn", ["--k", "5"]), ("linear", ["--epochs", "5", "--rate", "0.5"])])
+def test_evaluations_stand_beside_untrained_and_raw(
+    protocol: str, more: list[str], finished: Path, small_store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", protocol, str(finished), "--data", str(small_store), *more]) == 0
+    words = capsys.readouterr().out
+    for features in ("small, joint", "small, bone", "untrained encoder, joint", "raw coordinates"):
+        assert features in words
+    written = json.loads((finished / f"evaluation-{protocol}-xview.json").read_text())
+    assert (written["train_clips"], written["test_clips"]) == (27, 13)
+    assert list(written["results"]) == [
+        *("small, joint", "small, bone", "untrained encoder, joint", "untrained encoder, bone"),
+        "raw coordinates",
+    ]
+    own = written["results"]["small, joint"]
+    figures = own if protocol == "linear" else own["5-nn"]
+    shares = {name: share for name, share in figures["per_class"].items() if share is not None}
+    assert len(shares) == 2, "two classes have test clips"
+    assert np.mean(list(shares.values())) == pytest.approx(figures["mean_class"], abs=0.01)
+    if protocol == "linear":
+        assert own["best_top1_chosen_on_test"] >= own["top1"]
+
+
+def test_an_evaluation_refuses_what_does_not_fit(
+    finished: Path, small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "knn", str(finished), "--data", str(small_store), "--split", "xsub"]) == 1
+    assert "has no split 'xsub'" in capsys.readouterr().err
+    assert main(["evaluate", "knn", str(finished), "--data", str(small_store), "--k", "28"]) == 1
+    assert "k (28) must be in 1..27" in capsys.readouterr().err
+    other = tmp_path / "published"
+    other.mkdir()
+    for file in small_store.glob("[jrs]*"):
+        (other / file.name).write_bytes(file.read_bytes())
+    info = json.loads((other / "store.json").read_text())
+    (other / "store.json").write_text(json.dumps({**info, "preparation": "published"}))
+    assert main(["evaluate", "knn", str(finished), "--data", str(other)]) == 1
+    assert "the encoder learnt from preparation 'tracked'" in capsys.readouterr().err
+
+
+def test_the_whole_chain_from_generated_raw_files(tmp_path: Path) -> None:
+    """generate, prepare, check, pretrain, evaluate: as real processes, with a log instead of a terminal."""
+    raw, store, out = (str(tmp_path / name) for name in ("raw", "store", "run"))
+    small = ["--set", "epochs=1", "--set", "batch_size=16", "--set", "encoder.hidden=4", "--set", "encoder.dim=16"]
+    for words in (
+        ["generate", "ntu60", raw, "--clips", "72"],
+        ["prepare", "ntu60", raw, store, "--preparation", "tracked", "--processes", "2"],
+        ["check", store],
+        ["pretrain", "demo", "--data", store, "--out", out, *small],
+        ["evaluate", "knn", out, "--data", store, "--k", "3"],
+    ):
+        done = run(*words)
+        assert done.returncode == 0, done.stderr
+        assert "\x1b" not in done.stdout + done.stderr, "no escape codes in a log"
+        assert str(tmp_path) in done.stdout, "it says where its output lies"

@@ -1,0 +1,154 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from kinestream.data.datasets import load_dataset
+from kinestream.data.preparation import PREPARATIONS
+from kinestream.engine.schedule import make_schedule
+from kinestream.methods.method import Progress
+from kinestream.recipes import Recipe, recipe_names, resolve
+from kinestream.recipes.builders import build_augmentation, build_encoder, build_method, build_optimiser
+from kinestream.streams import make_streams
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_is_whole_and_trains_a_few_steps(name: str) -> None:
+    recipe = resolve(name)
+    dataset = load_dataset(recipe.dataset)
+    assert recipe.split in dataset.splits
+    assert recipe.preparation in PREPARATIONS
+    make_schedule(
+        recipe.optimiser.schedule, epochs=recipe.epochs, warmup_epochs=recipe.optimiser.warmup_epochs
+    )  # raises when the parts do not fit
+    # As the recipe says, but for the size: thinner networks, short clips.
+    recipe = dataclasses.replace(
+        recipe,
+        encoder=dataclasses.replace(recipe.encoder, hidden=4, dim=16),
+        method=dataclasses.replace(recipe.method, hidden=16, embedding=8),
+    )
+    layout = dataset.format.layout
+    torch.manual_seed(0)
+    method = build_method(recipe, layout)
+    optimizer = build_optimiser(recipe.optimiser, method)
+    augmentation = build_augmentation(recipe.augment, layout)
+    generator = torch.Generator().manual_seed(0)
+    clips = torch.randn(6, 3, 12, len(layout.joints), dataset.most_bodies, generator=generator)
+    before = [parameter.detach().clone() for parameter in method.parameters()]
+    for step in range(3):
+        views = [make_streams(augmentation(clips, generator), recipe.streams, layout) for _ in range(2)]
+        loss = method(views)["loss"]
+        assert torch.isfinite(loss)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        method.after_step(Progress(step=step + 1, steps=3, epoch=0))
+    moved = [not torch.equal(a, b) for a, b in zip(before, method.parameters(), strict=True)]
+    assert sum(moved) / len(moved) > 0.9, "online network and target both move"
+
+
+@pytest.mark.parametrize("split", ["xsub", "xview"])
+@pytest.mark.parametrize("stream", ["joint", "motion", "bone"])
+@pytest.mark.parametrize("method", ["caca", "skeleton-byol"])
+def test_the_published_settings(method: str, stream: str, split: str) -> None:
+    """Reference, sections 3 and 4, word for word."""
+    recipe = resolve(f"{method}-{stream}-ntu60-{split}")
+    assert (recipe.split, recipe.streams, recipe.method.name) == (split, (stream,), method)
+    assert (recipe.dataset, recipe.preparation, recipe.frames) == ("ntu60", "published", 50)
+    assert (recipe.epochs, recipe.batch_size) == (60, 128)
+    optimiser = recipe.optimiser
+    assert (optimiser.name, optimiser.rate, optimiser.momentum, optimiser.weight_decay) == ("sgd", 0.1, 0.9, 1e-4)
+    assert (optimiser.schedule, optimiser.warmup_epochs) == ("constant", 0)
+    encoder = recipe.encoder
+    assert (encoder.hidden, encoder.dim, encoder.dropout, encoder.partition) == (16, 512, 0.5, "one-hop")
+    assert encoder.initialisation == "published"
+    heads = recipe.method
+    assert (heads.decay, heads.final_decay, heads.hidden, heads.embedding) == (0.996, None, 2048, 512)
+    assert (heads.push, heads.target, heads.predictor_rate) == (0.5, "plain", 1.0)
+    chosen = {key: value for key, value in dataclasses.asdict(recipe.augment).items() if value}
+    assert chosen == {"temporal_crop": 6, "shear": 0.5}
+
+
+def test_the_published_optimiser_has_one_group_with_decay_on_everything() -> None:
+    recipe = resolve("caca-joint-ntu60-xsub")
+    small = dataclasses.replace(recipe, encoder=dataclasses.replace(recipe.encoder, hidden=2, dim=4))
+    method = build_method(small, load_dataset("ntu60").format.layout)
+    (group,) = build_optimiser(recipe.optimiser, method).param_groups
+    assert (group["lr"], group["momentum"], group["weight_decay"], group["nesterov"]) == (0.1, 0.9, 1e-4, False)
+    assert len(group["params"]) == sum(parameter.requires_grad for parameter in method.parameters())
+
+
+def test_published_initialisation_is_an_option() -> None:
+    layout = load_dataset("ntu60").format.layout
+    recipe = resolve("caca-joint-ntu60-xsub")
+    for initialisation, deviation in (("published", 0.02), ("torch", 512**-0.5 * 9**-0.5 / 3**0.5)):
+        chosen = dataclasses.replace(recipe.encoder, initialisation=initialisation)
+        torch.manual_seed(0)
+        encoder = build_encoder(dataclasses.replace(recipe, encoder=chosen), layout)
+        weight = encoder.blocks[9].temporal.weight.detach()
+        assert float(weight.std()) == pytest.approx(deviation, rel=0.02)
+
+
+def test_overrides_reach_the_parts() -> None:
+    recipe = resolve(
+        "caca-joint-ntu60-xsub",
+        ["epochs=10", "optimiser.rate=0.05", "augment.rotation=[0, 20, 0]", "streams=[joint, bone]"],
+    )
+    assert (recipe.epochs, recipe.optimiser.rate, recipe.streams) == (10, 0.05, ("joint", "bone"))
+    assert recipe.augment.rotation == (0.0, 20.0, 0.0)
+    assert recipe.optimiser.momentum == 0.9, "what is not named stays"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("epochs", "is no setting: write key=value"),
+        ("=3", "is no setting"),
+        ("epochs=ten", "epochs"),
+        ("epochs=0", r"epochs \(0\) must be at least 1"),
+        ("epoch=3", "does not accept .*epoch"),
+        ("optimiser.rte=3", "rte"),
+        ("epochs.x=3", "epochs has no parts to set"),
+        ("method.name=moco", "caca"),
+        ("encoder.dim=null", "'encoder.dim' cannot be null"),
+        ("streams=[joint, joint]", "none twice"),
+        ("streams=[]", "at least one stream"),
+        ("streams=[joints]", "joints"),
+        ("augment.rotation=[1, 2]", "rotation"),
+        ("seed=[", "is no value"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(override: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        resolve("caca-joint-ntu60-xsub", [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_file_of_the_user(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("title: mine\ndataset: ntu60\npreparation: tracked\nsplit: xsub\nepochs: 2\n")
+    recipe = resolve(str(path), ["seed=4"])
+    assert (recipe.title, recipe.seed, recipe.batch_size) == ("mine", 4, 128)
+    path.write_text("title: mine\n")
+    with pytest.raises(ValueError, match="required"):
+        resolve(str(path))
+    path.write_text("- no mapping")
+    with pytest.raises(ValueError, match="is not a mapping"):
+        resolve(str(path))
+    path.write_text("a: [")
+    with pytest.raises(ValueError, match="is not YAML"):
+        resolve(str(path))
+
+
+def test_unknown_recipes_are_told_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"unknown recipe 'caca': choose from .*caca-joint-ntu60-xsub.*\.yaml file"):
+        resolve("caca")
+    with pytest.raises(ValueError, match=r"no recipe file missing\.yaml"):
+        resolve("missing.yaml")
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_resolved_recipe_read_back_is_the_same(name: str) -> None:
+    recipe = resolve(name)
+    assert Recipe.from_dict(recipe.to_dict(), "again") == recipe
