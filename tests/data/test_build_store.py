@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -805,8 +806,8 @@ def test_interrupted_clips_leave_nothing(copy: Path, monkeypatch: pytest.MonkeyP
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Store, "joints", interrupt)
+    monkeypatch.setattr(Store, "joints", interrupt)
+    with pytest.raises(KeyboardInterrupt):
         Clips(store, 6)
     assert left_behind(copy) == before
 
@@ -964,8 +965,6 @@ def test_the_same_checksum_is_not_the_same_content(tmp_path: Path) -> None:
 
 def _forged(model: np.ndarray, other: np.ndarray) -> np.ndarray:
     """`other` with four bytes changed such that its checksum is that of `model` (checksums are linear in the bytes)."""
-    import zlib
-
     target = zlib.crc32(model.astype(np.float32).tobytes())
     data = bytearray(other.astype(np.float32).tobytes())
     place = len(data) - 4

@@ -25,10 +25,17 @@ def text_of(content: Any) -> bytes:
     return json.dumps(content).encode()
 
 
+def outcome(text: bytes) -> Recording | RecordingError:
+    try:
+        return nw_ucla.parse(text, LABEL)
+    except RecordingError as error:
+        return error
+
+
 def refusal(text: bytes) -> RecordingError:
-    with pytest.raises(RecordingError) as caught:
-        nw_ucla.parse(text, LABEL)
-    return caught.value
+    found = outcome(text)
+    assert isinstance(found, RecordingError)
+    return found
 
 
 def assert_frames(recording: Recording, joints: np.ndarray) -> None:
@@ -74,11 +81,12 @@ def test_names_of_all_actions() -> None:
     """Section 5 of the reference: labels 1 to 10 are the actions 1-6, 8, 9, 11, 12."""
     labels = {}
     for action in range(100):
-        try:
-            source = nw_ucla.parse_name(Path(f"/data/a{action:02}_s07_e03_v02.json"))
-        except RecordingError as error:
-            assert str(action) in error.reason
+        path = Path(f"/data/a{action:02}_s07_e03_v02.json")
+        if action not in (1, 2, 3, 4, 5, 6, 8, 9, 11, 12):
+            with pytest.raises(RecordingError, match=f"action {action} is none of the data set's"):
+                nw_ucla.parse_name(path)
             continue
+        source = nw_ucla.parse_name(path)
         labels[action] = source.action
         assert (source.subject, source.camera, source.name) == (7, 2, f"a{action:02}_s07_e03_v02")
     assert labels == {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 8: 7, 9: 8, 11: 9, 12: 10}
@@ -158,7 +166,7 @@ def test_line_of_damage() -> None:
     assert error.line in (51, 52)
 
 
-@pytest.mark.parametrize("depth", [50, 500, 900, 960, 980, 990])
+@pytest.mark.parametrize("depth", [50, 500, 900, 990])
 def test_a_deep_joint(depth: int) -> None:
     """Shallow enough for the JSON reader, perhaps not for what prints it."""
     deep = b"[" * depth + b"]" * depth
@@ -208,10 +216,9 @@ def test_damaged_files_are_refused_or_read_as_they_stand(at: list[tuple[int, byt
     for place, snippet, removed in at:
         place %= len(text)
         text = text[:place] + snippet + text[place + (removed if cut else len(snippet)) :]
-    try:
-        recording = nw_ucla.parse(text, LABEL)
-    except RecordingError as error:
-        assert error.reason.isprintable()
+    recording = outcome(text)
+    if isinstance(recording, RecordingError):
+        assert recording.reason.isprintable()
         return
     assert recording.joints.dtype == np.float64
     assert recording.joints.shape[1:] == (1, 20, 3)
@@ -234,9 +241,8 @@ def test_any_json_is_refused(skeletons: Any, label: Any, frame: Any, joint: Any)
     good = content_of(1)
     good["skeletons"][0][0] = [joint, 1, 2]
     for text in (text_of(good), text_of(content_of(1) | {"label": label})):
-        try:
-            recording = nw_ucla.parse(text, LABEL)
-        except RecordingError as error:
-            assert error.reason.isprintable()
+        found = outcome(text)
+        if isinstance(found, RecordingError):
+            assert found.reason.isprintable()
         else:
-            assert (np.abs(recording.joints) <= LARGEST_COORDINATE).all()
+            assert (np.abs(found.joints) <= LARGEST_COORDINATE).all()

@@ -108,8 +108,11 @@ def resize(joints: np.ndarray, frames: int) -> np.ndarray:
 def prepare_as_published(
     joints: np.ndarray, frames: int = 50, bodies: int = 2, root: int = 21, left: int = 5, right: int = 9
 ) -> np.ndarray:
-    """The preparation of reference section 5: joints as read (t, m, v, c) to a clip (frames, bodies, v, c). Joint numbers
-    count from 1, as there. Raises ZeroDivisionError without a valid frame, as the published code does in its own way."""
+    """The preparation of reference section 5: joints as read (t, m, v, c) to a clip (frames, bodies, v, c).
+
+    Joint numbers count from 1, as there. Raises ZeroDivisionError without a valid frame, where the published code
+    breaks in its own way.
+    """
     joint_count = joints.shape[2]
     # Body m is the m-th of each frame, at most `bodies`.
     chosen = np.zeros((len(joints), bodies, joint_count, 3))

@@ -97,7 +97,7 @@ def _plain_decimals(
     for row in digit[::-1]:
         combined *= 10
         combined += row
-    scale = (is_point * places.astype(np.uint8)).sum(axis=0, dtype=np.uint8)
+    scale = (is_point * places.astype(np.uint8)).sum(axis=0, dtype=np.uint8).astype(np.int64)
     scale[~plain] = 0
     below = _POWERS[scale]
     whole = combined // np.where(points == 1, 10 * below, below)

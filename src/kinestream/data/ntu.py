@@ -86,28 +86,33 @@ def _walk_frames(cursor: "_Cursor", frames: int) -> tuple[list[int], list[int], 
     of_frame: list[int] = []
     slots: list[int] = []
     for frame in range(frames):
-        count = cursor.count(f"number of bodies of frame {frame + 1} of {frames}")
+        cursor.frame = frame + 1
+        count = cursor.count("number of bodies")
         if count > MOST_BODIES:
             raise RecordingError(f"{count} bodies in a frame where at most {MOST_BODIES} can be", cursor.line)
         for slot in range(count):
             lines.append(cursor.position)
             of_frame.append(frame)
             slots.append(slot)
-            cursor.skip(1, _BODY_WORDS, f"body {slot + 1} of frame {frame + 1} of {frames}")
+            cursor.skip(1, _BODY_WORDS, "header of a body")
             joints = cursor.count("number of joints")
             if joints != joint_count:
                 raise RecordingError(f"{joints} joints where {joint_count} belong", cursor.line)
-            cursor.skip(joint_count, None, f"joints of frame {frame + 1} of {frames}")
+            cursor.skip(joint_count, None, "joints of a body")
     return lines, of_frame, slots
 
 
 class _Cursor:
-    """Goes down the lines of a file; `position` is the next line, as an index among the lines that hold words."""
+    """Goes down the lines of a file.
+
+    `position` is the next line, as an index among the lines that hold words; `frame`, from 1, is named in errors.
+    """
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
         self._first = tokens.first.tolist()
         self.position = 0
+        self.frame = 0
 
     @property
     def line(self) -> int:
@@ -119,17 +124,21 @@ class _Cursor:
         self.skip(1, 1, what)
         word = self._tokens.word(self._first[self.position - 1])
         if not word.isdigit() or len(word) > 9:
-            raise RecordingError(f"'{_shown(word)}' where the {what} belongs", self.line)
+            raise RecordingError(f"'{_shown(word)}' where the {what}{self._where} belongs", self.line)
         return int(word)
 
     def skip(self, lines: int, words: int | None, what: str) -> None:
-        """Passes over lines, each of as many words as said."""
+        """Passes over lines, of which the last has as many words as said."""
         if self.position + lines > len(self._first) - 1:
-            raise RecordingError(f"the file ends before the {what}: cut off", self._last_line)
+            raise RecordingError(f"the file ends before the {what}{self._where}: cut off", self._last_line)
         self.position += lines
         found = self._first[self.position] - self._first[self.position - 1]
         if words is not None and found != words:
-            raise RecordingError(f"{found} words where {words} belong: the {what}", self.line)
+            raise RecordingError(f"{found} words where {words} belong: the {what}{self._where}", self.line)
+
+    @property
+    def _where(self) -> str:
+        return f" in frame {self.frame}" if self.frame else ""
 
     def expect_end(self) -> None:
         left = len(self._first) - 1 - self.position
