@@ -14,6 +14,7 @@ CARD = EncoderCard(
     hidden=4,
     dim=8,
     dropout=0.5,
+    skip_absent=True,
     partition="distance",
     frames=20,
     preparation="tracked",

@@ -67,10 +67,31 @@ def test_feature_is_the_mean_of_the_feature_map_over_frames_joints_and_all_bodie
     _, ours = both(NTU25)
     x = torch.randn(2, 3, 20, 25, 2, dtype=torch.float64)
     x[1, ..., 1] = 0
-    feature_map = ours.eval().feature_map(x)
-    assert feature_map.shape == (2, 2, 12, 5, 25)
-    torch.testing.assert_close(ours(x), feature_map.mean(dim=(1, 3, 4)))
-    assert feature_map[1, 1].any(), "an absent body is encoded like a real one, as published"
+    feature_map = ours.eval().feature_map(torch.cat((x[..., 0], x[..., 1])))
+    assert feature_map.shape == (4, 12, 5, 25)
+    first, second = feature_map.mean(dim=(2, 3)).chunk(2)
+    torch.testing.assert_close(ours(x), (first + second) / 2)
+    assert feature_map[3].any(), "an absent body is encoded like a real one, as published"
+
+
+def test_absent_bodies_can_be_skipped() -> None:
+    _, ours = both(NTU25)
+    ours.eval()
+    x = torch.randn(4, 3, 20, 25, 2, dtype=torch.float64)
+    x[1, ..., 1] = 0
+    x[2, ..., 0] = 0
+    x[3] = 0
+    first, second = (ours(x[..., [m]]) for m in (0, 1))
+    ours.skip_absent = True
+    found = ours(x)
+    torch.testing.assert_close(found[0], (first[0] + second[0]) / 2)
+    torch.testing.assert_close(found[1], first[1])
+    torch.testing.assert_close(found[2], (first[2] + second[2]) / 2, msg="the first body always counts")
+    torch.testing.assert_close(found[3], first[3])
+    # In training mode absent bodies have no part in the BN statistics either.
+    ours.train()
+    alone = ours(x[[1]][..., [0]])
+    torch.testing.assert_close(ours(x[[1]]), alone)
 
 
 def test_true_distance_partition_differs_and_sums_to_the_same_graph() -> None:

@@ -43,8 +43,8 @@ def caca_loss(
 def whiten(z: Float[Tensor, "B d"], shrinkage: float = 0.1) -> Float[Tensor, "B d"]:
     """Targets without mean and correlations: `(z - mean) (C + shrinkage tr(C)/d I)^(-1/2)`, C the batch's covariance.
 
-    Where a few directions hold nearly all variance of the targets, a prediction that gets those right has a small loss and
-    the others are never learnt (dimensional collapse). Whitened, every direction counts alike. After Ermolov et al.
+    Where a few directions hold nearly all variance of the targets, a prediction that gets those right has a small loss
+    and the others are never learnt (dimensional collapse). Whitened, every direction counts alike. After Ermolov et al.
     2021, who whiten both sides; here the targets only, which carry no gradient.
     """
     centred = (z - z.mean(dim=0)).float() if z.dtype in (torch.float16, torch.bfloat16) else z - z.mean(dim=0)

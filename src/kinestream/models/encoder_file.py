@@ -27,6 +27,7 @@ class EncoderCard:
     hidden: int
     dim: int
     dropout: float
+    skip_absent: bool
     partition: Partition
     frames: int
     preparation: str
@@ -40,7 +41,7 @@ class EncoderCard:
 def new_encoder(card: EncoderCard) -> STGCN:
     """An encoder as the card says, with random weights."""
     weights = torch.as_tensor(adjacency(card.layout, card.partition))
-    return STGCN(weights, hidden=card.hidden, dim=card.dim, dropout=card.dropout)
+    return STGCN(weights, hidden=card.hidden, dim=card.dim, dropout=card.dropout, skip_absent=card.skip_absent)
 
 
 def save_encoder(path: Path, encoder: STGCN, card: EncoderCard) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from einops import rearrange
+from einops import rearrange, reduce
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -92,13 +92,15 @@ class STGCN(nn.Module):
     """Skeleton encoder `(n, c, t, v, m) -> (n, dim)`.
 
     Ten blocks with channels h h h h 2h 2h 2h 4h 4h dim, where h = `hidden`; the frames are halved at blocks 5 and 8.
-    The result is the average over frames and joints, then over bodies, absent ones included (as published).
+    The result is the average over frames and joints, then over bodies.
 
     Args:
         adjacency: `(3, v, v)`, from `kinestream.models.graph.adjacency`.
         hidden: channels of the first blocks; 16 as published.
         dim: channels of the last block and of the result; 512 as published.
         dropout: at the end of each block but the first; 0.5 as published.
+        skip_absent: encode only the bodies that are there (not all zero; the first always counts) and average over
+            those. As published, absent bodies are encoded and averaged in like real ones.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class STGCN(nn.Module):
         hidden: int = 16,
         dim: int = 512,
         dropout: float = 0.5,
+        skip_absent: bool = False,
     ) -> None:
         super().__init__()
         if hidden < 1 or dim < 1:
@@ -117,6 +120,7 @@ class STGCN(nn.Module):
             raise ValueError(f"dropout ({dropout}) must be in [0, 1)")
         self.dim = dim
         self.in_channels = in_channels
+        self.skip_absent = skip_absent
         joints = adjacency.shape[1]
         self.register_buffer("adjacency", adjacency.to(torch.get_default_dtype()).clone())
         self.data_bn = nn.BatchNorm1d(joints * in_channels)
@@ -135,22 +139,31 @@ class STGCN(nn.Module):
     def a(self) -> Float[Tensor, "k v v"]:
         return cast(Tensor, self.adjacency)
 
-    def feature_map(self, x: Float[Tensor, "n c t v m"]) -> Float[Tensor, "n m dim s v"]:
-        """The last block's output, before averaging; s = t / 4 frames, rounded up."""
-        n, c, _, v, m = x.shape
+    def feature_map(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b dim s v"]:
+        """The last block's output for single bodies, before averaging; s = t / 4 frames, rounded up."""
+        c, v = x.shape[1], x.shape[3]
         if c != self.in_channels or v != self.a.shape[1]:
             raise ValueError(
                 f"the encoder takes {self.in_channels} coordinates of {self.a.shape[1]} joints, "
                 f"the clips have {c} of {v}"
             )
-        y = self.data_bn(rearrange(x, "n c t v m -> (n m) (v c) t"))
+        y = self.data_bn(rearrange(x, "b c t v -> b (v c) t"))
         y = rearrange(y, "b (v c) t -> b c t v", c=c)
         for block, importance in zip(self.blocks, cast(Sequence[Tensor], self.edge_importance), strict=True):
             y = block(y, self.a * importance)
-        return rearrange(y, "(n m) d s v -> n m d s v", n=n, m=m)
+        return y
 
     def forward(self, x: Float[Tensor, "n c t v m"]) -> Float[Tensor, "n dim"]:
-        return self.feature_map(x).mean(dim=(3, 4)).mean(dim=1)
+        # NOTE(deviation 8): absent bodies are encoded and averaged in, as published, unless they are to be skipped.
+        if not self.skip_absent:
+            bodies = self.feature_map(rearrange(x, "n c t v m -> (n m) c t v")).mean(dim=(2, 3))
+            return reduce(bodies, "(n m) dim -> n dim", "mean", m=x.shape[4])
+        present = (x != 0).any(dim=1).any(dim=1).any(dim=1)
+        present[:, 0] = True
+        bodies = self.feature_map(rearrange(x, "n c t v m -> n m c t v")[present]).mean(dim=(2, 3))
+        clip = present.nonzero()[:, 0]
+        total = bodies.new_zeros(len(x), self.dim).index_add(0, clip, bodies)
+        return total / present.sum(dim=1, keepdim=True)
 
 
 @torch.no_grad()

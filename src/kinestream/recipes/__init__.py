@@ -52,6 +52,8 @@ class EncoderRecipe:
     """Channels of the last block: the length of a feature."""
     dropout: float = 0.5
     """At the end of each block but the first."""
+    skip_absent: bool = False
+    """Encode and average only the bodies that are there; as published, absent ones count like real ones."""
     partition: Literal["one-hop", "distance"] = "one-hop"
     """Of the adjacency: as published, or by true hop distance."""
     initialisation: Literal["published", "torch"] = "published"

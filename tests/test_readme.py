@@ -1,0 +1,69 @@
+"""What the README tells a user to type is run, in its order, in a folder that holds only what it names."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from kinestream.cli import COMMANDS, main
+from kinestream.data.synthetic import generate_ntu
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+# The published recipe takes days on a processor: here it runs on thinner networks, once over few clips.
+SHRUNK = [
+    f"--set={setting}"
+    for setting in (
+        *("epochs=1", "batch_size=8", "frames=12", "encoder.hidden=2", "encoder.dim=8"),
+        *("method.hidden=8", "method.embedding=4"),
+    )
+]
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The `kinestream ...` lines of indented blocks, without their comments."""
+    lines = page.read_text("utf-8").replace("\\\n", " ").splitlines()
+    found = [line.strip() for line in lines if re.match(r" {4,}kinestream ", line)]
+    return [shlex.split(line, comments=True)[1:] for line in found]
+
+
+def test_the_readme_begins_with_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert (
+        text.index("make demo") < text.index("make test") < text.index("## Results") < text.index("kinestream prepare")
+    )
+
+
+def test_every_command_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate_ntu(tmp_path / "nturgb+d_skeletons", 48, 0, frames=(12, 20), classes=8)
+    monkeypatch.chdir(tmp_path)
+    words = commands(ROOT / "README.md")
+    assert len(words) >= 8
+    for one in words:
+        if one[0] == "show":
+            # The generated tree need not have the clip that the README names.
+            one[2] = sorted(path.stem for path in Path("nturgb+d_skeletons").iterdir())[0]
+        if one[0] == "evaluate" and one[1] == "knn":
+            one += ["--k", "3"]
+        more = SHRUNK if one[0] == "pretrain" else []
+        assert main([*one, *more]) == 0, one
+    assert Path("runs/caca-joint/evaluation-linear-xsub.json").is_file()
+    assert Path("runs/caca-joint/evaluation-knn-xsub.json").is_file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_links_of_every_page_exist(page: Path) -> None:
+    for words in commands(page):
+        name = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else words[0]
+        assert name in COMMANDS, f"{page.name}: kinestream {name}"
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def test_every_demo_line_of_the_makefile_is_a_command() -> None:
+    lines = re.findall(r"^\t\$\(KINESTREAM\) (.*)$", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE)
+    assert len(lines) >= 6
+    for line in lines:
+        assert any(line.startswith(f"{name} ") for name in COMMANDS), line
