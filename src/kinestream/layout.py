@@ -112,16 +112,25 @@ class SkeletonLayout:
             raise ValueError(f"not a skeleton layout: {error}") from error
 
 
-def _layout(name: str, joints: str, bones_from_1: Mapping[int, int], root_from_1: int, pelvis: str) -> SkeletonLayout:
-    """Layout from the field's (child, parent) pairs counted from 1; sides are read off the joint names."""
+def _layout(name: str, joints: str, chains: tuple[str, ...], pelvis: str) -> SkeletonLayout:
+    """Layout from the joints in file order and chains of joints, each hanging on the one before it; the first joint of
+    the first chain is the root. A chain with SIDE stands for a left and a right one, and so are the pairs found."""
     names = tuple(joints.split())
-    parents = tuple(bones_from_1.get(v, root_from_1) - 1 for v in range(1, len(names) + 1))
+    parent_of = {chains[0].split()[0]: chains[0].split()[0]}
+    for chain in chains:
+        for side in ("left", "right"):
+            links = chain.replace("SIDE", side).split()
+            parent_of |= dict(zip(links[1:], links[:-1], strict=True))
     pairs = tuple(
         (v, names.index(joint.replace("left", "right"))) for v, joint in enumerate(names) if joint.startswith("left")
     )
-    heading = (names.index("left_shoulder"), names.index("right_shoulder"))
     return SkeletonLayout(
-        name=name, joints=names, parents=parents, pairs=pairs, heading=heading, pelvis=names.index(pelvis)
+        name=name,
+        joints=names,
+        parents=tuple(names.index(parent_of[joint]) for joint in names),
+        pairs=pairs,
+        heading=(names.index("left_shoulder"), names.index("right_shoulder")),
+        pelvis=names.index(pelvis),
     )
 
 
@@ -130,33 +139,12 @@ NTU25 = _layout(
     """spine_base spine_mid neck head left_shoulder left_elbow left_wrist left_hand right_shoulder right_elbow
     right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot
     spine_shoulder left_hand_tip left_thumb right_hand_tip right_thumb""",
-    {
-        1: 2,
-        2: 21,
-        3: 21,
-        4: 3,
-        5: 21,
-        6: 5,
-        7: 6,
-        8: 7,
-        9: 21,
-        10: 9,
-        11: 10,
-        12: 11,
-        13: 1,
-        14: 13,
-        15: 14,
-        16: 15,
-        17: 1,
-        18: 17,
-        19: 18,
-        20: 19,
-        22: 23,
-        23: 8,
-        24: 25,
-        25: 12,
-    },
-    root_from_1=21,
+    (
+        "spine_shoulder spine_mid spine_base",
+        "spine_shoulder neck head",
+        "spine_shoulder SIDE_shoulder SIDE_elbow SIDE_wrist SIDE_hand SIDE_thumb SIDE_hand_tip",
+        "spine_base SIDE_hip SIDE_knee SIDE_ankle SIDE_foot",
+    ),
     pelvis="spine_base",
 )
 """Kinect v2, as NTU RGB+D and PKU-MMD store it: 25 joints, root spine_shoulder (joint 21 counted from 1)."""
@@ -165,28 +153,12 @@ KINECT20 = _layout(
     "kinect20",
     """hip_centre spine shoulder_centre head left_shoulder left_elbow left_wrist left_hand right_shoulder right_elbow
     right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot""",
-    {
-        1: 2,
-        2: 3,
-        4: 3,
-        5: 3,
-        6: 5,
-        7: 6,
-        8: 7,
-        9: 3,
-        10: 9,
-        11: 10,
-        12: 11,
-        13: 1,
-        14: 13,
-        15: 14,
-        16: 15,
-        17: 1,
-        18: 17,
-        19: 18,
-        20: 19,
-    },
-    root_from_1=3,
+    (
+        "shoulder_centre spine hip_centre",
+        "shoulder_centre head",
+        "shoulder_centre SIDE_shoulder SIDE_elbow SIDE_wrist SIDE_hand",
+        "hip_centre SIDE_hip SIDE_knee SIDE_ankle SIDE_foot",
+    ),
     pelvis="hip_centre",
 )
 """Kinect v1, as NW-UCLA stores it: 20 joints, root shoulder_centre (joint 3 counted from 1)."""

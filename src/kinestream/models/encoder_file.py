@@ -27,7 +27,6 @@ class EncoderCard:
     hidden: int
     dim: int
     dropout: float
-    skip_absent: bool
     partition: Partition
     frames: int
     preparation: str
@@ -36,6 +35,7 @@ class EncoderCard:
     recipe: str
     epochs_done: int
     epochs: int
+    skip_absent: bool = False
 
 
 def new_encoder(card: EncoderCard) -> STGCN:
