@@ -5,10 +5,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import augmentation, encoder, reading
+from benchmarks import augmentation, encoder, reading, scale
 
 BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "reading": reading.measure,
+    "scale": scale.measure,
     "encoder": encoder.measure,
     "augmentation": augmentation.measure,
 }

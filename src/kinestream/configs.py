@@ -2,6 +2,7 @@
 and of command lines."""
 
 import dataclasses
+import textwrap
 import types
 import typing
 from argparse import Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import jsonargparse
 
 Config = TypeVar("Config")
+_HELP_WIDTH = 80
 
 
 def parse_strictly(config: type[Config], plain: Mapping[str, Any], where: str) -> Config:
@@ -44,7 +46,7 @@ def parse_command(config: type[Config], command: str, text: str, words: Sequence
     description, _, examples = text.partition("Examples:")
     parser = ArgumentParser(
         prog=command,
-        description=" ".join(description.split()),
+        description=textwrap.fill(" ".join(description.split()), _HELP_WIDTH),
         epilog=f"examples:{examples.rstrip()}" if examples else None,
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -11,14 +11,20 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Gives a temporary path beside `path`; when the block ends well, the file written there takes the place of `path`,
-    else it is removed. The name ends like the target's, so that writers that look at it see the same suffix."""
+    else it is removed.
+
+    The name ends like the target's, so that writers that look at it see the same suffix. `durable` waits until the
+    content is on the disk: even a machine that loses power then keeps the old file or has the new one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

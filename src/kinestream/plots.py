@@ -4,8 +4,7 @@ Front view, x to the right and y up, the same scale in every frame; left limbs, 
 each, further bodies are lighter. Needs the extra `[viz]`.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
+from kinestream.files import replacing
 from kinestream.layout import SkeletonLayout
 
 COLOURS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -59,7 +59,7 @@ def skeleton_strip(
     figure.subplots_adjust(left=0.005, right=0.995, bottom=0.06, top=HEIGHT / figure.get_figheight(), wspace=0.0)
     if title:
         figure.suptitle(title, fontsize=9)
-    with _completed(path) as unfinished, mpl.rc_context({"svg.hashsalt": "kinestream"}):
+    with replacing(path) as unfinished, mpl.rc_context({"svg.hashsalt": "kinestream"}):
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
         figure.savefig(unfinished, format=path.suffix[1:], metadata=metadata)
 
@@ -82,7 +82,7 @@ def skeleton_animation(
     if title:
         figure.suptitle(title, fontsize=9)
     writer = PillowWriter(fps=fps)  # type: ignore[arg-type]
-    with _completed(path) as unfinished, writer.saving(figure, str(unfinished), dpi=100):
+    with replacing(path) as unfinished, writer.saving(figure, str(unfinished), dpi=100):
         for frame in joints:
             artists = view.draw(panel, frame)
             writer.grab_frame()
@@ -160,15 +160,3 @@ def _check(joints: Float[np.ndarray, "t m v c"], layout: SkeletonLayout, path: P
         raise ValueError(f"joints of shape {joints.shape} are not (t, m, {len(layout.joints)}, 3) of '{layout.name}'")
     if not joints.any():
         raise ValueError(f"{path}: nothing to draw, all bodies of all {len(joints)} frames are absent (zero)")
-
-
-@contextmanager
-def _completed(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, renamed to it when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context, parent_process
@@ -200,6 +201,10 @@ def _read_all(
     with ProcessPoolExecutor(processes, mp_context=get_context("forkserver"), initializer=_begin_worker) as pool:
         try:
             yield from _in_order(pool, dataset.name, preparation.name, tasks, most=processes * _TASKS_AHEAD)
+        except BrokenProcessPool:
+            raise ValueError(
+                "a worker process was killed, perhaps for want of memory: try fewer --processes; nothing was written"
+            ) from None
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kinestream.data.datasets import load_dataset
 from kinestream.data.synthetic.catalogue import NTU_ACTIONS, NW_UCLA_ACTIONS, Action
 from kinestream.data.synthetic.formats import ntu_bytes, nw_ucla_bytes
 from kinestream.data.synthetic.performance import (
@@ -20,11 +21,12 @@ from kinestream.data.synthetic.performance import (
     perform_nw_ucla,
 )
 from kinestream.data.synthetic.sensor import draw_camera, record
+from kinestream.files import replacing
 
 CAMERAS = 3
 
-NTU_TRAIN = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
-NTU_TEST = (3, 6, 7, 10, 11, 12, 20, 21, 22, 23, 24, 26, 29, 30, 32, 33, 36, 37, 39, 40)
+NTU_TRAIN = tuple(sorted(load_dataset("ntu60").splits["xsub"].train))
+NTU_TEST = tuple(sorted(set(range(1, 41)) - set(NTU_TRAIN)))
 """Subjects on both sides of the cross-subject split of NTU-60."""
 
 NTU_SETUPS, NTU_USUAL_SETUPS = 32, 17
@@ -191,9 +193,8 @@ def _write(
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     for count, (name, content) in zip(range(1, clips + 1), files, strict=False):
-        unfinished = out / f".{name}.unfinished"
-        unfinished.write_bytes(content)
-        unfinished.replace(out / name)
+        with replacing(out / name, durable=False) as part:
+            part.write_bytes(content)
         paths.append(out / name)
         if progress is not None:
             progress(count)
