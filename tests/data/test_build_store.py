@@ -159,7 +159,7 @@ def test_rejected_files_are_listed_with_line_and_reason(tmp_path: Path) -> None:
         [f"{name_of(4)}.skeleton", "", "no body in any of its 2 frames"],
         [f"{name_of(5)}.skeleton", "", "cannot be read: No such file or directory"],
         [f"a/{name_of(3)}.skeleton", "5", "'x,\"y' where a number belongs"],
-        [f"b/{name_of(2)}.skeleton", "30", "the file ends before the body 1 of frame 2 of 9: cut off"],
+        [f"b/{name_of(2)}.skeleton", "30", "the file ends before the header of a body in frame 2: cut off"],
         ["readme.skeleton", "", "the name is not of the scheme SsssCcccPpppRrrrAaaa.skeleton"],
     ]
     assert (built.info.rejected, built.info.recordings) == (5, 1)

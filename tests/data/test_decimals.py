@@ -50,7 +50,20 @@ def test_any_float_written_by_repr(values: list[float]) -> None:
 
 
 def test_special_spellings() -> None:
-    words = ["-0", "0", "-.0", "5.", "000000000000000000001", "inf", "-Inf", "1e400", "-1e400", "1e-400", "0e999"]
+    words = [
+        "-0",
+        "0",
+        "-.0",
+        "5.",
+        "000000000000000000001",
+        "inf",
+        "-Infinity",
+        "5.861595E-06",
+        "1e400",
+        "-1e400",
+        "1e-400",
+        "0e999",
+    ]
     assert_as_float(words)
     assert np.isnan(parse(["nan", "NaN", "-nan"])).all()
 

@@ -110,7 +110,7 @@ def test_frames_without_bodies_and_blank_lines() -> None:
     assert_same(ntu.parse(b"\r\n\n" + text.replace(b"\n", b" \r\n\r\n")), expected)
 
 
-@pytest.mark.parametrize("word", ["NaN", "nan", "-inf", "inf", "1e999", "-1000000", "1" * 400])
+@pytest.mark.parametrize("word", ["NaN", "nan", "-inf", "-Infinity", "inf", "1e999", "-1000000", "1" * 400])
 @pytest.mark.parametrize("column", [3, 11])
 def test_unused_columns_may_hold_any_number(word: str, column: int) -> None:
     recording = ntu.parse(with_line(40, joint_with(column, word)))
@@ -170,7 +170,7 @@ for _column in (0, 1, 2):
             40,
             "where a number belongs",
         )
-    for _word in ("NaN", "nan", "inf", "-inf", "1e999", "100.001", "-1e30", "9" * 400):
+    for _word in ("NaN", "nan", "inf", "-Infinity", "1e999", "100.001", "-1e30", "9" * 400):
         REFUSED[f"{_word[:9]} in used column {_column}"] = (
             with_line(77, joint_with(_column, _word)),
             77,
@@ -324,7 +324,7 @@ def test_damaged_files_are_refused_or_read_as_they_stand(spoils: list[Callable[[
     assert (np.abs(recording.joints) <= LARGEST_COORDINATE).all()
     assert_same(recording, parse_ntu(io.BytesIO(used_columns(text))))
     # The unused columns have at least the characters of numbers.
-    left = re.sub(rb"(?i)\b(nan|inf)\b", b"", text)
+    left = re.sub(rb"(?i)\b(nan|inf|infinity)\b", b"", text)
     assert not left.translate(None, b"0123456789+-.eE \t\r\n\v\f")
 
 

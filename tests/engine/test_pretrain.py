@@ -176,6 +176,38 @@ def test_a_run_within_an_epoch_resumes_bit_for_bit(
     same_run(whole, tmp_path / "stepwise")
 
 
+def test_resuming_across_the_change_of_stages_is_exact(
+    small_recipe: Recipe, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3s-CACA with stage 2 from the second epoch on, stopped once in each epoch."""
+    from kinestream.methods.self_distillation import SelfDistillation
+
+    recipe = dataclasses.replace(
+        small_recipe,
+        streams=("joint", "motion", "bone"),
+        method=dataclasses.replace(small_recipe.method, cross_epoch=1, cross_moving_target=True),
+    )
+    train(recipe, small_store, tmp_path / "whole")
+    lines = [line for line in read_metrics(tmp_path / "whole" / "metrics.jsonl") if line["kind"] == "epoch"]
+    assert ["agreement/bone" in line for line in lines] == [False, True, True]
+    assert lines[1]["loss"] == pytest.approx(
+        sum(value for name, value in lines[1].items() if name.startswith(("loss/", "agreement/")))
+    )
+    after_step = SelfDistillation.after_step
+
+    def stop_in_the_middle(self: SelfDistillation, progress: Any) -> None:
+        after_step(self, progress)
+        if progress.step % 3 == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(SelfDistillation, "after_step", stop_in_the_middle)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, small_store, tmp_path / "stopped", resume=True)
+    train(recipe, small_store, tmp_path / "stopped", resume=True)
+    same_run(tmp_path / "whole", tmp_path / "stopped")
+
+
 def test_a_finished_run_is_left_alone(whole: Path, small_recipe: Recipe, small_store: Path) -> None:
     before = {path: path.read_bytes() for path in whole.iterdir()}
     train(small_recipe, small_store, whole, resume=True)

@@ -13,7 +13,7 @@ from jaxtyping import Float64, Int64, UInt8
 
 _EXACT_DIGITS = 15
 _POWERS = 10 ** np.arange(_EXACT_DIGITS + 1, dtype=np.int64)
-_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|nan)", re.IGNORECASE)
+_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def _first_bodies(joints: Joints, most_bodies: int) -> Float[np.ndarray, "t most
 # --- tracked --------------------------------------------------------------------------------------------------------
 
 SHORTEST_SHARE = 0.1
-"""A body seen in a smaller share of the frames than this is noise, if any other is seen longer."""
+"""A body is noise when it is seen in less than this share of the frames of the body seen longest."""
 WIDEST_SHARE = 0.8
 """A frame is out of shape when the body is wider than this share of its height ..."""
 MOST_OUT_OF_SHAPE = 0.7
@@ -109,9 +109,10 @@ def clean_by_tracking(recording: Recording, layout: SkeletonLayout, most_bodies:
     whole scene so that the first body begins with its pelvis at the origin and its shoulders along x: the path through
     the room is kept, and where two people stand to each other.
 
-    Noise is a body seen in under a tenth of the frames, or mostly wider than high (a bag, a chair) where another body
-    is not; the most energetic body always stays. Gaps inside a body's time are filled by linear interpolation; before
-    and after it the body is zero. Frames in which none of the kept bodies has begun or all have ended are cut off.
+    Noise is a body seen in under a tenth of the frames that the longest is seen in, or mostly wider than high (a bag, a
+    chair); when all look like noise, the most energetic stays. Gaps inside a body's time are filled by linear
+    interpolation; before and after it the body is zero. Frames in which none of the kept bodies has begun or all have
+    ended are cut off.
 
     Raises RecordingError when no frame has a body.
     """

@@ -91,6 +91,7 @@ def fit(
     with _graceful_stop() as stop_asked:
         for epoch in range(position.epoch, epochs):
             first = position.step if epoch == position.epoch else 0
+            learner.start_epoch(epoch)
             record = _StepRecord(log, epoch, position.sums if first else {})
             rate = 0.0
             for step, batch in enumerate(loader.epoch(epoch, first), start=first):

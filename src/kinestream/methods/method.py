@@ -33,6 +33,10 @@ class Method(Protocol):
     """A module with a loss. `forward` gives named numbers: `loss`, which is minimised, and others to be logged; names
     that begin with `spread/` tell how far the features are from collapse (see `kinestream.methods.spread`)."""
 
+    def start_epoch(self, epoch: int) -> None:
+        """What changes with the epoch (from 0): stages. Called at its beginning, and when a run is resumed in it."""
+        ...
+
     def forward(self, views: Views) -> dict[str, Tensor]: ...
 
     def after_step(self, progress: Progress) -> None:

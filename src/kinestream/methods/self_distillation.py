@@ -1,12 +1,22 @@
-"""SkeletonBYOL and CACA: an online network that learns from a moving average of itself, in each stream."""
+"""SkeletonBYOL, CACA and 3s-CACA: an online network that learns from a moving average of itself, in each stream, and
+from the agreement of the streams."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
 from torch import Tensor, nn
 
+from kinestream.methods.agreement import (
+    StreamSimilarities,
+    agreement_loss,
+    cosine_similarities,
+    stream_label,
+    vote,
+    watched,
+)
 from kinestream.methods.losses import byol_loss, caca_loss
 from kinestream.methods.method import Progress, Views
 from kinestream.methods.online_target import OnlineTarget
@@ -17,8 +27,24 @@ PairLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """A loss of (q1, q2, z1, z2); see `kinestream.methods.losses`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Collaboration:
+    """Stage 2 of 3s-CACA (CSCL): when it begins and how it weighs; the defaults are the published ones."""
+
+    first_epoch: int
+    """Stage 1 has this many epochs."""
+    k: int = 2
+    """Largest similarities of each row that a stream marks."""
+    weight: float = 10.0
+    """Lambda: of the agreement in the loss."""
+    moving_target: bool = False
+    """Go on with the moving average in stage 2."""
+    # NOTE(deviation 3): the published code freezes the target in stage 2; kept, and this turns the average on.
+
+
 class SelfDistillation(nn.Module):
-    """A loss on the online/target pair of each stream, summed over the streams.
+    """A loss on the online/target pair of each stream, summed over the streams; in stage 2, if there is one, also the
+    agreement of each stream with the pseudo positives that the streams vote for.
 
     Args:
         pairs: the online/target pair of each stream.
@@ -27,6 +53,7 @@ class SelfDistillation(nn.Module):
         final_decay: at the end, reached along half a cosine (BYOL, section 3.2); the same as published.
         predictor_rate: factor on the learning rate of the predictors.
         targets: applied to the targets of a view before the loss: None as published, or `losses.whiten`.
+        collaboration: stage 2; None for stage 1 throughout.
     """
 
     def __init__(
@@ -38,6 +65,7 @@ class SelfDistillation(nn.Module):
         final_decay: float | None = None,
         predictor_rate: float = 1.0,
         targets: Callable[[Tensor], Tensor] | None = None,
+        collaboration: Collaboration | None = None,
     ) -> None:
         super().__init__()
         self.pairs = nn.ModuleDict(pairs)
@@ -46,23 +74,39 @@ class SelfDistillation(nn.Module):
         self.final_decay = decay if final_decay is None else final_decay
         self.predictor_rate = predictor_rate
         self.targets = targets
+        self.collaboration = collaboration
+        self._stage_2: Collaboration | None = None
         for name, value in (("decay", self.decay), ("final_decay", self.final_decay)):
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} ({value}) must be in [0, 1]")
 
+    def start_epoch(self, epoch: int) -> None:
+        """Goes over to stage 2 when it is time."""
+        due = self.collaboration is not None and epoch >= self.collaboration.first_epoch
+        self._stage_2 = self.collaboration if due else None
+
     def forward(self, views: Views) -> dict[str, Tensor]:
         first, second = views
         terms: dict[str, Tensor] = {}
+        similarities: dict[str, StreamSimilarities] = {}
         for stream, pair in self._pairs():
             q1, q2, z1, z2, h1 = pair(first[stream], second[stream])
             if self.targets is not None:
                 z1, z2 = self.targets(z1), self.targets(z2)
             terms[f"loss/{stream}"] = self.loss(q1, q2, z1, z2)
             terms[f"spread/{stream}"] = feature_spread(h1)
-        losses = [term for name, term in terms.items() if name.startswith("loss/")]
+            if self._stage_2 is not None:
+                similarities[stream] = StreamSimilarities(
+                    first=cosine_similarities(q1, z2), second=cosine_similarities(q2, z1)
+                )
+        if self._stage_2 is not None:
+            terms |= _agreement_terms(similarities, self._stage_2)
+        losses = [term for name, term in terms.items() if name.startswith(("loss/", "agreement/"))]
         return {"loss": sum(losses[1:], start=losses[0]), **terms}
 
     def after_step(self, progress: Progress) -> None:
+        if self._stage_2 is not None and not self._stage_2.moving_target:
+            return
         fraction = 0.5 * (1 + math.cos(math.pi * progress.share))
         decay = self.final_decay - (self.final_decay - self.decay) * fraction
         for _, pair in self._pairs():
@@ -81,6 +125,18 @@ class SelfDistillation(nn.Module):
 
     def _pairs(self) -> Iterable[tuple[str, OnlineTarget]]:
         return ((stream, cast(OnlineTarget, pair)) for stream, pair in self.pairs.items())
+
+
+def _agreement_terms(similarities: Mapping[str, StreamSimilarities], stage: Collaboration) -> dict[str, Tensor]:
+    """For each stream `lambda [CE(S1, Y) + CE(S2, Y)]`, Y the vote; and what the log shows of it."""
+    labels = {stream: stream_label(similarity, stage.k) for stream, similarity in similarities.items()}
+    positives = vote(list(labels.values()))
+    terms = {
+        f"agreement/{stream}": stage.weight
+        * (agreement_loss(similarity.first, positives) + agreement_loss(similarity.second, positives))
+        for stream, similarity in similarities.items()
+    }
+    return {**terms, **watched(labels, positives)}
 
 
 def skeleton_byol(pairs: Mapping[str, OnlineTarget], **options: Any) -> SelfDistillation:

@@ -30,6 +30,14 @@ class MethodRecipe:
     """The decay at the end, reached along a cosine; the same as `decay` when null."""
     push: float = 0.5
     """CACA: weight of the push from the target."""
+    cross_epoch: int | None = None
+    """Epochs of stage 1, after which the streams learn from each other (CSCL); null for stage 1 throughout."""
+    cross_k: int = 2
+    """Stage 2: largest similarities of each row that a stream marks as positive."""
+    cross_weight: float = 10.0
+    """Stage 2: lambda, the weight of the agreement."""
+    cross_moving_target: bool = False
+    """Stage 2: go on with the moving average; as published, the target is frozen."""
     target: Literal["plain", "whitened"] = "plain"
     """Targets as published, or whitened over the batch: for few clips."""
     shrinkage: float = 0.1

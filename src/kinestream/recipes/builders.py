@@ -11,7 +11,7 @@ from kinestream.layout import SkeletonLayout
 from kinestream.methods.losses import whiten
 from kinestream.methods.method import Method
 from kinestream.methods.online_target import OnlineTarget
-from kinestream.methods.self_distillation import SelfDistillation, caca, skeleton_byol
+from kinestream.methods.self_distillation import Collaboration, SelfDistillation, caca, skeleton_byol
 from kinestream.models.encoder_file import EncoderCard, new_encoder
 from kinestream.models.heads import mlp_head
 from kinestream.models.stgcn import STGCN, initialise_as_published
@@ -62,6 +62,14 @@ def build_method(recipe: Recipe, layout: SkeletonLayout) -> SelfDistillation:
         "final_decay": options.final_decay,
         "predictor_rate": options.predictor_rate,
         "targets": partial(whiten, shrinkage=options.shrinkage) if options.target == "whitened" else None,
+        "collaboration": None
+        if options.cross_epoch is None
+        else Collaboration(
+            first_epoch=options.cross_epoch,
+            k=options.cross_k,
+            weight=options.cross_weight,
+            moving_target=options.cross_moving_target,
+        ),
     }
     if options.name == "caca":
         return caca(pairs, push=options.push, **shared)

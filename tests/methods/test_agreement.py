@@ -1,0 +1,98 @@
+"""Agreement of streams against loops that spell the rules out."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kinestream.methods.agreement import (
+    StreamSimilarities,
+    agreement_loss,
+    cosine_similarities,
+    stream_label,
+    top_marks,
+    vote,
+    watched,
+)
+
+
+def similarities(seed: int, batch: int = 7) -> torch.Tensor:
+    return torch.rand(batch, batch, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
+
+
+def naive_top(rows: list[list[float]], k: int) -> list[list[bool]]:
+    marks = []
+    for i, row in enumerate(rows):
+        largest = sorted(range(len(row)), key=lambda j: -row[j])[:k]
+        marks.append([j in largest or j == i for j in range(len(row))])
+    return marks
+
+
+@given(seed=st.integers(0, 300), k=st.integers(1, 7))
+def test_top_marks_and_label(seed: int, k: int) -> None:
+    first, second = similarities(seed), similarities(seed + 1000)
+    expected = [naive_top(similarity.tolist(), k) for similarity in (first, second)]
+    assert top_marks(first, k).tolist() == expected[0]
+    label = stream_label(StreamSimilarities(first=first, second=second), k)
+    assert label.tolist() == [[a and b for a, b in zip(*rows, strict=True)] for rows in zip(*expected, strict=True)]
+    assert label.diagonal().all()
+
+
+@given(seed=st.integers(0, 300), streams=st.integers(1, 4))
+def test_the_vote_is_a_majority(seed: int, streams: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    labels = [torch.rand(5, 5, generator=generator) < 0.5 for _ in range(streams)]
+    found = vote(labels)
+    for i in range(5):
+        for j in range(5):
+            assert bool(found[i, j]) == (sum(bool(label[i, j]) for label in labels) > streams / 2)
+
+
+@given(seed=st.integers(0, 300))
+def test_the_loss(seed: int) -> None:
+    similarity = similarities(seed)
+    positives = torch.rand(7, 7, generator=torch.Generator().manual_seed(seed)) < 0.4
+    total = 0.0
+    for row, marks in zip(similarity.tolist(), positives.tolist(), strict=True):
+        normaliser = math.log(sum(math.exp(value) for value in row))
+        total -= sum(value - normaliser for value, mark in zip(row, marks, strict=True) if mark)
+    assert agreement_loss(similarity, positives).item() == pytest.approx(total / 7)
+
+
+def test_similarities_are_cosines() -> None:
+    generator = torch.Generator().manual_seed(0)
+    q, z = torch.randn(4, 3, generator=generator), torch.randn(4, 3, generator=generator)
+    found = cosine_similarities(q, z)
+    for i in range(4):
+        for j in range(4):
+            expected = torch.nn.functional.cosine_similarity(q[i], z[j], dim=0)
+            assert found[i, j].item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_what_is_watched() -> None:
+    own = torch.eye(3, dtype=torch.bool)
+    joint, bone = own.clone(), own.clone()
+    joint[0, 1] = joint[0, 2] = True
+    bone[0, 1] = True
+    positives = vote([joint, bone, own])
+    found = watched({"joint": joint, "bone": bone, "motion": own}, positives)
+    assert found["positives/beyond"].item() == pytest.approx(1 / 3)
+    assert found["outvoted/joint"].item() == pytest.approx(1 / 2)
+    assert found["outvoted/bone"].item() == 0
+    assert found["outvoted/motion"].item() == 0
+
+
+@pytest.mark.parametrize("k", [0, 8])
+def test_refuses_more_marks_than_clips(k: int) -> None:
+    with pytest.raises(ValueError, match=rf"k \({k}\) must be in 1..7"):
+        top_marks(similarities(0), k)
+
+
+def test_labels_carry_no_gradient() -> None:
+    similarity = similarities(0).requires_grad_()
+    label = stream_label(StreamSimilarities(first=similarity, second=similarity), 2)
+    assert not label.requires_grad
+    agreement_loss(similarity, label).backward()
+    assert similarity.grad is not None
