@@ -37,6 +37,7 @@ def test_every_recipe_is_whole_and_trains_a_few_steps(name: str) -> None:
     clips = torch.randn(6, 3, 12, len(layout.joints), dataset.most_bodies, generator=generator)
     before = [parameter.detach().clone() for parameter in method.parameters()]
     for step in range(3):
+        method.start_epoch(0 if step == 0 else recipe.epochs - 1)  # both stages, where there are two
         views = [make_streams(augmentation(clips, generator), recipe.streams, layout) for _ in range(2)]
         loss = method(views)["loss"]
         assert torch.isfinite(loss)
@@ -68,6 +69,29 @@ def test_the_published_settings(method: str, stream: str, split: str) -> None:
     assert (heads.push, heads.target, heads.predictor_rate) == (0.5, "plain", 1.0)
     chosen = {key: value for key, value in dataclasses.asdict(recipe.augment).items() if value}
     assert chosen == {"temporal_crop": 6, "shear": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "cross_epoch", "accuracy"),
+    [
+        ("ntu60-xsub", 100, 60, 78.57),
+        ("ntu60-xview", 100, 60, 84.50),
+        ("ntu120-xsub", 80, 40, 68.54),
+        ("ntu120-xset", 80, 40, 71.10),
+    ],
+)
+def test_the_published_settings_of_three_streams(name: str, epochs: int, cross_epoch: int, accuracy: float) -> None:
+    """Reference, section 4: the table of recipes and that of published accuracy."""
+    recipe = resolve(f"caca-3s-{name}")
+    one = resolve("caca-joint-ntu60-xsub")
+    assert f"{recipe.dataset}-{recipe.split}" == name
+    assert recipe.streams == ("joint", "motion", "bone")
+    assert (recipe.epochs, recipe.method.cross_epoch) == (epochs, cross_epoch)
+    assert (recipe.method.cross_k, recipe.method.cross_weight, recipe.method.cross_moving_target) == (2, 10.0, False)
+    assert recipe.published is not None
+    assert recipe.published.accuracy == accuracy
+    assert (recipe.encoder, recipe.augment, recipe.optimiser) == (one.encoder, one.augment, one.optimiser)
+    assert (recipe.frames, recipe.batch_size, recipe.method.decay) == (one.frames, one.batch_size, one.method.decay)
 
 
 def test_the_published_optimiser_has_one_group_with_decay_on_everything() -> None:

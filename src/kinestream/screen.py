@@ -13,10 +13,9 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 LOG_SECONDS = 10.0
@@ -45,9 +44,18 @@ class Screen:
 
     @contextmanager
     def _bar(self, what: str, unit: str) -> Iterator[Advance]:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(unit))
-        times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
-        with Progress(*columns, *times, console=self.err) as bar:
+        # One line on a terminal of 80 columns: the note takes what is left and gives way first.
+        note = TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+        columns = (
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=12),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            _Rate(unit, table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+            TextColumn("left", table_column=Column(no_wrap=True)),
+            note,
+        )
+        with Progress(*columns, console=self.err, expand=True) as bar:
             task = bar.add_task(what, total=None, note="")
 
             def advance(done: int, total: int, note: str = "") -> None:
@@ -78,8 +86,8 @@ def _console(*, stderr: bool) -> Console:
 
 
 class _Rate(ProgressColumn):
-    def __init__(self, unit: str) -> None:
-        super().__init__()
+    def __init__(self, unit: str, table_column: Column) -> None:
+        super().__init__(table_column)
         self._unit = unit
 
     def render(self, task: Task) -> Text:

@@ -1,4 +1,3 @@
-import dataclasses
 import gzip
 import json
 from pathlib import Path
@@ -17,6 +16,8 @@ TRAINING_SUBJECTS = {1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 3
 PUBLISHED = {
     ("ntu60", "xsub"): (40_091, 16_487),
     ("ntu60", "xview"): (37_646, 18_932),
+    ("ntu120", "xsub"): (63_026, 50_919),
+    ("ntu120", "xset"): (54_468, 59_477),
     ("nw-ucla", "xview"): (1_020, 464),
 }
 
@@ -26,18 +27,18 @@ def count_of_split(split: Split, sources: list[Source]) -> tuple[int, int]:
     return int(training.sum()), int((~training).sum())
 
 
-def ntu60_names(real_data: Path) -> list[str]:
-    return gzip.decompress((real_data / "ntu/ntu60_clip_names.txt.gz").read_bytes()).decode().split()
+def ntu_names(real_data: Path, name: str) -> list[str]:
+    return gzip.decompress((real_data / f"ntu/{name}_clip_names.txt.gz").read_bytes()).decode().split()
 
 
 def test_known_data_sets() -> None:
-    assert dataset_names() == ("ntu60", "nw-ucla")
+    assert dataset_names() == ("ntu120", "ntu60", "nw-ucla")
     assert {
         (name, split): tuple(load_dataset(name).splits[split].published.values()) for name, split in PUBLISHED
     } == PUBLISHED
 
 
-@pytest.mark.parametrize(("name", "classes", "bodies"), [("ntu60", 60, 2), ("nw-ucla", 10, 1)])
+@pytest.mark.parametrize(("name", "classes", "bodies"), [("ntu60", 60, 2), ("ntu120", 120, 2), ("nw-ucla", 10, 1)])
 def test_classes_and_bodies(name: str, classes: int, bodies: int) -> None:
     dataset = load_dataset(name)
     assert dataset.name == name
@@ -45,7 +46,7 @@ def test_classes_and_bodies(name: str, classes: int, bodies: int) -> None:
     assert all(label == label.strip() and label for label in dataset.classes)
     assert dataset.most_bodies == bodies
     assert dataset.preparation in PREPARATIONS
-    assert dataset.format.layout is {"ntu60": NTU25, "nw-ucla": KINECT20}[name]
+    assert dataset.format.layout is {"ntu60": NTU25, "ntu120": NTU25, "nw-ucla": KINECT20}[name]
 
 
 def test_classes_stand_where_the_data_sets_have_them() -> None:
@@ -53,39 +54,47 @@ def test_classes_stand_where_the_data_sets_have_them() -> None:
     ntu60 = {1: "drink water", 8: "sit down", 43: "falling down", 50: "punch", 58: "shaking hands", 60: "walking apart"}
     for action, words in ntu60.items():
         assert load_dataset("ntu60").classes[action - 1].startswith(words)
+    assert load_dataset("ntu120").classes[:60] == load_dataset("ntu60").classes
+    ntu120 = {61: "put on headphone", 80: "squat down", 103: "yawn", 106: "hit other person", 120: "finger-guessing"}
+    for action, words in ntu120.items():
+        assert load_dataset("ntu120").classes[action - 1].startswith(words)
     nw_ucla = {1: "pick up with one hand", 4: "walk around", 7: "donning", 10: "carry"}
     for label, words in nw_ucla.items():
         assert load_dataset("nw-ucla").classes[label - 1] == words
 
 
-def test_splits_of_ntu60(real_data: Path) -> None:
-    dataset = load_dataset("ntu60")
-    assert dataset.splits["xsub"].train == TRAINING_SUBJECTS
-    assert dataset.splits["xview"].train == {2, 3}
-    names = ntu60_names(real_data)
-    assert len(names) == 56_578
+@pytest.mark.parametrize(("name", "count"), [("ntu60", 56_578), ("ntu120", 113_945)])
+def test_splits_of_ntu(name: str, count: int, real_data: Path) -> None:
+    dataset = load_dataset(name)
+    names = ntu_names(real_data, name)
+    assert len(names) == count
     # Reading all these names under the checks of shapes takes seconds: the fields by hand, some by the parser.
-    example = dataset.format.parse_name(Path(f"{names[0]}.skeleton"))
-    sources = [
-        dataclasses.replace(example, name=name, camera=int(name[5:8]), subject=int(name[9:12])) for name in names[::20]
-    ]
-    for source in sources[::10]:
-        parsed = dataset.format.parse_name(Path(f"{source.name}.skeleton"))
-        assert (parsed.camera, parsed.subject) == (source.camera, source.subject)
-        assert 1 <= parsed.action <= 60
-    for split, places in (("xsub", slice(9, 12)), ("xview", slice(5, 8))):
-        training = dataset.splits[split].is_training(np.array([int(name[places]) for name in names]))
-        assert (int(training.sum()), int((~training).sum())) == PUBLISHED["ntu60", split]
-        assert dataset.splits[split].field == {"xsub": "subject", "xview": "camera"}[split]
+    for one in names[::200]:
+        parsed = dataset.format.parse_name(Path(f"{one}.skeleton"))
+        assert (parsed.setup, parsed.camera, parsed.subject) == (int(one[1:4]), int(one[5:8]), int(one[9:12]))
+        assert 1 <= parsed.action <= len(dataset.classes)
+    places = {"subject": slice(9, 12), "camera": slice(5, 8), "setup": slice(1, 4)}
+    for split, rule in dataset.splits.items():
+        training = rule.is_training(np.array([int(one[places[rule.field]]) for one in names]))
+        assert (int(training.sum()), int((~training).sum())) == PUBLISHED[name, split]
 
 
-def test_missing_list_of_ntu60_fits_the_names(real_data: Path) -> None:
-    dataset = load_dataset("ntu60")
+def test_the_splits_train_on_what_the_reference_says() -> None:
+    assert load_dataset("ntu60").splits["xsub"].train == TRAINING_SUBJECTS
+    assert load_dataset("ntu60").splits["xview"].train == {2, 3}
+    more = {45, 46, 47, 49, 50, *range(52, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103}
+    assert load_dataset("ntu120").splits["xsub"].train == TRAINING_SUBJECTS | more
+    assert load_dataset("ntu120").splits["xset"].train == set(range(2, 33, 2))
+
+
+@pytest.mark.parametrize(("name", "count"), [("ntu60", 302), ("ntu120", 535)])
+def test_missing_lists_fit_the_names(name: str, count: int, real_data: Path) -> None:
+    dataset = load_dataset(name)
     assert dataset.missing_list is not None
     listed = (real_data / "ntu" / dataset.missing_list).read_text().split()
     missing = {word for word in listed if word.startswith("S0") and len(word) == 20}
-    assert len(missing) == 302
-    assert missing.isdisjoint(ntu60_names(real_data))
+    assert len(missing) == count
+    assert missing.isdisjoint(ntu_names(real_data, name))
 
 
 def test_splits_of_nw_ucla(real_data: Path) -> None:
@@ -96,9 +105,9 @@ def test_splits_of_nw_ucla(real_data: Path) -> None:
     assert {source.subject for source in sources} == set(range(1, 11))
 
 
-@pytest.mark.parametrize("name", ["", "ntu", "NTU60", "ntu120", "ntu60.yaml", "../datasets/ntu60", "nw_ucla"])
+@pytest.mark.parametrize("name", ["", "ntu", "NTU60", "ntu121", "ntu60.yaml", "../datasets/ntu60", "nw_ucla"])
 def test_unknown_names(name: str) -> None:
-    with pytest.raises(ValueError, match=r"unknown data set '.*': choose from ntu60, nw-ucla$"):
+    with pytest.raises(ValueError, match=r"unknown data set '.*': choose from ntu120, ntu60, nw-ucla$"):
         load_dataset(name)
 
 

@@ -25,7 +25,7 @@ class Config:
     """Arguments of `kinestream prepare`."""
 
     dataset: str
-    """Which data set the files are of: ntu60 or nw-ucla."""
+    """Which data set the files are of: ntu60, ntu120 or nw-ucla."""
     raw: Path
     """Folder with the raw files; folders below it are looked through, too."""
     out: Path
