@@ -412,12 +412,18 @@ def test_a_failing_write_leaves_nothing(three: Path, tmp_path: Path, monkeypatch
 
 def start_and_wait_for_data(tmp_path: Path, out: str) -> "subprocess.Popen[str]":
     """`kinestream prepare` in a process group of its own, at work on several thousand files."""
-    first = write(tmp_path / "raw", name_of(1), frames=12)
+    first = write(tmp_path / "raw", name_of(1), frames=100)
     for number in range(8000):
         (tmp_path / "raw" / f"{name_of(1 + number % 60, subject=number // 60, camera=2)}.skeleton").hardlink_to(first)
     command = [sys.executable, "-m", "kinestream", "prepare", "ntu60", "raw", out, "--processes", "2"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, start_new_session=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=tmp_path,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     while process.poll() is None:
         for joints in tmp_path.glob(".*.part/joints.npy"):
