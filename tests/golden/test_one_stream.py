@@ -1,60 +1,18 @@
 """The numbers of the published code for one stream: graph, encoder, losses, gradients, states, kNN."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
-from torch import Tensor, nn
+from tests.reference.published_pairs import PARTS, fill, load, pair_at, small_encoder
+from torch import Tensor
 
 from kinestream.evaluate.knn import knn_ranking
 from kinestream.layout import KINECT20, NTU25
 from kinestream.methods.method import Progress
-from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.self_distillation import SelfDistillation, caca, skeleton_byol
 from kinestream.models.graph import adjacency
-from kinestream.models.heads import mlp_head
-from kinestream.models.published_names import encoder_name, head_name, translate
-from kinestream.models.stgcn import STGCN
-
-PARTS = {
-    "encoder": ("online_backbone", encoder_name),
-    "projector": ("online_projector", head_name),
-    "predictor": ("online_predictor", head_name),
-    "target_encoder": ("target_backbone", encoder_name),
-    "target_projector": ("target_projector", head_name),
-}
-
-
-@pytest.fixture(autouse=True)
-def _float64() -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
-def load(path: Path) -> dict[str, Tensor]:
-    values = np.load(path)
-    return {name: torch.from_numpy(values[name]) for name in values.files}
-
-
-def small_encoder() -> STGCN:
-    return STGCN(torch.from_numpy(adjacency(NTU25)), hidden=4, dim=24, dropout=0.0)
-
-
-def fill(module: nn.Module, values: dict[str, Tensor], prefix: str, rename: Callable[[str], str | None]) -> None:
-    state, unknown = translate(values, prefix, rename)
-    assert not unknown
-    module.load_state_dict(state)
-
-
-def pair_at(values: dict[str, Tensor], moment: str) -> OnlineTarget:
-    pair = OnlineTarget(small_encoder(), mlp_head(24, 32, 24), mlp_head(24, 32, 24))
-    for part, (published, rename) in PARTS.items():
-        fill(pair.get_submodule(part), values, f"{moment}.{published}.", rename)
-    return pair
+from kinestream.models.published_names import encoder_name, translate
 
 
 def five_steps(method: SelfDistillation, values: dict[str, Tensor]) -> list[float]:

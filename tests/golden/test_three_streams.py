@@ -1,58 +1,30 @@
 """The numbers of the published code for three streams: both stages, similarities, pseudo labels."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tests.reference.published_pairs import PARTS, load, pair_at
 from torch import Tensor
 
 from kinestream.layout import NTU25
 from kinestream.methods.agreement import StreamSimilarities, cosine_similarities, stream_label, vote
 from kinestream.methods.method import Progress
-from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.self_distillation import Collaboration, SelfDistillation, caca
-from kinestream.models.graph import adjacency
-from kinestream.models.heads import mlp_head
-from kinestream.models.published_names import encoder_name, head_name, translate
-from kinestream.models.stgcn import STGCN
+from kinestream.models.published_names import translate
 from kinestream.streams import make_streams
 
 STREAMS = ("joint", "motion", "bone")
-PARTS: dict[str, tuple[str, Callable[[str], str | None]]] = {
-    "encoder": ("online_backbone", encoder_name),
-    "projector": ("online_projector", head_name),
-    "predictor": ("online_predictor", head_name),
-    "target_encoder": ("target_backbone", encoder_name),
-    "target_projector": ("target_projector", head_name),
-}
-
-
-@pytest.fixture(autouse=True)
-def _float64() -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
 
 
 @pytest.fixture(scope="module")
 def values(golden: Path) -> dict[str, Tensor]:
-    loaded = np.load(golden / "caca_three_streams.npz")
-    return {name: torch.from_numpy(loaded[name]) for name in loaded.files}
+    return load(golden / "caca_three_streams.npz")
 
 
 def method_at(values: dict[str, Tensor], moment: str, *, first_epoch: int) -> SelfDistillation:
-    pairs = {}
-    for stream in STREAMS:
-        encoder = STGCN(torch.from_numpy(adjacency(NTU25)), hidden=4, dim=24, dropout=0.0)
-        pair = OnlineTarget(encoder, mlp_head(24, 32, 24), mlp_head(24, 32, 24))
-        for part, (published, rename) in PARTS.items():
-            state, unknown = translate(values, f"{moment}.{published}_{stream}.", rename)
-            assert not unknown
-            pair.get_submodule(part).load_state_dict(state)
-        pairs[stream] = pair
+    pairs = {stream: pair_at(values, moment, stream) for stream in STREAMS}
     return caca(pairs, collaboration=Collaboration(first_epoch=first_epoch))
 
 
