@@ -507,7 +507,7 @@ def joints_of(seed: int, frames: int = 10, bodies: int = 2) -> np.ndarray:
 
 
 RECORDINGS = {
-    name_of(1, subject=1, camera=1): joints_of(1),
+    name_of(1, subject=1, camera=1): joints_of(1, frames=12),
     name_of(60, subject=3, camera=2): joints_of(2, frames=30, bodies=1),
     name_of(7, subject=4, camera=3): joints_of(3, frames=1),
     name_of(1, subject=6, camera=2): joints_of(4, frames=20),
@@ -632,7 +632,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "joints cut in the header": (cut_header, r"joints.npy was cut or damaged .*prepare the store again"),
     "joints empty": (no_joints, r"joints.npy was cut or damaged .*prepare the store again"),
     "joints of another type": (other_joints, r"holds float64 .*store.json says float32"),
-    "joints too few": (fewer_joints, r"holds float32 \(60, .*store.json says float32 \(61, "),
+    "joints too few": (fewer_joints, r"holds float32 \(62, .*store.json says float32 \(63, "),
     "table edited": (sorted_table, r"recordings.csv is not as it was written \(checksum\)"),
     "not JSON": (no_json, r"store.json is damaged .*prepare the store again"),
     "not UTF-8": (lambda store: (store / "store.json").write_bytes(b'{"schema": "\xff"}'), r"store.json is damaged"),
@@ -647,9 +647,9 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "recordings as text": (lambda store: edit(store, recordings="4"), r"edited or damaged .*recordings"),
     "more recordings": (lambda store: edit(store, recordings=5), r"store.json says 5 recordings.*has 4"),
     "fewer recordings": (lambda store: edit(store, recordings=3), r"store.json says 3 recordings.*has 4"),
-    "frames as a fraction": (lambda store: edit(store, frames=61.0), r"edited or damaged .*frames"),
-    "more frames": (lambda store: edit(store, frames=62), r"holds float32 \(61, .*store.json says float32 \(62, "),
-    "other bodies": (lambda store: edit(store, most_bodies=1), r"store.json says float32 \(61, 1, "),
+    "frames as a fraction": (lambda store: edit(store, frames=63.0), r"edited or damaged .*frames"),
+    "more frames": (lambda store: edit(store, frames=64), r"holds float32 \(63, .*store.json says float32 \(64, "),
+    "other bodies": (lambda store: edit(store, most_bodies=1), r"store.json says float32 \(63, 1, "),
     "title null": (lambda store: edit(store, title=None), r"edited or damaged .*title"),
     "rejected as text": (lambda store: edit(store, rejected="none"), r"edited or damaged .*rejected"),
     "classes as text": (lambda store: edit(store, classes="abc"), r"edited or damaged .*classes"),
@@ -659,7 +659,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a split without rule": (lambda store: edit(store, splits={"own": {"title": "x"}}), r"edited or damaged"),
     "layout of another sensor": (
         lambda store: edit(store, layout=NW_UCLA.format.layout.to_dict()),
-        r"says float32 \(61, 2, 20, 3\)",
+        r"says float32 \(63, 2, 20, 3\)",
     ),
     "layout without parents": (lambda store: edit(store, layout={"name": "ntu25"}), r"edited or damaged .*layout"),
     "a key too many": (lambda store: edit(store, colour="red"), r"edited or damaged .*colour"),
@@ -805,6 +805,16 @@ def test_cut_clips_are_made_again(copy: Path, size: int) -> None:
     np.testing.assert_array_equal(np.load(cached), expected)
 
 
+@pytest.mark.parametrize(
+    "change", [lambda clips: clips[:, :5], lambda clips: clips[:3], lambda clips: clips.astype(np.float64)]
+)
+def test_clips_of_another_form_are_made_again(copy: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    expected = Clips(Store(copy), 6).batch(np.arange(4))
+    (cached,) = cache_files(copy)
+    np.save(cached, change(expected))
+    np.testing.assert_array_equal(Clips(Store(copy), 6).batch(np.arange(4)), expected)
+
+
 def test_interrupted_clips_leave_nothing(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(copy)
     before = left_behind(copy)
@@ -876,7 +886,7 @@ def test_counts_of_a_whole_store(whole: Path) -> None:
     assert report.class_counts[0].tolist() == [[1, 1], [1, 1]]
     assert report.class_counts[59].tolist() == [[0, 1], [1, 0]]
     assert report.damaged == ()
-    assert (report.bodies, report.lengths) == ({1: 1, 2: 3}, (1, 15, 30))
+    assert (report.bodies, report.lengths) == ({1: 1, 2: 3}, (1, 16, 30))
     assert report.odd == {"fewer than 8 frames": (name_of(7, subject=4, camera=3),)}
 
 
