@@ -64,9 +64,8 @@ def _show_counts(screen: Screen, store: Store, report: StoreReport) -> None:
                 f"{count.split.name} ({count.split.title})",
                 f"{count.train:,}",
                 f"{count.test:,}",
-                f"{count.split.published['train']:,}",
-                f"{count.split.published['test']:,}",
-                "yes" if count.as_published else "no",
+                *(f"{count.split.published[part]:,}" if count.split.published else "-" for part in ("train", "test")),
+                {True: "yes", False: "no", None: "-"}[count.as_published],
             )
             for count in report.splits
         ],

@@ -27,7 +27,10 @@ class SplitCount:
     test: int
 
     @property
-    def as_published(self) -> bool:
+    def as_published(self) -> bool | None:
+        """None where the literature gives no counts."""
+        if self.split.published is None:
+            return None
         return (self.train, self.test) == (self.split.published["train"], self.split.published["test"])
 
 

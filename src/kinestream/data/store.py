@@ -1,7 +1,7 @@
 """The store: a folder with all prepared recordings of a data set, full length, end to end, memory-mapped.
 
     joints.npy       float32 (frames, m, v, c), the recordings one after the other, metres
-    recordings.csv   a row each: name, label, subject, camera, setup, repetition, offset, length, crc32
+    recordings.csv   a row each: name, file, label, subject, camera, setup, repetition, offset, length, crc32
     store.json       schema, data set, layout, classes, splits, preparation, counts, checksum of recordings.csv
 
 Every recording has its own checksum, looked at when it is read: a store that was cut or edited says so at once, and no
@@ -30,9 +30,9 @@ from kinestream.data.recording import Source
 from kinestream.files import write_json
 from kinestream.layout import SkeletonLayout
 
-SCHEMA = 1
+SCHEMA = 2
 _HEADER_BYTES = 192
-_COLUMNS = ("name", "label", "subject", "camera", "setup", "repetition", "offset", "length", "crc32")
+_COLUMNS = ("name", "file", "label", "subject", "camera", "setup", "repetition", "offset", "length", "crc32")
 
 
 class StoreError(ValueError):
@@ -64,6 +64,8 @@ class Table:
     """`recordings.csv`: one entry each, in the order of the frames. `label` counts from 0."""
 
     name: tuple[str, ...]
+    file: tuple[str, ...]
+    """Stem of the raw file that each was read from; many may be cut from one."""
     label: Int64[np.ndarray, " n"]
     subject: Int64[np.ndarray, " n"]
     camera: Int64[np.ndarray, " n"]
@@ -127,7 +129,7 @@ class Store:
             known = ", ".join(self.info.splits)
             raise StoreError(f"{self.path} ({self.info.dataset}) has no split '{split}': choose from {known}")
         rule = self.info.splits[split]
-        training = rule.is_training(getattr(self.table, rule.field))
+        training = rule.is_training(np.asarray(getattr(self.table, rule.field)))
         return np.flatnonzero(training if part == "train" else ~training)
 
 
@@ -166,8 +168,8 @@ class StoreWriter:
         self._file.write(joints.data)
         self._rows.append(
             (
-                *(source.name, source.action - 1, source.subject, source.camera, source.setup, source.repetition),
-                *(self._frames, len(joints), zlib.crc32(joints.data)),
+                *(source.name, source.path.stem, source.action - 1, source.subject, source.camera, source.setup),
+                *(source.repetition, self._frames, len(joints), zlib.crc32(joints.data)),
             )
         )
         self._frames += len(joints)
@@ -263,9 +265,9 @@ def _read_table(path: Path, info: StoreInfo) -> Table:
     if hashlib.sha256(content).hexdigest() != info.table_sha256:
         raise StoreError(f"{file} is not as it was written (checksum): it was edited or damaged, prepare it again")
     rows = list(csv.reader(content.decode("utf-8").splitlines()))
-    names, *numbers = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(_COLUMNS)
-    columns = {column: np.asarray(values, dtype=np.int64) for column, values in zip(_COLUMNS[1:], numbers, strict=True)}
-    table = Table(name=tuple(names), **columns)
+    names, files, *numbers = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(_COLUMNS)
+    columns = {column: np.asarray(values, dtype=np.int64) for column, values in zip(_COLUMNS[2:], numbers, strict=True)}
+    table = Table(name=tuple(names), file=tuple(files), **columns)
     classes = int(table.label.max(initial=-1)) + 1
     if len(table.name) != info.recordings or classes > len(info.classes):
         raise StoreError(

@@ -1,5 +1,6 @@
 """The data sets kinestream knows, as data: format, classes, splits and the clip counts published for them."""
 
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,7 @@ from kinestream.data.recording import Recording, Source
 from kinestream.layout import SkeletonLayout
 
 Part = Literal["train", "test"]
-SplitField = Literal["subject", "camera", "setup"]
+SplitField = Literal["subject", "camera", "setup", "file"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,32 +38,35 @@ class Split:
     name: str
     title: str
     field: SplitField
-    train: frozenset[int]
-    published: Mapping[str, int]
-    """Number of clips of each part, as the literature counts them."""
+    train: frozenset[int | str]
+    """Numbers, or names of raw files where `field` is "file"."""
+    published: Mapping[str, int] | None
+    """Number of clips of each part, as the literature counts them; None where it does not."""
 
     def is_training(self, values: np.ndarray) -> np.ndarray:
         """For the `field` of each recording whether it is for training."""
-        return np.isin(values, sorted(self.train))
+        return np.isin(values, sorted(self.train, key=str))
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "title": self.title,
             "field": self.field,
             "train": sorted(self.train),
-            "published": dict(self.published),
+            "published": None if self.published is None else dict(self.published),
         }
 
     @classmethod
     def from_dict(cls, name: str, plain: Mapping[str, Any]) -> "Split":
-        if plain["field"] not in ("subject", "camera", "setup"):
-            raise ValueError(f"split '{name}': field '{plain['field']}' is none of subject, camera, setup")
+        if plain["field"] not in typing.get_args(SplitField):
+            known = ", ".join(typing.get_args(SplitField))
+            raise ValueError(f"split '{name}': field '{plain['field']}' is none of {known}")
+        published, kind = plain["published"], str if plain["field"] == "file" else int
         return cls(
             name=name,
             title=str(plain["title"]),
             field=plain["field"],
-            train=frozenset(int(value) for value in plain["train"]),
-            published={part: int(plain["published"][part]) for part in ("train", "test")},
+            train=frozenset(kind(value) for value in plain["train"]),
+            published=None if published is None else {part: int(published[part]) for part in ("train", "test")},
         )
 
 

@@ -25,7 +25,7 @@ from kinestream.files import replacing
 
 CAMERAS = 3
 
-NTU_TRAIN = tuple(sorted(load_dataset("ntu60").splits["xsub"].train))
+NTU_TRAIN = tuple(sorted(int(subject) for subject in load_dataset("ntu60").splits["xsub"].train))
 NTU_TEST = tuple(sorted(set(range(1, 41)) - set(NTU_TRAIN)))
 """Subjects on both sides of the cross-subject split of NTU-60."""
 
