@@ -188,17 +188,40 @@ def test_evaluations_stand_beside_untrained_and_raw(
         assert features in words
     written = json.loads((finished / f"evaluation-{protocol}-xview.json").read_text())
     assert (written["train_clips"], written["test_clips"]) == (27, 13)
-    assert list(written["results"]) == [
-        *("small, joint", "small, bone", "untrained encoder, joint", "untrained encoder, bone"),
-        "raw coordinates",
-    ]
+    hows = ["joint", "bone", "streams together", *(["scores fused"] if protocol == "linear" else [])]
+    names = [f"{source}, {how}" for source in ("small", "untrained encoder") for how in hows]
+    assert list(written["results"]) == [*names, "raw coordinates"]
     own = written["results"]["small, joint"]
-    figures = own if protocol == "linear" else own["5-nn"]
-    shares = {name: share for name, share in figures["per_class"].items() if share is not None}
+    shares = {name: share for name, share in own["per_class"].items() if share is not None}
     assert len(shares) == 2, "two classes have test clips"
-    assert np.mean(list(shares.values())) == pytest.approx(figures["mean_class"], abs=0.01)
+    assert np.mean(list(shares.values())) == pytest.approx(own["mean_class"], abs=0.01)
     if protocol == "linear":
         assert own["best_top1_chosen_on_test"] >= own["top1"]
+
+
+def test_bare_evaluations_leave_the_references_out(finished: Path, small_store: Path) -> None:
+    words = ["evaluate", "linear", str(finished), "--data", str(small_store), "--bare", "--epochs", "2"]
+    assert main([*words, "--weights", "bone=0.4,joint=0.6"]) == 0
+    written = json.loads((finished / "evaluation-linear-xview.json").read_text())
+    assert {result["features"] for result in written["results"].values()} == {"run"}
+    assert written["settings"]["fusion_weights"] == {"bone": 0.4, "joint": 0.6}
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ("joint=0.6", "weights for joint, but the run's streams are joint, bone"),
+        ("joint=0.6,bone", "write them as joint=0.6,motion=0.4,bone=0.6"),
+        ("joint=0.6,bone=x", "write them as"),
+        ("joint=0.6,joint=1", "write them as"),
+        ("joint=0.6,bone=nan", "write them as"),
+    ],
+)
+def test_wrong_weights_are_refused(
+    weights: str, message: str, finished: Path, small_store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "linear", str(finished), "--data", str(small_store), "--weights", weights]) == 1
+    assert message in capsys.readouterr().err
 
 
 def test_an_evaluation_refuses_what_does_not_fit(

@@ -33,7 +33,14 @@ def test_equals_the_published_loop_that_encodes_every_clip_in_every_epoch(small_
     frozen = encoder()
 
     features = torch.from_numpy(compute_features({"bone": frozen}, clips)["bone"])
-    probe = linear_probe(features[train], labels[train], features[test], labels[test], classes=10, settings=SETTINGS)
+    probe = linear_probe(
+        {"bone": features[train]},
+        labels[train],
+        {"bone": features[test]},
+        labels[test],
+        classes=10,
+        settings=SETTINGS,
+    )
 
     # The loop: encoder in evaluation mode, clips not augmented, one linear layer trained, tested after each epoch.
     frozen.eval()
@@ -61,17 +68,47 @@ def test_equals_the_published_loop_that_encodes_every_clip_in_every_epoch(small_
         with torch.no_grad():
             accuracies.append(100 * float((logits(test).argmax(dim=1) == labels[test]).double().mean()))
 
-    torch.testing.assert_close(probe.layer.weight, layer.weight, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(probe.layers["bone"].weight, layer.weight, rtol=1e-4, atol=1e-5)
     assert probe.last.top1 == pytest.approx(accuracies[-1])
     assert probe.best_top1 == pytest.approx(max(accuracies))
     assert probe.best_epoch == accuracies.index(max(accuracies)) + 1
+
+
+def test_three_streams_equal_the_loop_with_a_layer_each_and_summed_logits() -> None:
+    generator = torch.Generator().manual_seed(1)
+    labels = torch.randint(4, (50,), generator=generator)
+    features = {name: torch.randn(50, size, generator=generator) for name, size in (("joint", 5), ("bone", 3))}
+    train, test = ({name: rows[part] for name, rows in features.items()} for part in (slice(30), slice(30, None)))
+    probe = linear_probe(train, labels[:30], test, labels[30:], classes=4, settings=SETTINGS)
+
+    generator = torch.Generator().manual_seed(SETTINGS.seed)
+    weights = {name: 0.02 * torch.randn(4, rows.shape[1], generator=generator) for name, rows in features.items()}
+    biases = {name: torch.zeros(4) for name in features}
+    speed = {
+        key: torch.zeros_like(value) for key, value in [*weights.items(), *((f"{n}.", b) for n, b in biases.items())]
+    }
+    for epoch in range(SETTINGS.epochs):
+        rate = SETTINGS.rate * (0.1 if epoch >= SETTINGS.milestone else 1)
+        for rows in torch.randperm(30, generator=generator).split(SETTINGS.batch_size):
+            logits = sum(train[name][rows] @ weights[name].T + biases[name] for name in train)
+            wrong = (logits.softmax(dim=1) - functional.one_hot(labels[rows], 4)) / len(rows)  # the gradient of CE
+            for name in train:
+                speed[name] = 0.9 * speed[name] + wrong.T @ train[name][rows]
+                speed[f"{name}."] = 0.9 * speed[f"{name}."] + wrong.sum(dim=0)
+                weights[name] = weights[name] - rate * speed[name]
+                biases[name] = biases[name] - rate * speed[f"{name}."]
+    for name, layer in probe.layers.items():
+        torch.testing.assert_close(layer.weight, weights[name], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(layer.bias, biases[name], rtol=1e-4, atol=1e-5)
+    expected = sum(test[name] @ weights[name].T + biases[name] for name in test)
+    torch.testing.assert_close(probe.scores, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_learns_what_is_linearly_there() -> None:
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(200) % 4
     features = torch.randn(200, 6, generator=generator) + 3 * torch.eye(6)[labels]
-    probe = linear_probe(features[:100], labels[:100], features[100:], labels[100:], classes=4)
+    probe = linear_probe({"x": features[:100]}, labels[:100], {"x": features[100:]}, labels[100:], classes=4)
     assert probe.last.top1 > 85
 
 
@@ -84,11 +121,11 @@ def test_the_published_settings_are_the_defaults() -> None:
 
 
 def test_refuses_no_epoch() -> None:
-    with pytest.raises(ValueError, match="at least one epoch, not 0"):
+    with pytest.raises(ValueError, match="needs a stream and an epoch, not 1 and 0"):
         linear_probe(
-            torch.zeros(2, 2),
+            {"x": torch.zeros(2, 2)},
             torch.zeros(2, dtype=torch.long),
-            torch.zeros(2, 2),
+            {"x": torch.zeros(2, 2)},
             torch.zeros(2, dtype=torch.long),
             classes=2,
             settings=ProbeSettings(epochs=0),
@@ -162,6 +199,6 @@ def test_calibration_gives_an_untrained_encoder_statistics_of_the_data(small_sto
 
 def test_raw_coordinates_are_the_clips(small_store: Path) -> None:
     clips = Clips(Store(small_store), 10)
-    raw = raw_coordinates(clips)
-    assert raw.shape == (40, 10 * 1 * 20 * 3)
-    np.testing.assert_array_equal(raw[5].reshape(10, 1, 20, 3), clips.batch(np.array([5]))[0])
+    raw = raw_coordinates(clips, np.array([3, 5]))
+    assert raw.shape == (2, 10 * 1 * 20 * 3)
+    np.testing.assert_array_equal(raw[1].reshape(10, 1, 20, 3), clips.batch(np.array([5]))[0])

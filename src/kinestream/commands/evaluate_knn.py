@@ -1,5 +1,6 @@
 """Accuracy of nearest neighbours by the frozen features of a run (cosine similarity): 1-NN, and k-NN with votes
-weighted exp(cos / temperature), beside an untrained encoder and raw coordinates.
+weighted exp(cos / temperature), beside an untrained encoder and raw coordinates. Several streams count alone and
+together, by their unit features side by side.
 
 Examples:
   kinestream evaluate knn runs/caca-joint --data ntu60/
@@ -27,6 +28,8 @@ class Config:
     """Neighbours that vote, beside the 1-NN."""
     temperature: float = 0.1
     """Of the votes' weights."""
+    bare: bool = False
+    """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute features."""
 
@@ -34,6 +37,5 @@ class Config:
 def run(config: Config) -> None:
     from kinestream.commands.evaluation import FrozenRun, count_neighbours
 
-    count_neighbours(
-        FrozenRun(config.run, config.data, config.split, config.device), k=config.k, temperature=config.temperature
-    )
+    frozen = FrozenRun(config.run, config.data, config.split, config.device, references=not config.bare)
+    count_neighbours(frozen, k=config.k, temperature=config.temperature)

@@ -1,11 +1,14 @@
 """Accuracy of a linear layer trained on the frozen encoder of a run, the published protocol, beside an untrained
-encoder and raw coordinates. Features are computed once and kept in the run.
+encoder and raw coordinates. Of several streams: each alone, all trained together (logits summed, as published), and
+the scores of the single ones fused. Features are computed once and kept in the run.
 
 Examples:
   kinestream evaluate linear runs/caca-joint --data ntu60/
   kinestream evaluate linear runs/caca-joint --data ntu60/ --epochs 50 --rate 1
+  kinestream evaluate linear runs/caca-3s --data ntu60/ --weights joint=0.6,motion=0.4,bone=0.6
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,8 +32,12 @@ class Config:
     """Learning rate; a tenth of it after four fifths of the epochs."""
     batch_size: int = 128
     """Features a step."""
+    weights: str | None = None
+    """Of the streams when their scores are fused, as in joint=0.6,motion=0.4,bone=0.6; alike if not given."""
     seed: int = 0
     """Of the layer's weights and the order."""
+    bare: bool = False
+    """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute features."""
 
@@ -46,4 +53,20 @@ def run(config: Config) -> None:
         batch_size=config.batch_size,
         seed=config.seed,
     )
-    train_probe(FrozenRun(config.run, config.data, config.split, config.device), settings)
+    frozen = FrozenRun(config.run, config.data, config.split, config.device, references=not config.bare)
+    train_probe(frozen, settings, None if config.weights is None else _parse_weights(config.weights))
+
+
+def _parse_weights(text: str) -> dict[str, float]:
+    """Raises ValueError when `text` is not of the form stream=number,..."""
+    weights: dict[str, float] = {}
+    for entry in text.split(","):
+        stream, equals, number = entry.strip().partition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = math.nan
+        if not equals or stream in weights or not math.isfinite(weight):
+            raise ValueError(f"--weights '{text}': write them as joint=0.6,motion=0.4,bone=0.6")
+        weights[stream] = weight
+    return weights

@@ -82,9 +82,9 @@ def _load(file: Path, rows: int) -> Features | None:
     return features if features.ndim == 2 and len(features) == rows and features.dtype == np.float32 else None
 
 
-def raw_coordinates(clips: Clips) -> Features:
-    """The clips themselves as features `(n, t * m * v * c)`: what any learning must beat."""
-    return rearrange(clips.batch(np.arange(len(clips))), "n t m v c -> n (t m v c)")
+def raw_coordinates(clips: Clips, indices: Int64[np.ndarray, " n"]) -> Features:
+    """These clips themselves as features `(n, t * m * v * c)`: what any learning must beat."""
+    return rearrange(clips.batch(indices), "n t m v c -> n (t m v c)")
 
 
 @torch.no_grad()

@@ -5,6 +5,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from kinestream.evaluate.metrics import ranked
+
 _QUERIES_AT_ONCE = 512
 
 
@@ -32,5 +34,5 @@ def knn_ranking(
         similarity, nearest = (functional.normalize(query[rows], dim=1) @ bank.T).topk(k, dim=1)
         votes = similarity.new_zeros(len(rows), classes)
         votes.scatter_add_(1, labels[nearest], (similarity / temperature).exp())
-        ranking[rows] = votes.argsort(dim=1, descending=True, stable=True)
+        ranking[rows] = ranked(votes)
     return ranking

@@ -22,6 +22,11 @@ class Accuracy:
         return float(self.per_class.nanmean())
 
 
+def ranked(scores: Float[Tensor, "n classes"]) -> Int[Tensor, "n classes"]:
+    """The classes of each row by descending score; of equal scores the lower class first."""
+    return scores.argsort(dim=1, descending=True, stable=True)
+
+
 def accuracy(ranking: Int[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Accuracy:
     """Accuracy of class rankings, best guess first.
 
