@@ -165,6 +165,22 @@ def test_a_recipe_file_of_the_user(tmp_path: Path) -> None:
         resolve(str(path))
 
 
+def test_a_recipe_holds_only_what_differs_from_its_base(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: caca-joint-ntu60-xview\nepochs: 2\nmethod: {decay: 0.9}\npublished: null\n")
+    mine, base = resolve(str(path)), resolve("caca-joint-ntu60-xview")
+    assert (mine.epochs, mine.method.decay, mine.published) == (2, 0.9, None)
+    same = dataclasses.replace(mine, epochs=base.epochs, method=base.method, published=base.published)
+    assert same == base, "a base of a base, and the other keys of a part, are kept"
+    path.write_text("base: nobody\n")
+    with pytest.raises(ValueError, match="unknown recipe 'nobody'"):
+        resolve(str(path))
+    for ring in (str(path), "[x]"):
+        path.write_text(f"base: {ring}\n")
+        with pytest.raises(ValueError, match="is not the name of another recipe, or goes round in a ring"):
+            resolve(str(path))
+
+
 def test_unknown_recipes_are_told_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"unknown recipe 'caca': choose from .*caca-joint-ntu60-xsub.*\.yaml file"):
         resolve("caca")

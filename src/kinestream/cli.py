@@ -13,6 +13,7 @@ COMMANDS = {
     "show": ("show", "draw a recording of a store as a strip of frames or an animation"),
     "recipes": ("recipes", "list what can be run by name, with its published figure"),
     "pretrain": ("pretrain", "learn an encoder from unlabelled clips, as a recipe says"),
+    "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
     "evaluate linear": ("evaluate_linear", "accuracy of a linear layer on the frozen encoder"),
     "evaluate knn": ("evaluate_knn", "accuracy of nearest neighbours of the frozen encoder"),
 }

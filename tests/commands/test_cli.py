@@ -241,6 +241,41 @@ def test_an_evaluation_refuses_what_does_not_fit(
     assert "the encoder learnt from preparation 'tracked'" in capsys.readouterr().err
 
 
+def test_reproduce_reports_every_seed_beside_the_published_figure(
+    finished: Path, small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = yaml.safe_load((finished.parent / "small.yaml").read_text())
+    recipe["published"] = {"accuracy": 60.0, "what": "a figure made up for this test"}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(recipe))
+    words = ["reproduce", str(tmp_path / "small.yaml"), "--data", str(small_store), "--out", str(tmp_path / "r")]
+    words += ["--seeds", "2", "--bare", "--set", "epochs=1"]
+    assert main(words) == 0
+    assert "--set epochs=1" in (tmp_path / "r" / "report.md").read_text(), "how to make it again"
+    report = json.loads((tmp_path / "r" / "report.json").read_text())
+    assert report["seeds"] == [0, 1]
+    for figure in report["figures"]:
+        protocol = {"linear": "linear", "1-NN": "knn"}[figure["protocol"]]
+        for seed, value in enumerate(figure["values"]):
+            file = tmp_path / "r" / f"seed-{seed}" / f"evaluation-{protocol}-xview.json"
+            assert json.loads(file.read_text())["results"][figure["features"]]["top1"] == value
+        assert figure["mean"] == pytest.approx(np.mean(figure["values"]))
+        assert figure["deviation"] == pytest.approx(np.std(figure["values"], ddof=1))
+    (main_figure,) = [f for f in report["figures"] if f["is_headline"] and f["protocol"] == "linear"]
+    assert main_figure["features"] == "small, streams together"
+    line = next(line for line in (tmp_path / "r" / "report.md").read_text().splitlines() if "streams together" in line)
+    assert f"| 60.00 | {main_figure['mean'] - 60:+.2f} |" in line
+
+    checkpoint = tmp_path / "r" / "seed-1" / "last.ckpt"
+    before = checkpoint.stat().st_mtime_ns
+    assert main(words) == 0, "the same command again"
+    assert checkpoint.stat().st_mtime_ns == before, "what is trained is not trained again"
+    capsys.readouterr()
+    assert main([*words, "--set", "epochs=2"]) == 1
+    assert "was begun with other settings (epochs was 1, now 2)" in capsys.readouterr().err
+    assert main([*words, "--seeds", "0"]) == 1
+    assert "at least one run is needed" in capsys.readouterr().err
+
+
 def test_the_whole_chain_from_generated_raw_files(tmp_path: Path) -> None:
     """generate, prepare, check, pretrain, evaluate: as real processes, with a log instead of a terminal."""
     raw, store, out = (str(tmp_path / name) for name in ("raw", "store", "run"))

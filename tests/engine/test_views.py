@@ -33,6 +33,16 @@ def equal(a: list[Views], b: list[Views]) -> bool:
     )
 
 
+def test_says_which_recordings_a_batch_is_made_of(small_store: Path) -> None:
+    source = loader(small_store, augmentation=Augmentation(()))
+    clips = Clips(Store(small_store), 10)
+    for epoch in (0, 1):
+        for step, views in enumerate(source.epoch(epoch, 0)):
+            chosen = source.chosen(epoch, step)
+            assert torch.equal(views[0]["joint"], to_batch(torch.from_numpy(clips.batch(chosen.numpy()))))
+    assert torch.equal(source.chosen(0, 1), loader(small_store).chosen(0, 1)), "in whatever order it is asked"
+
+
 def test_gives_two_different_views_of_the_same_clips(small_store: Path) -> None:
     source = loader(small_store)
     assert isinstance(source, Loader)

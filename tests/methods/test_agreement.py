@@ -15,6 +15,7 @@ from kinestream.methods.agreement import (
     top_marks,
     vote,
     watched,
+    watched_by_labels,
 )
 
 
@@ -82,6 +83,18 @@ def test_what_is_watched() -> None:
     assert found["outvoted/joint"].item() == pytest.approx(1 / 2)
     assert found["outvoted/bone"].item() == 0
     assert found["outvoted/motion"].item() == 0
+
+
+def test_what_labels_say_of_the_pseudo_positives_counted_by_hand() -> None:
+    classes = torch.tensor([0, 0, 1, 1, 2])
+    positives = torch.eye(5, dtype=torch.bool)
+    positives[0, 1] = positives[1, 2] = positives[3, 2] = positives[4, 0] = True
+    found = watched_by_labels(positives, classes)
+    right = sum(
+        bool(positives[i, j]) and classes[i] == classes[j] for i in range(5) for j in range(5) if i != j
+    )  # 0-1 and 3-2
+    assert found["by_labels/right"].item() == pytest.approx(right / 5) == pytest.approx(0.4)
+    assert found["by_labels/chance"].item() == pytest.approx(4 / 20)
 
 
 @pytest.mark.parametrize("k", [0, 8])

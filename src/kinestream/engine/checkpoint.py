@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -46,5 +47,5 @@ def load_checkpoint(path: Path, method: nn.Module, optimizer: Optimizer) -> Posi
         return Position(**state["position"])
     except FileNotFoundError:
         raise ValueError(f"no checkpoint {path}: nothing was trained yet, start without --resume") from None
-    except (RuntimeError, KeyError, EOFError, TypeError, OSError) as error:
+    except (RuntimeError, KeyError, EOFError, TypeError, OSError, UnpicklingError) as error:
         raise ValueError(f"{path} is no checkpoint of this run: {' '.join(str(error).split())[:300]}") from None

@@ -55,6 +55,7 @@ def fit(
     checkpoint: Path,
     log: MetricsLog,
     start: Position | None = None,
+    observe: Callable[[int, int], Mapping[str, Tensor]] = lambda epoch, step: {},
     on_step: Callable[[int, Mapping[str, float]], None] = lambda step, terms: None,
     on_epoch: Callable[[EpochEnd], Mapping[str, Any]] = lambda end: {},
     on_saved: Callable[[int], None] = lambda epochs_done: None,
@@ -66,6 +67,8 @@ def fit(
     parameter group is its own at the beginning times `schedule`.
 
     Args:
+        observe: called after the pass forward of a step with the epoch and the step in it; what it returns is logged
+            beside the method's own numbers.
         on_step: called with the steps done in all and the latest numbers that are known.
         on_epoch: called before the checkpoint of an epoch; what it returns is logged with the epoch.
         on_saved: called after a checkpoint with the number of whole epochs done.
@@ -105,7 +108,7 @@ def fit(
                 fabric.backward(terms["loss"])
                 optimizer.step()
                 learner.after_step(Progress(step=done + 1, steps=epochs * loader.steps, epoch=epoch))
-                record.add(done, rates[0] * rate, terms)
+                record.add(done, rates[0] * rate, {**terms, **observe(epoch, step)})
                 stop = stop_asked()
                 if stop or (step + 1) % _LOG_EVERY == 0 or step + 1 == loader.steps:
                     on_step(done + 1, record.flush())

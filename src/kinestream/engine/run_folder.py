@@ -44,6 +44,10 @@ class RunFolder:
         return self.path / "last.ckpt"
 
     @property
+    def environment(self) -> Path:
+        return self.path / "environment.txt"
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.jsonl"
 
@@ -55,7 +59,7 @@ class RunFolder:
         if self.path.exists() and (not self.path.is_dir() or any(map(_is_content, self.path.iterdir()))):
             raise ValueError(f"{self.path} exists already: go on with --resume, or choose another --out")
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / "environment.txt").write_text(_environment(), encoding="utf-8")
+        self.environment.write_text(_environment(), encoding="utf-8")
         plain = {
             "recipe_name": config.recipe_name,
             "data": config.data,

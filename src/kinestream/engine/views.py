@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from kinestream.augment import Augmentation
@@ -63,6 +63,7 @@ class ViewLoader:
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
+        self._order: tuple[int, Int64[Tensor, " n"]] | None = None
         self.steps = len(self._indices) // batch_size
         if not self.steps:
             raise ValueError(
@@ -70,11 +71,16 @@ class ViewLoader:
                 "lower it with --set batch_size=..."
             )
 
+    def chosen(self, epoch: int, step: int) -> Int64[Tensor, " B"]:
+        """Which recordings (indices into the store) a batch is made of."""
+        if self._order is None or self._order[0] != epoch:
+            drawn = torch.randperm(len(self._indices), generator=self._generator("order", epoch))
+            self._order = (epoch, self._indices[drawn])
+        return self._order[1][step * self._batch_size : (step + 1) * self._batch_size]
+
     def epoch(self, epoch: int, first: int) -> Iterator[Views]:
-        order = self._indices[torch.randperm(len(self._indices), generator=self._generator("order", epoch))]
         for step in range(first, self.steps):
-            chosen = order[step * self._batch_size : (step + 1) * self._batch_size]
-            clips = to_batch(torch.from_numpy(self._clips.batch(chosen.numpy())).to(self._device))
+            clips = to_batch(torch.from_numpy(self._clips.batch(self.chosen(epoch, step).numpy())).to(self._device))
             generator = self._generator("augmentation", epoch, step)
             yield [make_streams(self._augmentation(clips, generator), self._streams, self._layout) for _ in range(2)]
 

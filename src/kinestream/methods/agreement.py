@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -60,9 +60,24 @@ def agreement_loss(similarity: Float[Tensor, "B B"], positives: Bool[Tensor, "B 
 def watched(labels: Mapping[str, Bool[Tensor, "B B"]], positives: Bool[Tensor, "B B"]) -> dict[str, Float[Tensor, ""]]:
     """Numbers for the log: pseudo-positives beyond the diagonal, a clip, and for each stream the share of its own marks
     beyond the diagonal that the vote turns down (0 when it has none)."""
-    beyond = ~torch.eye(len(positives), dtype=torch.bool, device=positives.device)
+    beyond = _beyond_diagonal(positives)
     found = {"positives/beyond": (positives & beyond).sum().float() / len(positives)}
     for stream, label in labels.items():
         own = (label & beyond).sum()
         found[f"outvoted/{stream}"] = (label & beyond & ~positives).sum() / own.clamp(min=1)
     return found
+
+
+def watched_by_labels(positives: Bool[Tensor, "B B"], labels: Int[Tensor, " B"]) -> dict[str, Float[Tensor, ""]]:
+    """For display only, never for learning: the pseudo-positives beyond the diagonal that share the row's class, a
+    clip; and the share of such pairs in the batch, which is what chance would hit."""
+    beyond = _beyond_diagonal(positives)
+    same = (labels[:, None] == labels[None, :]) & beyond
+    return {
+        "by_labels/right": (positives & same).sum().float() / len(positives),
+        "by_labels/chance": same.sum() / beyond.sum().clamp(min=1),
+    }
+
+
+def _beyond_diagonal(marks: Bool[Tensor, "B B"]) -> Bool[Tensor, "B B"]:
+    return ~torch.eye(len(marks), dtype=torch.bool, device=marks.device)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from kinestream.methods.agreement import (
@@ -75,6 +76,8 @@ class SelfDistillation(nn.Module):
         self.predictor_rate = predictor_rate
         self.targets = targets
         self.collaboration = collaboration
+        self.positives: Bool[Tensor, "B B"] | None = None
+        """The vote of the last step of stage 2, to be watched."""
         self._stage_2: Collaboration | None = None
         for name, value in (("decay", self.decay), ("final_decay", self.final_decay)):
             if not 0 <= value <= 1:
@@ -84,6 +87,7 @@ class SelfDistillation(nn.Module):
         """Goes over to stage 2 when it is time."""
         due = self.collaboration is not None and epoch >= self.collaboration.first_epoch
         self._stage_2 = self.collaboration if due else None
+        self.positives = None
 
     def forward(self, views: Views) -> dict[str, Tensor]:
         first, second = views
@@ -95,12 +99,16 @@ class SelfDistillation(nn.Module):
                 z1, z2 = self.targets(z1), self.targets(z2)
             terms[f"loss/{stream}"] = self.loss(q1, q2, z1, z2)
             terms[f"spread/{stream}"] = feature_spread(h1)
+            terms[f"spread/{stream}/predictions"] = feature_spread(q1)  # dropout can hide a collapse in the features
             if self._stage_2 is not None:
                 similarities[stream] = StreamSimilarities(
                     first=cosine_similarities(q1, z2), second=cosine_similarities(q2, z1)
                 )
         if self._stage_2 is not None:
-            terms |= _agreement_terms(similarities, self._stage_2)
+            labels = {name: stream_label(similarity, self._stage_2.k) for name, similarity in similarities.items()}
+            self.positives = vote(list(labels.values()))
+            terms |= _agreement_terms(similarities, self.positives, self._stage_2.weight)
+            terms |= watched(labels, self.positives)
         losses = [term for name, term in terms.items() if name.startswith(("loss/", "agreement/"))]
         return {"loss": sum(losses[1:], start=losses[0]), **terms}
 
@@ -127,16 +135,15 @@ class SelfDistillation(nn.Module):
         return ((stream, cast(OnlineTarget, pair)) for stream, pair in self.pairs.items())
 
 
-def _agreement_terms(similarities: Mapping[str, StreamSimilarities], stage: Collaboration) -> dict[str, Tensor]:
-    """For each stream `lambda [CE(S1, Y) + CE(S2, Y)]`, Y the vote; and what the log shows of it."""
-    labels = {stream: stream_label(similarity, stage.k) for stream, similarity in similarities.items()}
-    positives = vote(list(labels.values()))
-    terms = {
-        f"agreement/{stream}": stage.weight
+def _agreement_terms(
+    similarities: Mapping[str, StreamSimilarities], positives: Bool[Tensor, "B B"], weight: float
+) -> dict[str, Tensor]:
+    """For each stream `lambda [CE(S1, Y) + CE(S2, Y)]`, Y the vote."""
+    return {
+        f"agreement/{stream}": weight
         * (agreement_loss(similarity.first, positives) + agreement_loss(similarity.second, positives))
         for stream, similarity in similarities.items()
     }
-    return {**terms, **watched(labels, positives)}
 
 
 def skeleton_byol(pairs: Mapping[str, OnlineTarget], **options: Any) -> SelfDistillation:

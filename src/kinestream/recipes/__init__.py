@@ -1,7 +1,8 @@
 """Recipes: everything that decides a pre-training run, in one YAML file each, found by name.
 
 The YAML keys are the fields of `Recipe`; unknown keys and values that do not fit are refused. `resolve` reads a recipe
-by name or path and applies overrides `key=value`, with dots into its parts: `optimiser.rate=0.05`.
+by name or path and applies overrides `key=value`, with dots into its parts: `optimiser.rate=0.05`. A file that begins
+with `base: NAME` holds only what differs from that recipe.
 """
 
 import dataclasses
@@ -205,7 +206,27 @@ def resolve(recipe: str, overrides: Sequence[str] = ()) -> Recipe:
     return Recipe.from_dict(plain, f"recipe '{recipe}'")
 
 
-def _read(recipe: str) -> dict[str, Any]:
+def _read(recipe: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The keys of a recipe, those of its base included; `above` are the recipes that are based on it."""
+    plain = _read_one(recipe)
+    base = plain.pop("base", None)
+    if base is None:
+        return plain
+    if not isinstance(base, str) or base in (*above, recipe):
+        raise ValueError(f"recipe '{recipe}': base '{base}' is not the name of another recipe, or goes round in a ring")
+    return _laid_over(_read(base, (*above, recipe)), plain)
+
+
+def _laid_over(base: dict[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with what `plain` says instead; parts (mappings) are laid over each other key by key."""
+    merged = dict(base)
+    for key, value in plain.items():
+        parts = isinstance(value, Mapping) and isinstance(base.get(key), dict)
+        merged[key] = _laid_over(base[key], value) if parts else value
+    return merged
+
+
+def _read_one(recipe: str) -> dict[str, Any]:
     if recipe.endswith((".yaml", ".yml")):
         path = Path(recipe)
         if not path.is_file():
