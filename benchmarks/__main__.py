@@ -5,11 +5,12 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import augmentation, encoder, reading, scale
+from benchmarks import augmentation, encoder, full_size, reading, scale
 
 BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "reading": reading.measure,
     "scale": scale.measure,
+    "full_size": full_size.measure,
     "encoder": encoder.measure,
     "augmentation": augmentation.measure,
 }
