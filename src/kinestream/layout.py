@@ -163,4 +163,18 @@ KINECT20 = _layout(
 )
 """Kinect v1, as NW-UCLA stores it: 20 joints, root shoulder_centre (joint 3 counted from 1)."""
 
-LAYOUTS: Mapping[str, SkeletonLayout] = MappingProxyType({layout.name: layout for layout in (NTU25, KINECT20)})
+COCO17 = _layout(
+    "coco17",
+    """nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist
+    left_hip right_hip left_knee right_knee left_ankle right_ankle""",
+    (
+        "nose SIDE_eye SIDE_ear",
+        "nose SIDE_shoulder SIDE_elbow SIDE_wrist",
+        "SIDE_shoulder SIDE_hip SIDE_knee SIDE_ankle",
+    ),
+    pelvis="left_hip",
+)
+"""COCO key points, as pose estimators find them in pictures: 17 joints. There is none in the middle of the body below the
+head, so the nose is the root, each half of the body hangs on its shoulder, and the left hip stands in for the pelvis."""
+
+LAYOUTS: Mapping[str, SkeletonLayout] = MappingProxyType({layout.name: layout for layout in (NTU25, KINECT20, COCO17)})

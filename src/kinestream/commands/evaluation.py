@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from kinestream.data.clips import Clips
+from kinestream.data.clips import Clips, caution
 from kinestream.data.store import Store
 from kinestream.engine.run_folder import RunFolder
 from kinestream.engine.seeds import derive_seed
@@ -98,6 +98,8 @@ class FrozenRun:
 
     def parts(self) -> Iterator[Parts]:
         """First those of the run, then those of an untrained encoder and of the raw coordinates."""
+        if (warning := caution(self.store, self.config.recipe.frames)) is not None:
+            self.screen.warn(warning)
         clips = Clips(self.store, self.config.recipe.frames)
         yield self._features("run", clips, self._learnt_encoders(), "features")
         if self._references:
@@ -124,7 +126,7 @@ class FrozenRun:
                 raise ValueError(
                     f"the encoder is for layout {card.layout.name}, {self.store.path} has {self.store.layout.name}"
                 )
-            if card.preparation != self.store.info.preparation:
+            if not self.store.preparation.gives(card.preparation):
                 raise ValueError(
                     f"the encoder learnt from preparation '{card.preparation}', {self.store.path} was prepared "
                     f"'{self.store.info.preparation}': prepare it as '{card.preparation}'"

@@ -34,6 +34,18 @@ class Clips:
         return self._clips[indices]
 
 
+def caution(store: Store, frames: int) -> str | None:
+    """What to tell the user about clips of this length, or None: clips that were made elsewhere are those of their
+    preparation only at the length that they were made with."""
+    lengths = np.unique(store.table.length)
+    if store.preparation.like is None or lengths.tolist() == [frames]:
+        return None
+    return (
+        f"{store.path} holds clips of {', '.join(map(str, lengths[:3]))} frames that were made elsewhere: those of "
+        f"{frames} frames are resized from them and differ from what '{store.preparation.like}' makes of the recordings"
+    )
+
+
 def _open_or_make(store: Store, frames: int) -> Float32[np.ndarray, "n t m v c"]:
     # The fingerprint in the name: clips of a store that was since made anew are never taken for its own.
     name = f"clips-{frames}-{store.fingerprint[:12]}.npy"

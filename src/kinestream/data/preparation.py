@@ -31,6 +31,12 @@ class Preparation:
     summary: str
     clean: Callable[[Recording, SkeletonLayout, int], Joints]
     clip: Callable[[Joints, int, SkeletonLayout], Clip]
+    like: str | None = None
+    """The preparation whose clips these are: a recipe written for that one takes such a store, too."""
+
+    def gives(self, wanted: str) -> bool:
+        """Whether clips of this preparation are clips of the preparation `wanted`."""
+        return wanted in (self.name, self.like)
 
 
 def resize(joints: Joints, frames: int) -> Clip:
@@ -194,6 +200,28 @@ def clip_by_resizing(joints: Joints, frames: int, layout: SkeletonLayout) -> Cli
     return resize(joints, frames)
 
 
+# --- planar ---------------------------------------------------------------------------------------------------------
+
+
+def clean_planar(recording: Recording, layout: SkeletonLayout, most_bodies: int) -> Joints:
+    """For joints seen in pictures, where no depth tells which way a body faces: the bodies of the file in their order,
+    frames without any body at both ends cut off, the whole scene moved so that the first body begins with its pelvis at
+    the origin. Nothing is turned.
+
+    Raises RecordingError when no frame has a body.
+    """
+    joints = _first_bodies(recording.joints, most_bodies)
+    present = joints.any(axis=(2, 3))
+    frames = np.flatnonzero(present.any(axis=1))
+    if not len(frames):
+        raise RecordingError(f"no body in any of its {len(joints)} frames")
+    kept = slice(int(frames[0]), int(frames[-1]) + 1)
+    joints, present = joints[kept], present[kept]
+    body = int(np.flatnonzero(present.any(axis=0))[0])
+    start = joints[np.flatnonzero(present[:, body])[0], body]
+    return np.where(present[..., None, None], joints - start[layout.pelvis], 0.0).astype(joints.dtype)
+
+
 PREPARATIONS: Mapping[str, Preparation] = MappingProxyType(
     {
         preparation.name: preparation
@@ -210,6 +238,50 @@ PREPARATIONS: Mapping[str, Preparation] = MappingProxyType(
                 clean=clean_by_tracking,
                 clip=clip_by_resizing,
             ),
+            Preparation(
+                name="planar",
+                summary="for joints seen in pictures: moved to the origin, never turned, path kept",
+                clean=clean_planar,
+                clip=clip_by_resizing,
+            ),
         )
     }
 )
+"""What recordings as a sensor or a pose estimator gave them can be prepared with."""
+
+
+# --- as found -------------------------------------------------------------------------------------------------------
+
+
+def clean_as_found(recording: Recording, layout: SkeletonLayout, most_bodies: int) -> Joints:
+    """Nothing but the number of bodies: someone else has prepared these joints."""
+    return _first_bodies(recording.joints, most_bodies)
+
+
+AS_FOUND: Mapping[str, Preparation] = MappingProxyType(
+    {
+        preparation.name: preparation
+        for preparation in (
+            *(
+                Preparation(
+                    name=f"{made.name}-clips",
+                    summary=f"clips of fixed length that were made as '{made.name}' elsewhere, kept as they are",
+                    clean=clean_as_found,
+                    clip=clip_by_resizing,
+                    like=made.name,
+                )
+                for made in PREPARATIONS.values()
+            ),
+            Preparation(
+                name="imported",
+                summary="arrays that someone else prepared, kept as they are",
+                clean=clean_as_found,
+                clip=clip_by_resizing,
+            ),
+        )
+    }
+)
+"""Of stores made from arrays instead of raw recordings."""
+
+STORED: Mapping[str, Preparation] = MappingProxyType({**PREPARATIONS, **AS_FOUND})
+"""Every preparation that a store may have."""

@@ -19,13 +19,13 @@ from functools import cached_property
 from pathlib import Path
 from tokenize import TokenError
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from kinestream.data.datasets import Dataset, Part, Split
-from kinestream.data.preparation import PREPARATIONS, Preparation
+from kinestream.data.datasets import Part, Split
+from kinestream.data.preparation import STORED, Preparation
 from kinestream.data.recording import Source
 from kinestream.files import write_json
 from kinestream.layout import SkeletonLayout
@@ -97,7 +97,7 @@ class Store:
 
     @property
     def preparation(self) -> Preparation:
-        return PREPARATIONS[self.info.preparation]
+        return STORED[self.info.preparation]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -131,6 +131,20 @@ class Store:
         rule = self.info.splits[split]
         training = rule.is_training(np.asarray(getattr(self.table, rule.field)))
         return np.flatnonzero(training if part == "train" else ~training)
+
+
+@runtime_checkable
+class Description(Protocol):
+    """What a store tells about the data set that its recordings are of; every `Dataset` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def splits(self) -> Mapping[str, Split]: ...
 
 
 class StoreWriter:
@@ -174,7 +188,7 @@ class StoreWriter:
         )
         self._frames += len(joints)
 
-    def finish(self, dataset: Dataset, preparation: Preparation, *, excluded: int, rejected: int) -> StoreInfo:
+    def finish(self, dataset: Description, preparation: Preparation, *, excluded: int, rejected: int) -> StoreInfo:
         """Writes header, table and description."""
         shape = (self._frames, self._most_bodies, len(self._layout.joints), 3)
         self._file.seek(0)
@@ -251,7 +265,7 @@ def _read_info(path: Path) -> StoreInfo:
                 raise TypeError(f"'{entry.name}' is {plain[entry.name]!r}")
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise StoreError(f"{file} was edited or damaged ({error}): prepare the store again") from None
-    if info.preparation not in PREPARATIONS:
+    if info.preparation not in STORED:
         raise StoreError(f"{path} has the unknown preparation '{info.preparation}': update kinestream")
     return info
 

@@ -10,7 +10,7 @@ from jaxtyping import Int64
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from kinestream.data.clips import Clips
+from kinestream.data.clips import Clips, caution
 from kinestream.data.store import Store
 from kinestream.engine.checkpoint import Position, load_checkpoint
 from kinestream.engine.fit import EpochEnd, Interrupted, fit
@@ -53,6 +53,8 @@ def pretrain(
     """
     store = Store(data)
     _check_fit(recipe, store)
+    if (warning := caution(store, recipe.frames)) is not None:
+        screen.warn(warning)
     fabric = Fabric(accelerator=device, devices=1, precision=precision)
     clips = Clips(store, recipe.frames)
     loader = ViewLoader(
@@ -131,7 +133,7 @@ def _check_fit(recipe: Recipe, store: Store) -> None:
             f"the recipe is written for {recipe.dataset}, {store.path} holds {store.info.dataset}: "
             f"take another recipe, or --set dataset={store.info.dataset} and a split of it"
         )
-    if store.info.preparation != recipe.preparation:
+    if not store.preparation.gives(recipe.preparation):
         raise ValueError(
             f"the recipe is written for preparation '{recipe.preparation}', {store.path} was prepared "
             f"'{store.info.preparation}': prepare it so, or --set preparation={store.info.preparation}"
