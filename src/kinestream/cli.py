@@ -9,6 +9,9 @@ from importlib.metadata import version
 COMMANDS = {
     "generate": ("generate", "write made-up recordings in a data set's raw format, to try things out"),
     "prepare": ("prepare", "read a folder of raw recordings into a store"),
+    "import": ("import_data", "make a store from arrays or pickles that others prepared"),
+    "export-data": ("export_data", "write a store's recordings in the form of others"),
+    "import-weights": ("import_weights", "make encoders from the 3s-CACA authors' released weights"),
     "check": ("check", "look a store over: counts per split and class, integrity, odd recordings"),
     "show": ("show", "draw a recording of a store as a strip of frames or an animation"),
     "recipes": ("recipes", "list what can be run by name, with its published figure"),

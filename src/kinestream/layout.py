@@ -165,8 +165,8 @@ KINECT20 = _layout(
 
 COCO17 = _layout(
     "coco17",
-    """nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist
-    left_hip right_hip left_knee right_knee left_ankle right_ankle""",
+    """nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist
+    right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle""",
     (
         "nose SIDE_eye SIDE_ear",
         "nose SIDE_shoulder SIDE_elbow SIDE_wrist",
@@ -174,7 +174,8 @@ COCO17 = _layout(
     ),
     pelvis="left_hip",
 )
-"""COCO key points, as pose estimators find them in pictures: 17 joints. There is none in the middle of the body below the
-head, so the nose is the root, each half of the body hangs on its shoulder, and the left hip stands in for the pelvis."""
+"""COCO key points, as pose estimators find them in pictures: 17 joints. There is none in the middle of the body below
+the head, so the nose is the root, each half of the body hangs on its shoulder, and the left hip stands in for the
+pelvis."""
 
 LAYOUTS: Mapping[str, SkeletonLayout] = MappingProxyType({layout.name: layout for layout in (NTU25, KINECT20, COCO17)})

@@ -211,7 +211,7 @@ def clean_planar(recording: Recording, layout: SkeletonLayout, most_bodies: int)
     Raises RecordingError when no frame has a body.
     """
     joints = _first_bodies(recording.joints, most_bodies)
-    present = joints.any(axis=(2, 3))
+    present = np.asarray(joints.any(axis=(2, 3)))
     frames = np.flatnonzero(present.any(axis=1))
     if not len(frames):
         raise RecordingError(f"no body in any of its {len(joints)} frames")

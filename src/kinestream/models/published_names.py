@@ -14,6 +14,8 @@ _BLOCK_PARTS = {
     "residual.1": "residual.bn",
 }
 _BLOCK = re.compile(r"st_gcn_networks\.(\d+)\.(gcn\.conv|tcn\.[023]|residual\.[01])\.(\w+)")
+_PUBLISHED_PARTS = {ours: published for published, ours in _BLOCK_PARTS.items()}
+_OUR_BLOCK = re.compile(r"blocks\.(\d+)\.(graph\.linear|graph_bn|temporal|temporal_bn|residual\.(?:linear|bn))\.(\w+)")
 _HEAD = re.compile(r"net\.([013])\.(\w+)")
 
 
@@ -38,6 +40,24 @@ def head_name(published: str) -> str | None:
     return f"{match[1]}.{match[2]}" if match else None
 
 
+def published_encoder_name(ours: str) -> str:
+    """The inverse of `encoder_name`.
+
+    Example:
+        >>> published_encoder_name("blocks.3.temporal.weight")
+        'st_gcn_networks.3.tcn.2.weight'
+    """
+    if ours == "adjacency":
+        return "A"
+    match = _OUR_BLOCK.fullmatch(ours)
+    return f"st_gcn_networks.{match[1]}.{_PUBLISHED_PARTS[match[2]]}.{match[3]}" if match else ours
+
+
+def published_head_name(ours: str) -> str:
+    """The inverse of `head_name`."""
+    return f"net.{ours}"
+
+
 def translate(
     state: Mapping[str, Tensor], prefix: str, rename: Callable[[str], str | None]
 ) -> tuple[dict[str, Tensor], list[str]]:
@@ -52,5 +72,6 @@ def translate(
             unknown.append(key)
         else:
             # 1x1 convolutions are linear layers here: (out, c, 1, 1) -> (out, c).
-            ours[name] = value.flatten(1) if name.endswith(".linear.weight") else value
+            is_1x1 = name.endswith(".linear.weight") and value.shape[2:] == (1, 1)
+            ours[name] = value.flatten(1) if is_1x1 else value
     return ours, unknown

@@ -1,0 +1,190 @@
+"""Makes encoders from the 3s-CACA authors' released weights: one or three streams, as saved by a pre-training or a
+linear evaluation. Every key and shape is checked, and what is missing or not known is named; nothing is loaded in part.
+With a recipe the result is a run that 'kinestream evaluate' takes; without one it is encoder files with their cards.
+
+Examples:
+  kinestream import-weights 3s_caca_ntu60_xsub.pt runs/released --recipe caca-3s-ntu60-xsub
+  kinestream import-weights joint.pt encoders/ --stream joint --layout ntu25 --preparation published --frames 50
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kinestream.data.datasets import load_dataset
+from kinestream.data.preparation import PREPARATIONS
+from kinestream.files import new_folder
+from kinestream.layout import LAYOUTS, SkeletonLayout
+from kinestream.recipes import Recipe, StreamName, resolve
+from kinestream.screen import Screen
+
+if TYPE_CHECKING:
+    from kinestream.models.encoder_file import EncoderCard
+    from kinestream.models.published_weights import Released, ReleasedEncoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Arguments of `kinestream import-weights`."""
+
+    file: Path
+    """State dict saved by torch."""
+    out: Path
+    """Folder of the run or the encoders; must not exist."""
+    recipe: str | None = None
+    """Name or .yaml file of the recipe that the weights were trained by."""
+    set: tuple[str, ...] = ()
+    """Change a setting of the recipe: KEY=VALUE; may be given several times."""
+    stream: StreamName | None = None
+    """Without a recipe: the stream of weights whose keys name none."""
+    layout: str | None = None
+    """Without a recipe: the skeleton layout, as in ntu25."""
+    preparation: str | None = None
+    """Without a recipe: how the clips that it learnt from were prepared."""
+    frames: int | None = None
+    """Without a recipe: length of those clips."""
+
+
+def run(config: Config) -> None:
+    recipe = _recipe(config)
+    layout = _layout(config, recipe)
+    from kinestream.models.published_weights import check_released, read_state
+
+    state, beside = read_state(config.file)
+    try:
+        released = check_released(state, layout)
+        encoders = _by_stream(released, recipe, config.stream)
+    except ValueError as error:
+        raise ValueError(f"{config.file}: {error}") from None
+    cards = {stream: _card(config, recipe, layout, stream, encoder) for stream, encoder in encoders.items()}
+    _write(config, recipe, encoders, cards)
+    _report(config, recipe, released, cards, beside)
+
+
+def _recipe(config: Config) -> Recipe | None:
+    """The recipe, if any. Raises ValueError unless the call says either a recipe or everything that one would."""
+    alone = {"--layout": config.layout, "--preparation": config.preparation, "--frames": config.frames}
+    if config.recipe is not None:
+        given = [flag for flag, value in {**alone, "--stream": config.stream}.items() if value is not None]
+        if given:
+            raise ValueError(f"{given[0]} is what the recipe says: change it with --set, or leave --recipe out")
+        return resolve(config.recipe, config.set)
+    lacking = [flag for flag, value in alone.items() if value is None]
+    if lacking or config.set:
+        raise ValueError(
+            f"give --recipe (see 'kinestream recipes'), or {', '.join(alone)}: {', '.join(lacking)} missing"
+        )
+    if config.preparation not in PREPARATIONS:
+        raise ValueError(f"unknown preparation '{config.preparation}': choose from {', '.join(PREPARATIONS)}")
+    if config.frames is not None and config.frames < 2:
+        raise ValueError(f"a clip needs at least 2 frames, not {config.frames}")
+    return None
+
+
+def _layout(config: Config, recipe: Recipe | None) -> SkeletonLayout:
+    if recipe is not None:
+        return load_dataset(recipe.dataset).format.layout
+    if config.layout is None or config.layout not in LAYOUTS:
+        raise ValueError(f"unknown layout '{config.layout}': choose from {', '.join(LAYOUTS)}")
+    return LAYOUTS[config.layout]
+
+
+def _by_stream(
+    released: "Released", recipe: Recipe | None, stream: StreamName | None
+) -> "dict[StreamName, ReleasedEncoder]":
+    """The encoders of the streams that the recipe has, all of them and no other."""
+    names = list(released.encoders)
+    if names == [""]:
+        single = recipe.streams[0] if recipe is not None and len(recipe.streams) == 1 else stream
+        if single is None:
+            wanted = (
+                f"the recipe has {', '.join(recipe.streams)}" if recipe is not None else "say which, --stream joint"
+            )
+            raise ValueError(f"the weights are of one stream that their keys do not name: {wanted}")
+        return {single: released.encoders[""]}
+    if stream is not None:
+        raise ValueError(f"the keys name their streams ({', '.join(names)}): leave --stream out")
+    wanted_names = names if recipe is None else list(recipe.streams)
+    if set(names) != set(wanted_names):
+        raise ValueError(f"the weights have the streams {', '.join(names)}, the recipe {', '.join(wanted_names)}")
+    return {name: released.encoders[name] for name in wanted_names}  # type: ignore[misc]
+
+
+def _card(
+    config: Config, recipe: Recipe | None, layout: SkeletonLayout, stream: str, encoder: "ReleasedEncoder"
+) -> "EncoderCard":
+    """Raises ValueError where the weights are not those of the recipe."""
+    from kinestream.models.encoder_file import EncoderCard
+    from kinestream.recipes.builders import encoder_card
+
+    if recipe is None:
+        assert config.frames is not None
+        assert config.preparation is not None
+        return EncoderCard(
+            stream=stream,
+            layout=layout,
+            hidden=encoder.hidden,
+            dim=encoder.dim,
+            dropout=0.5,
+            partition=encoder.partition,
+            frames=config.frames,
+            preparation=config.preparation,
+            dataset="",
+            split="",
+            recipe="",
+            epochs_done=0,
+            epochs=0,
+        )
+    for setting in ("hidden", "dim", "partition"):
+        found, wanted = getattr(encoder, setting), getattr(recipe.encoder, setting)
+        if found != wanted:
+            raise ValueError(
+                f"{config.file}: encoder.{setting} of stream {stream} is {found}, the recipe says {wanted}: take "
+                f"another recipe, or --set encoder.{setting}={found}"
+            )
+    return encoder_card(recipe, Path(config.recipe or "").stem, stream, layout, recipe.epochs)
+
+
+def _write(
+    config: Config,
+    recipe: Recipe | None,
+    encoders: "dict[StreamName, ReleasedEncoder]",
+    cards: "dict[StreamName, EncoderCard]",
+) -> None:
+    from kinestream.engine.run_folder import RunConfig, RunFolder
+    from kinestream.models.encoder_file import new_encoder, save_encoder
+
+    with new_folder(config.out) as folder:
+        made = RunFolder(folder)
+        if recipe is not None:
+            origin = f"weights imported from {config.file.absolute().name}"
+            name = Path(config.recipe or "").stem
+            made.create(RunConfig(recipe_name=name, recipe=recipe, data=origin, store_fingerprint=""))
+        for stream, encoder in encoders.items():
+            network = new_encoder(cards[stream])
+            network.load_state_dict(dict(encoder.state))
+            save_encoder(made.encoder(stream), network, cards[stream])
+
+
+def _report(
+    config: Config,
+    recipe: Recipe | None,
+    released: "Released",
+    cards: "dict[StreamName, EncoderCard]",
+    beside: tuple[str, ...],
+) -> None:
+    screen = Screen()
+    screen.table(
+        f"weights of a {released.form}",
+        ("stream", "layout", "hidden", "dim", "partition"),
+        [(stream, card.layout.name, card.hidden, card.dim, card.partition) for stream, card in cards.items()],
+    )
+    for what in (*released.left_aside, *(f"'{name}' of the file" for name in beside)):
+        screen.say(f"left aside: {what}")
+    for stream in released.untrained:
+        screen.warn(f"stream {stream}: its batch normalisation has never seen a batch, these weights look untrained")
+    if recipe is None:
+        screen.say(f"encoders: {config.out}")
+    else:
+        screen.say(f"run: {config.out}")
+        screen.say(f"next: kinestream evaluate linear {config.out} --data STORE")

@@ -1,0 +1,1 @@
+"""Files of others into stores, and stores into the files of others."""
