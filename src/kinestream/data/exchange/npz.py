@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -41,6 +41,11 @@ _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, ValueError, EOFError, SyntaxError, TokenError, OSError),
     *(NotImplementedError, KeyError, RuntimeError, MemoryError, OverflowError),
 )
+
+
+@runtime_checkable
+class _Binary(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +169,7 @@ def _rows(path: Path, parts: Sequence[_Part], layout: SkeletonLayout, bodies: in
                     )
 
 
-def _next(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> Float[np.ndarray, "t m v c"]:
+def _next(file: _Binary, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> Float[np.ndarray, "t m v c"]:
     size = math.prod(shape) * dtype.itemsize
     try:
         content = file.read(size)
@@ -175,7 +180,7 @@ def _next(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...], where: 
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
-def _header(file: IO[bytes]) -> _Header:
+def _header(file: _Binary) -> _Header:
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)
