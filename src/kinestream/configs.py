@@ -60,15 +60,18 @@ def parse_command(config: type[Config], command: str, text: str, words: Sequence
 
 def _add_argument(parser: ArgumentParser, entry: "dataclasses.Field[Any]", hint: Any, text: str) -> None:
     kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType]
+    kind = kinds[0] if len(kinds) == 1 and types.NoneType in typing.get_args(hint) else hint
     options: dict[str, Any] = {"help": text.replace("\n", " ").replace("%", "%%")}
-    if typing.get_origin(hint) is typing.Literal:
-        options["choices"] = typing.get_args(hint)
+    if typing.get_origin(kind) is typing.Literal:
+        options["choices"] = typing.get_args(kind)
     elif hint is not bool:
         options["type"] = kinds[0] if kinds else hint
     flag = f"--{entry.name.replace('_', '-')}"
     if entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
         if entry.metadata.get("option"):
-            parser.add_argument(flag, required=True, **options, metavar=options["type"].__name__.upper())
+            if "choices" not in options:
+                options["metavar"] = options["type"].__name__.upper()
+            parser.add_argument(flag, required=True, **options)
         else:
             parser.add_argument(entry.name, **options)
         return

@@ -54,6 +54,7 @@ def run(config: Config) -> None:
 def _report(screen: Screen, done: Imported, out: Path) -> None:
     info = done.info
     rows: list[tuple[str, object]] = [
+        ("form", done.form),
         ("recordings in the store", f"{info.recordings:,}"),
         ("frames", f"{info.frames:,}"),
         ("layout", info.layout.name),
@@ -62,7 +63,7 @@ def _report(screen: Screen, done: Imported, out: Path) -> None:
         ("in no split taken, left out", done.other_splits),
         ("rejected", info.rejected),
     ]
-    screen.table(f"{done.form}: {info.title}, preparation '{info.preparation}'", ("what", "value"), rows)
+    screen.table(f"{info.title}, preparation '{info.preparation}'", ("what", "value"), rows)
     for note in done.notes:
         screen.warn(note)
     if done.rejected:

@@ -185,6 +185,7 @@ def _compare(
     layout: SkeletonLayout | None,
 ) -> None:
     """Raises WeightsError unless both have the same names and shapes, and the numbers can be those of a training."""
+    joints = f" (an encoder of {len(layout.joints)} joints, {layout.name}, was expected)" if layout else ""
     missing = [f"{prefix}{published(name)}" for name in expected if name not in ours]
     extra = [*unknown, *(f"{prefix}{published(name)}" for name in ours if name not in expected)]
     common = [(f"{prefix}{published(name)}", ours[name], entry) for name, entry in expected.items() if name in ours]
@@ -198,31 +199,20 @@ def _compare(
         for key, found, entry in common
         if found.is_floating_point() != entry.is_floating_point()
     ]
-    zero = [
-        f"{prefix}{published(name)}" for name, value in ours.items() if _NEVER_ZERO.search(name) and not value.any()
-    ]
-    negative = [
-        f"{prefix}{published(name)}"
-        for name, value in ours.items()
-        if "running_var" in name and bool((value < 0).any())
-    ]
-    broken = [f"{prefix}{published(name)}" for name, value in ours.items() if not bool(torch.isfinite(value).all())]
-    said = [
-        f"{what}: {_list(keys)}"
-        for what, keys in (
-            ("missing", missing),
-            ("not known", extra),
-            ("of another shape", misshaped),
-            ("of another type", mistyped),
-            ("not finite", broken),
-            ("zero throughout, so not trained", zero),
-            ("with negative variances", negative),
-        )
-        if keys
-    ]
+    _refuse(
+        {"missing": missing, "not known": extra, "of another shape": misshaped, "of another type": mistyped}, joints
+    )
+    named = {f"{prefix}{published(name)}": value for name, value in ours.items()}
+    zero = [key for key, value in named.items() if _NEVER_ZERO.search(key) and not value.any()]
+    negative = [key for key, value in named.items() if key.endswith("running_var") and bool((value < 0).any())]
+    broken = [key for key, value in named.items() if not bool(torch.isfinite(value).all())]
+    _refuse({"not finite": broken, "zero throughout, so not trained": zero, "with negative variances": negative}, "")
+
+
+def _refuse(wrong: Mapping[str, list[str]], more: str) -> None:
+    said = [f"{what}: {_list(keys)}" for what, keys in wrong.items() if keys]
     if said:
-        joints = f" (an encoder of {len(layout.joints)} joints, {layout.name}, was expected)" if layout else ""
-        raise WeightsError(f"{'; '.join(said)}{joints}")
+        raise WeightsError(f"{'; '.join(said)}{more}")
 
 
 def _partition(graph: Tensor, key: str, layout: SkeletonLayout) -> Partition:
