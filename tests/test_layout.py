@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.layout import KINECT20, LAYOUTS, NTU25, SkeletonLayout
+from kinestream.layout import COCO17, KINECT20, LAYOUTS, NTU25, SkeletonLayout
 
 # Section 5 of the reference, (child, parent) counted from 1.
 PUBLISHED_BONES = {
@@ -140,3 +140,15 @@ def test_from_dict_refuses(changes: dict[str, Any]) -> None:
     for field in changes:
         with pytest.raises(ValueError, match=field):
             SkeletonLayout.from_dict({key: value for key, value in plain.items() if key != field})
+
+
+def test_key_points_of_pictures_hang_on_the_nose() -> None:
+    """As PYSKL's graph of COCO: pairs (child, parent), counted from 0, all leading to the nose."""
+    pairs = "1,0 3,1 2,0 4,2 5,0 6,0 7,5 9,7 8,6 10,8 11,5 13,11 15,13 12,6 14,12 16,14"
+    assert set(COCO17.bones) == {tuple(map(int, pair.split(","))) for pair in pairs.split()}
+    assert {(COCO17.mirrored[a], COCO17.mirrored[b]) for a, b in COCO17.bones} == set(COCO17.bones)
+    assert [COCO17.joints[v] for v in (COCO17.root, COCO17.pelvis, *COCO17.heading)] == [
+        *("nose", "left_hip", "left_shoulder", "right_shoulder")
+    ]
+    assert LAYOUTS["coco17"] is COCO17
+    assert len(COCO17.pairs) == 8

@@ -258,7 +258,7 @@ def test_an_existing_folder_is_refused(authors: Path, tmp_path: Path) -> None:
 def annotation(name: str, joints: np.ndarray, label: int, **more: object) -> dict[str, object]:
     """`joints` is (t, m, v, c)."""
     keypoint = np.ascontiguousarray(joints.swapaxes(0, 1))
-    return {"frame_dir": name, "label": label, "keypoint": keypoint, "total_frames": len(joints), **more}
+    return {"frame_dir": name, "label": label, "keypoint": keypoint, "total_frames": len(joints)} | more
 
 
 def write_pyskl(path: Path, annotations: Sequence[dict[str, Any]], split: dict[str, object]) -> Path:
@@ -396,14 +396,18 @@ def test_picture_joints_need_the_size_of_the_picture(tmp_path: Path, rng: np.ran
     made = [
         annotation("a", pixels, 0, img_shape=(0, 10)),
         annotation("b", pixels, 0),
+        annotation("n", np.where(np.arange(17)[:, None] == 3, np.nan, pixels), 0, img_shape=(10, 20)),
+        annotation("t", pixels, 0, img_shape=(10, 20), total_frames=np.array([5, 5])),
         annotation("c", pixels, 0, img_shape=(10, 20)),
     ]
-    path = write_pyskl(tmp_path / "a.pkl", made, {"train": ["a", "b"], "test": ["c"]})
+    path = write_pyskl(tmp_path / "a.pkl", made, {"train": ["a", "b", "n", "t"], "test": ["c"]})
     refused(path, tmp_path / "store", "joints in 2D: preparation 'published' needs 3D", preparation="published")
     load(path, tmp_path / "store")
     assert [row[2] for row in rejected(tmp_path / "store")] == [
         "a: its img_shape is (0, 10), not (height, width)",
         "b: its img_shape is None, not (height, width)",
+        "n: a joint that is no position",
+        "t: total_frames says array([5, 5]), its keypoint has 5 frames",
     ]
 
 

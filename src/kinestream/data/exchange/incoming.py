@@ -12,6 +12,8 @@ from kinestream.layout import KINECT20, NTU25, SkeletonLayout
 
 MOST_CLASSES = 10_000
 """A label beyond this is damage, not a class."""
+MOST_FRAMES = 1_000_000
+"""As is a length beyond this."""
 ARRAY_LAYOUTS = (NTU25, KINECT20)
 """Layouts of 3D arrays, told apart by the number of joints."""
 
@@ -87,9 +89,9 @@ def open_array(path: Path) -> np.ndarray:
         raise ExchangeError(f"{path} is no whole array ({error}): cut off or damaged") from None
 
 
-def whole_number(value: object) -> int:
-    """A label as an int; -1, which is no label, for anything else."""
-    return int(value) if isinstance(value, int | np.integer) and 0 <= value < MOST_CLASSES else -1
+def whole_number(value: object, below: int = MOST_CLASSES) -> int:
+    """A label or a length as an int; -1, which is none, for anything else."""
+    return int(value) if isinstance(value, int | np.integer) and 0 <= value < below else -1
 
 
 def seen_frames(joints: Float[np.ndarray, "t m v c"]) -> int:
@@ -102,3 +104,8 @@ def check_preparation(name: str, known: Mapping[str, object]) -> str:
     if name not in known:
         raise ExchangeError(f"unknown preparation '{name}': choose from {', '.join(known)}")
     return name
+
+
+def shown(name: str) -> str:
+    """A name as an error can have it: short, in one line, nothing that could upset a terminal."""
+    return ascii(name)[1:-1][:60]

@@ -23,6 +23,7 @@ from kinestream.data.exchange.authors import read_origin
 from kinestream.data.exchange.incoming import (
     ARRAY_LAYOUTS,
     MOST_CLASSES,
+    MOST_FRAMES,
     ExchangeError,
     FileSplit,
     Incoming,
@@ -124,7 +125,7 @@ def _part(archive: zipfile.ZipFile, part: str, members: set[str], path: Path) ->
         header=header,
         labels=_numbers(labels),
         names=None if names is None else [str(name) for name in names],
-        lengths=None if lengths is None else [whole_number(length) for length in lengths],
+        lengths=None if lengths is None else [whole_number(length, MOST_FRAMES) for length in lengths],
     )
 
 

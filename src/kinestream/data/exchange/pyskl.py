@@ -5,7 +5,6 @@ An annotation has `frame_dir` (the clip's name), `label` from 0, `keypoint (m, t
 size.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from kinestream.data.exchange.incoming import (
+    MOST_FRAMES,
     ExchangeError,
     FileSplit,
     Incoming,
@@ -31,6 +31,7 @@ PICTURE_METRES = 3.0
 """The height that a picture is taken to show, so that a body in it is of the order of metres."""
 _UNDERSTOOD = "a dict with 'split' (name -> clip names) and 'annotations' (dicts with frame_dir, label, keypoint)"
 _MOST_BODIES = 2
+_LARGEST_PICTURE = 1_000_000
 _TRAIN = re.compile(r"(?:^|(?<=[_\-]))train(?:ing)?(?=$|[_\-\d])")
 _TEST_WORDS = ("test", "val", "validation", "testing")
 
@@ -147,12 +148,14 @@ def _unusable(annotation: Mapping[str, Any], layout: SkeletonLayout, coordinates
     if not keypoint.size:
         return f"its keypoint {keypoint.shape} is empty"
     frames = annotation.get("total_frames", keypoint.shape[1])
-    if frames != keypoint.shape[1]:
+    if whole_number(frames, MOST_FRAMES) != keypoint.shape[1]:
         return f"total_frames says {ascii(frames)[:20]}, its keypoint has {keypoint.shape[1]} frames"
     if coordinates == 2:
-        shape = annotation.get("img_shape")
-        numbers = isinstance(shape, tuple | list) and len(shape) >= 2
-        if not numbers or not all(isinstance(n, int | float | np.number) and 0 < n < math.inf for n in shape[:2]):  # type: ignore[index]
+        if not np.isfinite(keypoint).all():
+            return "a joint that is no position"
+        shape: Any = annotation.get("img_shape")
+        sizes = shape[:2] if isinstance(shape, tuple | list) else ()
+        if [isinstance(n, int | float | np.number) and 1 <= n <= _LARGEST_PICTURE for n in sizes] != [True, True]:
             return f"its img_shape is {ascii(shape)[:40]}, not (height, width)"
     return ""
 
