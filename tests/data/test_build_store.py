@@ -665,7 +665,8 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a key too many": (lambda store: edit(store, colour="red"), r"edited or damaged .*colour"),
 } | {
     f"no {key}": (lambda store, key=key: edit(store, **{key: ...}), rf"edited or damaged .*{key}")
-    for key in (*StoreInfo.__dataclass_fields__,)
+    for key in StoreInfo.__dataclass_fields__
+    if key != "segments_sha256"  # stores of before whole videos have none, and are read
 }
 
 

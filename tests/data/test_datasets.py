@@ -19,6 +19,7 @@ PUBLISHED = {
     ("ntu120", "xsub"): (63_026, 50_919),
     ("ntu120", "xset"): (54_468, 59_477),
     ("nw-ucla", "xview"): (1_020, 464),
+    ("pku1", "xsub"): (18_841, 2_704),
 }
 
 
@@ -32,13 +33,16 @@ def ntu_names(real_data: Path, name: str) -> list[str]:
 
 
 def test_known_data_sets() -> None:
-    assert dataset_names() == ("ntu120", "ntu60", "nw-ucla")
+    assert dataset_names() == ("ntu120", "ntu60", "nw-ucla", "pku1", "pku2")
     assert {
         (name, split): tuple(load_dataset(name).splits[split].published.values()) for name, split in PUBLISHED
     } == PUBLISHED
 
 
-@pytest.mark.parametrize(("name", "classes", "bodies"), [("ntu60", 60, 2), ("ntu120", 120, 2), ("nw-ucla", 10, 1)])
+@pytest.mark.parametrize(
+    ("name", "classes", "bodies"),
+    [("ntu60", 60, 2), ("ntu120", 120, 2), ("nw-ucla", 10, 1), ("pku1", 51, 2), ("pku2", 51, 2)],
+)
 def test_classes_and_bodies(name: str, classes: int, bodies: int) -> None:
     dataset = load_dataset(name)
     assert dataset.name == name
@@ -46,7 +50,7 @@ def test_classes_and_bodies(name: str, classes: int, bodies: int) -> None:
     assert all(label == label.strip() and label for label in dataset.classes)
     assert dataset.most_bodies == bodies
     assert dataset.preparation in PREPARATIONS
-    assert dataset.format.layout is {"ntu60": NTU25, "ntu120": NTU25, "nw-ucla": KINECT20}[name]
+    assert dataset.format.layout is (KINECT20 if name == "nw-ucla" else NTU25)
 
 
 def test_classes_stand_where_the_data_sets_have_them() -> None:
@@ -61,6 +65,10 @@ def test_classes_stand_where_the_data_sets_have_them() -> None:
     nw_ucla = {1: "pick up with one hand", 4: "walk around", 7: "donning", 10: "carry"}
     for label, words in nw_ucla.items():
         assert load_dataset("nw-ucla").classes[label - 1] == words
+    pku = {1: "bow", 8: "drink water", 14: "handshaking", 34: "standing up", 51: "writing"}
+    for action, words in pku.items():
+        assert load_dataset("pku1").classes[action - 1] == words
+    assert load_dataset("pku1").classes == load_dataset("pku2").classes == tuple(sorted(load_dataset("pku1").classes))
 
 
 @pytest.mark.parametrize(("name", "count"), [("ntu60", 56_578), ("ntu120", 113_945)])

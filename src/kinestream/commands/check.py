@@ -53,6 +53,7 @@ def _show_counts(screen: Screen, store: Store, report: StoreReport) -> None:
             ("recordings", f"{len(store):,}"),
             ("bodies", bodies),
             ("length in frames", f"{shortest} to {longest}, median {median}"),
+            *_segment_rows(store),
             ("left out: listed as missing / rejected", f"{store.info.excluded} / {store.info.rejected}"),
         ],
     )
@@ -72,6 +73,18 @@ def _show_counts(screen: Screen, store: Store, report: StoreReport) -> None:
     )
 
 
+def _segment_rows(store: Store) -> list[tuple[str, str]]:
+    if not store.continuous:
+        return []
+    tracks = [store.segments(index) for index in range(len(store))]
+    labelled = sum(segment.end - segment.start for track in tracks for segment in track)
+    share = 100 * labelled / store.info.frames
+    return [
+        ("whole videos: labelled parts", f"{sum(map(len, tracks)):,}, {share:.0f} % of the frames"),
+        ("whole videos without a labelled part", f"{sum(not track for track in tracks):,}"),
+    ]
+
+
 def _show_classes(screen: Screen, store: Store, report: StoreReport) -> None:
     columns = [f"{split} {part}" for split in store.info.splits for part in ("train", "test")]
     rows = [
@@ -79,10 +92,11 @@ def _show_classes(screen: Screen, store: Store, report: StoreReport) -> None:
         for number, name in enumerate(store.info.classes, start=1)
         if report.class_counts[number - 1].any()
     ]
-    screen.table("clips of each class", ("class", *columns), rows)
+    what = "labelled parts" if store.continuous else "clips"
+    screen.table(f"{what} of each class", ("class", *columns), rows)
     empty = int((~report.class_counts.any(axis=(1, 2))).sum())
     if empty:
-        screen.say(f"{empty} of {len(store.info.classes)} classes have no clip")
+        screen.say(f"{empty} of {len(store.info.classes)} classes have no {what.rstrip('s')}")
 
 
 def _show_oddities(screen: Screen, report: StoreReport) -> None:

@@ -67,6 +67,7 @@ class FrozenRun:
         self.folder = RunFolder(path)
         self.config = self.folder.config()
         self.store = Store(data)
+        self._labels = self.store.labels
         self.split = split or self.config.recipe.split
         self.screen = Screen()
         self._references = references
@@ -86,11 +87,11 @@ class FrozenRun:
 
     @property
     def train_labels(self) -> Int[Tensor, " n"]:
-        return torch.from_numpy(self.store.table.label[self._train])
+        return torch.from_numpy(self._labels[self._train])
 
     @property
     def test_labels(self) -> Int[Tensor, " q"]:
-        return torch.from_numpy(self.store.table.label[self._test])
+        return torch.from_numpy(self._labels[self._test])
 
     @property
     def classes(self) -> int:

@@ -4,6 +4,8 @@ Files that cannot be used are listed with their reason in rejected.csv of the st
 Examples:
   kinestream prepare ntu60 nturgb+d_skeletons/ ntu60/
   kinestream prepare nw-ucla all_sqe/ nw-ucla/ --processes 8
+  kinestream prepare pku2 pku-mmd-2/ pku2/ --splits pku-mmd-2/Split
+  kinestream prepare pku2 pku-mmd-2/ pku2-whole/ --continuous
   kinestream prepare ntu60 nturgb+d_skeletons/ ntu60-tracked/ --preparation tracked
 """
 
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinestream.data.build import Built, build_store
-from kinestream.data.datasets import load_dataset
+from kinestream.data.datasets import Dataset, load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.screen import Screen
 
@@ -25,7 +27,7 @@ class Config:
     """Arguments of `kinestream prepare`."""
 
     dataset: str
-    """Which data set the files are of: ntu60, ntu120 or nw-ucla."""
+    """Which data set the files are of: ntu60, ntu120, nw-ucla, pku1 or pku2."""
     raw: Path
     """Folder with the raw files; folders below it are looked through, too."""
     out: Path
@@ -35,6 +37,12 @@ class Config:
     given."""
     missing: Path | None = None
     """The data set's official list of clips without skeletons; looked for beside the files if not given."""
+    splits: Path | None = None
+    """PKU-MMD: folder with the official split files; looked for beside the files if not given."""
+    labels: Path | None = None
+    """PKU-MMD: folder with the label files; looked for below and beside the other files if not given."""
+    continuous: bool = False
+    """PKU-MMD: keep whole videos with their track of labels (segments.csv) instead of cutting them into actions."""
     strict: bool = False
     """Stop at the first file that cannot be used."""
     processes: int = os.cpu_count() or 1
@@ -54,11 +62,15 @@ def run(config: Config) -> None:
             config.out,
             preparation=PREPARATIONS[name],
             missing_list=config.missing,
+            split_folder=config.splits,
+            label_folder=config.labels,
+            continuous=config.continuous,
             strict=config.strict,
             processes=config.processes,
             progress=advance,
         )
-    _report(screen, built, config)
+    _report(screen, dataset, built, config)
+    _report_splits(screen, dataset, built)
     if dataset.missing_list and built.missing_list is None:
         screen.warn(
             f"the official list {dataset.missing_list} was not found beside the data, so clips with missing skeletons "
@@ -67,7 +79,7 @@ def run(config: Config) -> None:
         )
 
 
-def _report(screen: Screen, built: Built, config: Config) -> None:
+def _report(screen: Screen, dataset: Dataset, built: Built, config: Config) -> None:
     info = built.info
     rows: list[tuple[str, object]] = [
         ("recordings in the store", f"{info.recordings:,}"),
@@ -76,6 +88,7 @@ def _report(screen: Screen, built: Built, config: Config) -> None:
         ("on the list of missing skeletons, left out", info.excluded),
         ("of other classes, left out", built.other_classes),
         ("other files, ignored", built.other_files),
+        *([("label files without a recording", built.unused_labels)] if dataset.label_archive else []),
         ("rejected", info.rejected),
     ]
     screen.table(f"{info.title}, preparation '{info.preparation}'", ("what", "count"), rows)
@@ -86,8 +99,26 @@ def _report(screen: Screen, built: Built, config: Config) -> None:
             (reason, count, f"{first[reason].path.name}{f':{first[reason].line}' if first[reason].line else ''}")
             for reason, count in reasons.most_common(_REASONS_SHOWN)
         ]
-        screen.table("rejected", ("reason", "files", "first file"), shown)
+        screen.table("rejected", ("reason", "count", "first"), shown)
         if len(reasons) > _REASONS_SHOWN:
             screen.say(f"and {len(reasons) - _REASONS_SHOWN} more reasons")
         screen.say(f"all of them: {config.out / 'rejected.csv'}")
     screen.say(f"store: {config.out}")
+
+
+def _report_splits(screen: Screen, dataset: Dataset, built: Built) -> None:
+    for used in built.split_lists:
+        screen.say(f"split {used.split}: by {used.path}")
+        if used.unlisted:
+            screen.warn(
+                f"{used.unlisted} files are in neither list of {used.path.name}: in the store, but neither for "
+                f"training nor for testing in split {used.split}"
+            )
+        if used.absent:
+            screen.warn(f"{used.absent} names of {used.path.name} have no usable file: is the download complete?")
+    for name, split in dataset.splits.items():
+        if name not in built.info.splits:
+            screen.warn(
+                f"the store has no split {name}: its file {split.lists[0]} was not found; get it from the folder Split "
+                f"of the downloads ({dataset.home}), then prepare again or name its folder with --splits FOLDER"
+            )

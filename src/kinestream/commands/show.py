@@ -35,7 +35,7 @@ def run(config: Config) -> None:
         from kinestream import plots
     except ModuleNotFoundError as error:
         raise ValueError(f"drawing needs {error.name}: install kinestream[viz]") from None
-    label = store.info.classes[int(store.table.label[index])]
+    label = "a whole video" if store.continuous else store.info.classes[int(store.labels[index])]
     title = f"{config.clip}: {label} ({store.table.length[index]} frames)"
     joints = store.joints(index)
     if out.suffix == ".gif":

@@ -2,13 +2,14 @@
 
 import contextlib
 import csv
+import dataclasses
 import os
 import signal
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
@@ -19,23 +20,15 @@ import numpy as np
 from jaxtyping import Float32
 
 from kinestream.data.datasets import Dataset, load_dataset
+from kinestream.data.plan import Rejected, find_missing_list, make_plan, stop_if
 from kinestream.data.preparation import PREPARATIONS, Preparation
-from kinestream.data.recording import RecordingError, Source
+from kinestream.data.recording import Recording, RecordingError, Segment, Source
+from kinestream.data.split_lists import SplitList, resolve_splits
 from kinestream.data.store import StoreInfo, StoreWriter, batches
 from kinestream.files import new_folder
 
-_FILES_A_TASK = 16
 _TASKS_AHEAD = 3
 """Tasks handed to each process before the first is done: they bound what lies in memory."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rejected:
-    """A raw file that did not get into the store, and why."""
-
-    path: Path
-    reason: str
-    line: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +44,10 @@ class Built:
     """Files of other kinds that lie in the folder."""
     missing_list: Path | None
     """The official list of clips without skeletons that was used."""
-
-
-@dataclass(kw_only=True)
-class _Plan:
-    """Which files to read, and what became of the others."""
-
-    sources: list[Source] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    excluded: int = 0
-    other_classes: int = 0
-    other_files: int = 0
+    split_lists: tuple[SplitList, ...]
+    """The official split files that were used."""
+    unused_labels: int
+    """Label files without a recording."""
 
 
 def build_store(
@@ -71,45 +57,63 @@ def build_store(
     *,
     preparation: Preparation,
     missing_list: Path | None = None,
+    split_folder: Path | None = None,
+    label_folder: Path | None = None,
+    continuous: bool = False,
     strict: bool = False,
     processes: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Built:
     """Reads every raw file below `raw` and writes the store `out`, or nothing at all.
 
-    Files that cannot be used are listed in `rejected.csv` of the store with their reason. `progress` is called with the
-    numbers of files done and to do. A store has the same content whatever the number of processes.
+    Files, and rows of label files, that cannot be used are listed in `rejected.csv` of the store with their reason.
+    `progress` is called with the numbers of files done and to do. A store has the same content whatever the number of
+    processes.
 
     Args:
         missing_list: text file with the names of clips without skeletons; looked for beside the data when None.
+        split_folder: folder with the official split files, where the data set has such; looked for when None.
+        label_folder: folder with the label files, where the data set has such; looked for when None.
+        continuous: keep the recordings whole, with their tracks of labels, instead of cutting them by those.
         strict: stop at the first file that cannot be used.
 
     Raises:
-        ValueError: no usable file below `raw`, `out` exists, or `strict` and a file cannot be used.
+        ValueError: no usable file below `raw`, no label or split files where they are needed, `out` exists, or `strict`
+            and a file cannot be used.
     """
-    found = missing_list or _find_missing_list(dataset, raw)
-    plan = _plan(dataset, raw, _read_missing_list(dataset, found) if found else frozenset(), strict=strict)
+    if continuous and dataset.format.parse_labels is None:
+        raise ValueError(f"each file of {dataset.name} is one action: leave out --continuous")
+    found = missing_list or find_missing_list(dataset, raw)
+    plan = make_plan(dataset, raw, missing_list=found, labels=label_folder, strict=strict)
+    splits, split_lists = resolve_splits(dataset, raw, {source.path.stem for source in plan.sources}, split_folder)
+    if continuous:  # what is published counts actions, not videos
+        splits = {name: dataclasses.replace(split, published=None) for name, split in splits.items()}
     raw_bytes = 0
     with (
         new_folder(out) as folder,
-        StoreWriter(folder, dataset.format.layout, dataset.most_bodies) as writer,
+        StoreWriter(folder, dataset.format.layout, dataset.most_bodies, continuous=continuous) as writer,
     ):
         total = len(plan.sources)
         progress(0, total)
-        for done, result in enumerate(_read_all(dataset, preparation, plan.sources, processes), start=1):
+        task = _Task(dataset=dataset.name, preparation=preparation.name, continuous=continuous)
+        for done, result in enumerate(_read_all(task, plan.sources, processes), start=1):
             raw_bytes += result.size
-            if result.joints is not None:
-                writer.add(result.source, result.joints)
-            else:
-                rejected = Rejected(path=result.source.path, reason=result.reason, line=result.line)
-                _stop_if(strict, rejected)
+            for rejected in result.rejected:
+                stop_if(strict, rejected)
                 plan.rejected.append(rejected)
+            for prepared in result.prepared:
+                writer.add(prepared.source, prepared.joints, prepared.segments)
             progress(done, total)
         if not len(writer):
-            raise ValueError(f"none of the {total} files below {raw} can be used; the first: {_say(plan.rejected[0])}")
-        plan.rejected.sort(key=lambda rejected: rejected.path)
+            raise ValueError(f"none of the {total} files below {raw} can be used; the first: {plan.rejected[0]}")
+        plan.rejected.sort(key=lambda rejected: (rejected.path, rejected.line or 0))
         _write_rejected(folder / "rejected.csv", plan.rejected, raw)
-        info = writer.finish(dataset, preparation, excluded=plan.excluded, rejected=len(plan.rejected))
+        info = writer.finish(
+            dataclasses.replace(dataset, splits=splits),
+            preparation,
+            excluded=plan.excluded,
+            rejected=len(plan.rejected),
+        )
     return Built(
         info=info,
         raw_bytes=raw_bytes,
@@ -117,90 +121,47 @@ def build_store(
         other_classes=plan.other_classes,
         other_files=plan.other_files,
         missing_list=found,
+        split_lists=split_lists,
+        unused_labels=plan.unused_labels,
     )
 
 
-def _plan(dataset: Dataset, raw: Path, missing: frozenset[str], *, strict: bool) -> _Plan:
-    """Looks at the names of all files below `raw`. Raises ValueError when there is nothing to read."""
-    if not raw.is_dir():
-        raise ValueError(f"{raw} is no folder: give the one with the *{dataset.format.suffix} files of {dataset.title}")
-    plan = _Plan()
-    kinds: Counter[str] = Counter()
-    seen: dict[str, Path] = {}
-    for path in _files_below(raw):
-        if path.suffix != dataset.format.suffix:
-            kinds[path.suffix or path.name] += 1
-            continue
-        try:
-            source = dataset.format.parse_name(path)
-            if source.name in missing:
-                plan.excluded += 1
-                continue
-            if not 1 <= source.action <= len(dataset.classes):
-                plan.other_classes += 1
-                continue
-            if source.name in seen:
-                raise RecordingError(f"a second file of that name: {seen[source.name]} was taken")
-        except RecordingError as error:
-            rejected = Rejected(path=path, reason=error.reason, line=error.line)
-            _stop_if(strict, rejected)
-            plan.rejected.append(rejected)
-            continue
-        seen[source.name] = path
-        plan.sources.append(source)
-    plan.other_files = kinds.total()
-    if not plan.sources:
-        raise ValueError(_nothing_there(dataset, raw, plan, kinds))
-    return plan
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """What to do with each raw file. Names, since they go to other processes."""
+
+    dataset: str
+    preparation: str
+    continuous: bool
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """All files, in a fixed order."""
-    for directory, folders, files in os.walk(folder, onerror=_refuse):
-        folders.sort()
-        yield from (Path(directory, name) for name in sorted(files))
-
-
-def _refuse(error: OSError) -> None:
-    raise error  # else the files of a folder that cannot be read would be missing without a word
-
-
-def _nothing_there(dataset: Dataset, raw: Path, plan: _Plan, kinds: Counter[str]) -> str:
-    wanted = f"{dataset.format.name_scheme}{dataset.format.suffix}"
-    if plan.rejected:
-        return f"no usable file below {raw}; the first of {len(plan.rejected)} refused: {_say(plan.rejected[0])}"
-    if plan.other_classes or plan.excluded:
-        return (
-            f"no usable file below {raw}: {plan.other_classes} are of actions that {dataset.name} does not have, "
-            f"{plan.excluded} are on the list of missing skeletons"
-        )
-    if kinds:
-        most = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(3))
-        return f"no file {wanted} below {raw}: there are others ({most}). Is this the folder of {dataset.title}?"
-    return f"{raw} is empty: give the folder with the files {wanted} of {dataset.title}"
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    source: Source
+    joints: Float32[np.ndarray, "t m v c"]
+    segments: tuple[Segment, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Result:
-    source: Source
+    """What came out of one raw file."""
+
     size: int
-    joints: Float32[np.ndarray, "t m v c"] | None = None
-    reason: str = ""
-    line: int | None = None
+    prepared: tuple[_Prepared, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
 
 
-def _read_all(
-    dataset: Dataset, preparation: Preparation, sources: Sequence[Source], processes: int
-) -> Iterator[_Result]:
+def _read_all(task: _Task, sources: Sequence[Source], processes: int) -> Iterator[_Result]:
     """The results in the order of `sources`."""
-    tasks = (tuple(sources[rows]) for rows in batches(len(sources), _FILES_A_TASK))
+    size = load_dataset(task.dataset).format.files_a_task
+    portions = (tuple(sources[rows]) for rows in batches(len(sources), size))
     if processes <= 1:
-        for task in tasks:
-            yield from _read_some(dataset.name, preparation.name, task)
+        for portion in portions:
+            yield from _read_some(task, portion)
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("forkserver"), initializer=_begin_worker) as pool:
         try:
-            yield from _in_order(pool, dataset.name, preparation.name, tasks, most=processes * _TASKS_AHEAD)
+            yield from _in_order(pool, task, portions, most=processes * _TASKS_AHEAD)
         except BrokenProcessPool:
             raise ValueError(
                 "a worker process was killed, perhaps for want of memory: try fewer --processes; nothing was written"
@@ -211,15 +172,15 @@ def _read_all(
 
 
 def _in_order(
-    pool: ProcessPoolExecutor, dataset: str, preparation: str, tasks: Iterable[Sequence[Source]], most: int
+    pool: ProcessPoolExecutor, task: _Task, portions: Iterable[Sequence[Source]], most: int
 ) -> Iterator[_Result]:
     waiting: deque[Future[list[_Result]]] = deque()
-    remaining = iter(tasks)
+    remaining = iter(portions)
     with _interrupts_held_back():
-        waiting.extend(pool.submit(_read_some, dataset, preparation, task) for task in islice(remaining, most))
+        waiting.extend(pool.submit(_read_some, task, portion) for portion in islice(remaining, most))
     while waiting:
         yield from waiting.popleft().result()
-        waiting.extend(pool.submit(_read_some, dataset, preparation, task) for task in islice(remaining, 1))
+        waiting.extend(pool.submit(_read_some, task, portion) for portion in islice(remaining, 1))
 
 
 @contextlib.contextmanager
@@ -254,54 +215,81 @@ def _end_with(process: BaseProcess) -> None:
     os._exit(1)
 
 
-def _read_some(dataset: str, preparation: str, sources: Sequence[Source]) -> list[_Result]:
-    return [_read_one(load_dataset(dataset), PREPARATIONS[preparation], source) for source in sources]
+def _read_some(task: _Task, sources: Sequence[Source]) -> list[_Result]:
+    return [_read_one(task, source) for source in sources]
 
 
-def _read_one(dataset: Dataset, preparation: Preparation, source: Source) -> _Result:
-    size = 0
+def _read_one(task: _Task, source: Source) -> _Result:
+    dataset, size = load_dataset(task.dataset), 0
     try:
         size = source.path.stat().st_size
         recording = dataset.format.read(source)
-        joints = preparation.clean(recording, dataset.format.layout, dataset.most_bodies)
-        return _Result(source=source, size=size, joints=joints.astype(np.float32))
-    except RecordingError as error:
-        return _Result(source=source, size=size, reason=error.reason, line=error.line)
-    except OSError as error:
-        return _Result(source=source, size=size, reason=f"cannot be read: {error.strerror}")
-
-
-def _find_missing_list(dataset: Dataset, raw: Path) -> Path | None:
-    if dataset.missing_list is None:
-        return None
-    for folder in (raw, raw.absolute().parent):
-        if (folder / dataset.missing_list).is_file():
-            return folder / dataset.missing_list
-    return None
-
-
-def _read_missing_list(dataset: Dataset, path: Path) -> frozenset[str]:
-    """The names in the list, one a line, with or without a suffix; other lines are its header."""
+    except (RecordingError, OSError) as error:
+        return _Result(size=size, rejected=(_rejected(source.path, error),))
+    if source.labels is None:
+        return _gather(size, [_prepare(task, source, recording)])
+    assert dataset.format.parse_labels is not None
     try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"the list of missing skeletons {path} cannot be read: {error}") from None
-    names = set()
-    for line in lines:
-        with contextlib.suppress(RecordingError):
-            names.add(dataset.format.parse_name(Path(line.strip())).name)
-    if not names:
-        raise ValueError(f"the list of missing skeletons {path} has no name {dataset.format.name_scheme} in it")
-    return frozenset(names)
+        text = source.labels.read_bytes()
+    except OSError as error:
+        return _Result(size=size, rejected=(_rejected(source.labels, error),))
+    track = dataset.format.parse_labels(text, len(recording.joints), len(dataset.classes))
+    outcomes: list[_Prepared | Rejected] = [_rejected(source.labels, error) for error in track.refused]
+    if task.continuous:
+        outcomes.append(_prepare(task, source, recording, segments=tuple(track.segments.values())))
+    elif not text.strip():
+        outcomes.append(_rejected(source.labels, RecordingError("no row in it")))
+    else:
+        outcomes += [_cut(task, source, recording, row, segment) for row, segment in track.segments.items()]
+    return _gather(size, outcomes)
 
 
-def _stop_if(strict: bool, rejected: Rejected) -> None:
-    if strict:
-        raise ValueError(f"{_say(rejected)} (--strict stops at the first such file; nothing was written)")
+def _cut(task: _Task, source: Source, recording: Recording, row: int, segment: Segment) -> _Prepared | Rejected:
+    """One labelled part as a recording of its own, named by the line of its label."""
+    part = dataclasses.replace(
+        source, name=f"{source.name}-{row:03}", action=segment.label + 1, repetition=row, labels=None
+    )
+    frames = slice(segment.start, segment.end)
+    outcome = _prepare(task, part, Recording(joints=recording.joints[frames], bodies=recording.bodies[frames]))
+    if isinstance(outcome, Rejected) and source.labels is not None:
+        return dataclasses.replace(outcome, path=source.labels, line=row)
+    return outcome
 
 
-def _say(rejected: Rejected) -> str:
-    return f"{rejected.path}{'' if rejected.line is None else f':{rejected.line}'}: {rejected.reason}"
+def _prepare(
+    task: _Task, source: Source, recording: Recording, segments: tuple[Segment, ...] = ()
+) -> _Prepared | Rejected:
+    dataset, preparation = load_dataset(task.dataset), PREPARATIONS[task.preparation]
+    if not task.continuous:
+        recording = _middle(recording, dataset.longest)
+    try:
+        joints = preparation.clean(recording, dataset.format.layout, dataset.most_bodies, all_frames=task.continuous)
+    except RecordingError as error:
+        return _rejected(source.path, error)
+    return _Prepared(source=source, joints=joints.astype(np.float32), segments=segments)
+
+
+def _middle(recording: Recording, longest: int | None) -> Recording:
+    """At most `longest` frames; of an odd surplus the end loses one more than the beginning."""
+    surplus = 0 if longest is None else len(recording.joints) - longest
+    if surplus <= 0:
+        return recording
+    frames = slice(surplus // 2, surplus // 2 + len(recording.joints) - surplus)
+    return Recording(joints=recording.joints[frames], bodies=recording.bodies[frames])
+
+
+def _gather(size: int, outcomes: Sequence[_Prepared | Rejected]) -> _Result:
+    return _Result(
+        size=size,
+        prepared=tuple(outcome for outcome in outcomes if isinstance(outcome, _Prepared)),
+        rejected=tuple(outcome for outcome in outcomes if isinstance(outcome, Rejected)),
+    )
+
+
+def _rejected(path: Path, error: RecordingError | OSError) -> Rejected:
+    if isinstance(error, RecordingError):
+        return Rejected(path=path, reason=error.reason, line=error.line)
+    return Rejected(path=path, reason=f"cannot be read: {error.strerror}", line=None)
 
 
 def _write_rejected(path: Path, rejected: Sequence[Rejected], raw: Path) -> None:
@@ -310,4 +298,4 @@ def _write_rejected(path: Path, rejected: Sequence[Rejected], raw: Path) -> None
         writer.writerow(("file", "line", "reason"))
         for entry in rejected:
             line = "" if entry.line is None else entry.line
-            writer.writerow((entry.path.relative_to(raw).as_posix(), line, entry.reason))
+            writer.writerow((Path(os.path.relpath(entry.path, raw)).as_posix(), line, entry.reason))

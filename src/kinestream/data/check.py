@@ -40,7 +40,7 @@ class StoreReport:
 
     splits: tuple[SplitCount, ...]
     class_counts: Int64[np.ndarray, "classes splits 2"]
-    """Clips of each class, in each split, for training and for testing."""
+    """Clips of each class, in each split, for training and for testing; of whole videos their labelled parts."""
     damaged: tuple[str, ...]
     """What is not as it was written; empty for a whole store."""
     odd: Mapping[str, tuple[str, ...]]
@@ -106,5 +106,12 @@ def _class_counts(store: Store) -> Int64[np.ndarray, "classes splits 2"]:
     counts = np.zeros((len(store.info.classes), len(store.info.splits), 2), dtype=np.int64)
     for column, split in enumerate(store.info.splits):
         for part, indices in enumerate((store.select(split, "train"), store.select(split, "test"))):
-            counts[:, column, part] = np.bincount(store.table.label[indices], minlength=len(counts))
+            counts[:, column, part] = np.bincount(_labels(store, indices), minlength=len(counts))
     return counts
+
+
+def _labels(store: Store, indices: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " labels"]:
+    if not store.continuous:
+        return store.table.label[indices]
+    labels = [segment.label for index in indices.tolist() for segment in store.segments(index)]
+    return np.asarray(labels, dtype=np.int64)

@@ -8,6 +8,7 @@ metres.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,17 +20,26 @@ Joints = Float[np.ndarray, "t m v c"]
 Clip = Float[np.ndarray, "frames m v c"]
 
 
+@runtime_checkable
+class Clean(Protocol):
+    """Chooses bodies, frames and origin. Raises RecordingError for a recording that it cannot use.
+
+    With `all_frames` no frame is left out: frame t of the result is frame t of the recording, as a track of labels
+    needs it.
+    """
+
+    def __call__(
+        self, recording: Recording, layout: SkeletonLayout, most_bodies: int, *, all_frames: bool = False
+    ) -> Joints: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """A named way to prepare recordings.
-
-    `clean(recording, layout, most_bodies)` raises RecordingError for a recording that it cannot use;
-    `clip(joints, frames, layout)` never fails on what `clean` gave.
-    """
+    """A named way to prepare recordings. `clip(joints, frames, layout)` never fails on what `clean` gave."""
 
     name: str
     summary: str
-    clean: Callable[[Recording, SkeletonLayout, int], Joints]
+    clean: Clean
     clip: Callable[[Joints, int, SkeletonLayout], Clip]
     like: str | None = None
     """The preparation whose clips these are: a recipe written for that one takes such a store, too."""
@@ -63,9 +73,12 @@ def _turn(joints: Joints, cosine: np.ndarray, sine: np.ndarray) -> Joints:
 # --- published ------------------------------------------------------------------------------------------------------
 
 
-def clean_as_published(recording: Recording, layout: SkeletonLayout, most_bodies: int) -> Joints:
+def clean_as_published(
+    recording: Recording, layout: SkeletonLayout, most_bodies: int, *, all_frames: bool = False
+) -> Joints:
     """Body m is the m-th of each frame in file order, without tracking. As many frames as there are valid ones (first
-    joint of body 1 not all zero) are kept, *from the start*; each body is centred on its root joint in every frame.
+    joint of body 1 not all zero) are kept, *from the start*, or all of them with `all_frames`; each body is centred on
+    its root joint in every frame.
 
     Raises RecordingError when no frame is valid (the published code breaks there).
     """
@@ -73,7 +86,8 @@ def clean_as_published(recording: Recording, layout: SkeletonLayout, most_bodies
     valid = int(joints[:, 0, 0].any(axis=-1).sum())
     if not valid:
         raise RecordingError(f"no valid frame: the first joint of the first body is zero in all {len(joints)}")
-    joints = joints[:valid]
+    if not all_frames:
+        joints = joints[:valid]
     return joints - joints[:, :, layout.root, None]
 
 
@@ -110,7 +124,9 @@ MOST_OUT_OF_SHAPE = 0.7
 """... and a body out of shape in a larger share of its frames is furniture, not a person."""
 
 
-def clean_by_tracking(recording: Recording, layout: SkeletonLayout, most_bodies: int) -> Joints:
+def clean_by_tracking(
+    recording: Recording, layout: SkeletonLayout, most_bodies: int, *, all_frames: bool = False
+) -> Joints:
     """Follows each body by its tracking number, drops noise bodies, orders the rest by motion energy, and moves the
     whole scene so that the first body begins with its pelvis at the origin and its shoulders along x: the path through
     the room is kept, and where two people stand to each other.
@@ -118,7 +134,7 @@ def clean_by_tracking(recording: Recording, layout: SkeletonLayout, most_bodies:
     Noise is a body seen in under a tenth of the frames that the longest is seen in, or mostly wider than high (a bag, a
     chair); when all look like noise, the most energetic stays. Gaps inside a body's time are filled by linear
     interpolation; before and after it the body is zero. Frames in which none of the kept bodies has begun or all have
-    ended are cut off.
+    ended are cut off, unless `all_frames`.
 
     Raises RecordingError when no frame has a body.
     """
@@ -126,8 +142,8 @@ def clean_by_tracking(recording: Recording, layout: SkeletonLayout, most_bodies:
     if not tracks:
         raise RecordingError(f"no body in any of its {len(recording.joints)} frames")
     people = _people(tracks)[:most_bodies]
-    first = min(int(track.frames[0]) for track in people)
-    last = max(int(track.frames[-1]) for track in people)
+    first = 0 if all_frames else min(int(track.frames[0]) for track in people)
+    last = len(recording.joints) - 1 if all_frames else max(int(track.frames[-1]) for track in people)
     scene = np.zeros((last - first + 1, most_bodies, *recording.joints.shape[2:]))
     for slot, track in enumerate(people):
         begin, end = int(track.frames[0]), int(track.frames[-1])
@@ -203,7 +219,7 @@ def clip_by_resizing(joints: Joints, frames: int, layout: SkeletonLayout) -> Cli
 # --- planar ---------------------------------------------------------------------------------------------------------
 
 
-def clean_planar(recording: Recording, layout: SkeletonLayout, most_bodies: int) -> Joints:
+def clean_planar(recording: Recording, layout: SkeletonLayout, most_bodies: int, *, all_frames: bool = False) -> Joints:
     """For joints seen in pictures, where no depth tells which way a body faces: the bodies of the file in their order,
     frames without any body at both ends cut off, the whole scene moved so that the first body begins with its pelvis at
     the origin. Nothing is turned.
@@ -215,8 +231,9 @@ def clean_planar(recording: Recording, layout: SkeletonLayout, most_bodies: int)
     frames = np.flatnonzero(present.any(axis=1))
     if not len(frames):
         raise RecordingError(f"no body in any of its {len(joints)} frames")
-    kept = slice(int(frames[0]), int(frames[-1]) + 1)
-    joints, present = joints[kept], present[kept]
+    if not all_frames:
+        kept = slice(int(frames[0]), int(frames[-1]) + 1)
+        joints, present = joints[kept], present[kept]
     body = int(np.flatnonzero(present.any(axis=0))[0])
     start = joints[np.flatnonzero(present[:, body])[0], body]
     return np.where(present[..., None, None], joints - start[layout.pelvis], 0.0).astype(joints.dtype)
@@ -253,7 +270,9 @@ PREPARATIONS: Mapping[str, Preparation] = MappingProxyType(
 # --- as found -------------------------------------------------------------------------------------------------------
 
 
-def clean_as_found(recording: Recording, layout: SkeletonLayout, most_bodies: int) -> Joints:
+def clean_as_found(
+    recording: Recording, layout: SkeletonLayout, most_bodies: int, *, all_frames: bool = False
+) -> Joints:
     """Nothing but the number of bodies: someone else has prepared these joints."""
     return _first_bodies(recording.joints, most_bodies)
 

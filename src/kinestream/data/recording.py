@@ -1,5 +1,6 @@
 """What every reader gives: one recording, as the file has it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,28 @@ class Source:
     camera: int
     setup: int
     repetition: int
+    labels: Path | None = None
+    """File with the labels of its parts, where the name tells no action (`action` is 0 then)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """A part of a recording in which one thing is done: frames `start` to `end`, counted from 0, `end` not included."""
+
+    label: int
+    """Counted from 0."""
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelTrack:
+    """What a label file says of its recording."""
+
+    segments: Mapping[int, Segment]
+    """By the line of the file, counted from 1, in the order of the lines."""
+    refused: tuple[RecordingError, ...]
+    """The lines that cannot be used, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)

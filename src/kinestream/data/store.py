@@ -2,7 +2,8 @@
 
     joints.npy       float32 (frames, m, v, c), the recordings one after the other, metres
     recordings.csv   a row each: name, file, label, subject, camera, setup, repetition, offset, length, crc32
-    store.json       schema, data set, layout, classes, splits, preparation, counts, checksum of recordings.csv
+    store.json       schema, data set, layout, classes, splits, preparation, counts, checksums of the tables
+    segments.csv     only where recordings are whole videos: name, label, start, end of each labelled part
 
 Every recording has its own checksum, looked at when it is read: a store that was cut or edited says so at once, and no
 pass over all data is needed to open it.
@@ -13,7 +14,7 @@ import dataclasses
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,13 +27,14 @@ from jaxtyping import Float32, Int64
 
 from kinestream.data.datasets import Part, Split
 from kinestream.data.preparation import STORED, Preparation
-from kinestream.data.recording import Source
+from kinestream.data.recording import Segment, Source
 from kinestream.files import write_json
 from kinestream.layout import SkeletonLayout
 
 SCHEMA = 2
 _HEADER_BYTES = 192
 _COLUMNS = ("name", "file", "label", "subject", "camera", "setup", "repetition", "offset", "length", "crc32")
+_SEGMENT_COLUMNS = ("name", "label", "start", "end")
 
 
 class StoreError(ValueError):
@@ -56,12 +58,15 @@ class StoreInfo:
     excluded: int
     """Recordings left out because the official list says that they have no skeleton."""
     rejected: int
-    """Files left out with a reason, in `rejected.csv`."""
+    """Files and rows of label files left out with a reason, in `rejected.csv`."""
+    segments_sha256: str | None = None
+    """Checksum of `segments.csv`, where recordings are whole videos; None where each is one action."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """`recordings.csv`: one entry each, in the order of the frames. `label` counts from 0."""
+    """`recordings.csv`: one entry each, in the order of the frames. `label` counts from 0; -1 is that of a whole video,
+    whose labels are its segments."""
 
     name: tuple[str, ...]
     file: tuple[str, ...]
@@ -86,6 +91,7 @@ class Store:
         self.path = path
         self.info = _read_info(path)
         self.table = _read_table(path, self.info)
+        self._segments = _read_segments(path, self.info, self.table)
         self._joints = _map_joints(path, self.info)
 
     def __len__(self) -> int:
@@ -98,6 +104,25 @@ class Store:
     @property
     def preparation(self) -> Preparation:
         return STORED[self.info.preparation]
+
+    @property
+    def continuous(self) -> bool:
+        """Whether the recordings are whole videos with many actions each."""
+        return self.info.segments_sha256 is not None
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " n"]:
+        """The label of each recording, from 0. Raises StoreError when recordings are whole videos, which have many."""
+        if self.continuous:
+            raise StoreError(
+                f"{self.path} holds whole videos, which have no label of their own: evaluate on a store that was "
+                "prepared without --continuous"
+            )
+        return self.table.label
+
+    def segments(self, index: int) -> tuple[Segment, ...]:
+        """The labelled parts of a whole video, as its label file has them; none where recordings are single actions."""
+        return self._segments.get(self.table.name[index], ())
 
     @cached_property
     def fingerprint(self) -> str:
@@ -129,8 +154,8 @@ class Store:
             known = ", ".join(self.info.splits)
             raise StoreError(f"{self.path} ({self.info.dataset}) has no split '{split}': choose from {known}")
         rule = self.info.splits[split]
-        training = rule.is_training(np.asarray(getattr(self.table, rule.field)))
-        return np.flatnonzero(training if part == "train" else ~training)
+        values = np.asarray(getattr(self.table, rule.field))
+        return np.flatnonzero(rule.is_training(values) if part == "train" else rule.is_testing(values))
 
 
 @runtime_checkable
@@ -150,13 +175,16 @@ class Description(Protocol):
 class StoreWriter:
     """Writes a store into an existing empty folder; the caller gives the folder its name when it is whole.
 
-    Use as a context manager; `finish` writes the table and `store.json`.
+    Use as a context manager; `finish` writes the tables and `store.json`. `continuous` is for whole videos, of which
+    each has its segments.
     """
 
-    def __init__(self, folder: Path, layout: SkeletonLayout, most_bodies: int) -> None:
+    def __init__(self, folder: Path, layout: SkeletonLayout, most_bodies: int, *, continuous: bool = False) -> None:
         self._folder = folder
         self._layout = layout
         self._most_bodies = most_bodies
+        self._continuous = continuous
+        self._segments: list[tuple[str | int, ...]] = []
         self._frames = 0
         self._rows: list[tuple[str | int, ...]] = []
         self._file = (folder / "joints.npy").open("wb")
@@ -173,7 +201,7 @@ class StoreWriter:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, source: Source, joints: Float32[np.ndarray, "t m v c"]) -> None:
+    def add(self, source: Source, joints: Float32[np.ndarray, "t m v c"], segments: Sequence[Segment] = ()) -> None:
         """Appends a prepared recording. Raises ValueError when its shape does not fit the store."""
         expected = (len(joints), self._most_bodies, len(self._layout.joints), 3)
         if joints.shape != expected or not len(joints):
@@ -186,6 +214,7 @@ class StoreWriter:
                 *(source.repetition, self._frames, len(joints), zlib.crc32(joints.data)),
             )
         )
+        self._segments += [(source.name, entry.label, entry.start, entry.end) for entry in segments]
         self._frames += len(joints)
 
     def finish(self, dataset: Description, preparation: Preparation, *, excluded: int, rejected: int) -> StoreInfo:
@@ -194,11 +223,10 @@ class StoreWriter:
         self._file.seek(0)
         self._file.write(_npy_header(shape))
         self._file.flush()
-        table = self._folder / "recordings.csv"
-        with table.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(_COLUMNS)
-            writer.writerows(self._rows)
+        table = _write_table(self._folder / "recordings.csv", _COLUMNS, self._rows)
+        segments = None
+        if self._continuous:
+            segments = _write_table(self._folder / "segments.csv", _SEGMENT_COLUMNS, self._segments)
         info = StoreInfo(
             dataset=dataset.name,
             title=dataset.title,
@@ -209,12 +237,22 @@ class StoreWriter:
             most_bodies=self._most_bodies,
             recordings=len(self._rows),
             frames=self._frames,
-            table_sha256=hashlib.sha256(table.read_bytes()).hexdigest(),
+            table_sha256=table,
             excluded=excluded,
             rejected=rejected,
+            segments_sha256=segments,
         )
         write_json(self._folder / "store.json", _info_to_dict(info))
         return info
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
+    """Writes a CSV file and returns its checksum."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _npy_header(shape: tuple[int, ...]) -> bytes:
@@ -263,6 +301,8 @@ def _read_info(path: Path) -> StoreInfo:
         for entry in dataclasses.fields(StoreInfo):
             if entry.type in (str, int) and type(plain[entry.name]) is not entry.type:
                 raise TypeError(f"'{entry.name}' is {plain[entry.name]!r}")
+        if not isinstance(info.segments_sha256, str | None):
+            raise TypeError(f"'segments_sha256' is {info.segments_sha256!r}")
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise StoreError(f"{file} was edited or damaged ({error}): prepare the store again") from None
     if info.preparation not in STORED:
@@ -271,24 +311,43 @@ def _read_info(path: Path) -> StoreInfo:
 
 
 def _read_table(path: Path, info: StoreInfo) -> Table:
-    file = path / "recordings.csv"
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        raise StoreError(f"{path} has lost its recordings.csv: prepare the store again") from None
-    if hashlib.sha256(content).hexdigest() != info.table_sha256:
-        raise StoreError(f"{file} is not as it was written (checksum): it was edited or damaged, prepare it again")
-    rows = list(csv.reader(content.decode("utf-8").splitlines()))
-    names, files, *numbers = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(_COLUMNS)
+    rows = _read_rows(path / "recordings.csv", info.table_sha256)
+    names, files, *numbers = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
     columns = {column: np.asarray(values, dtype=np.int64) for column, values in zip(_COLUMNS[2:], numbers, strict=True)}
     table = Table(name=tuple(names), file=tuple(files), **columns)
     classes = int(table.label.max(initial=-1)) + 1
+    if info.segments_sha256 is None and table.label.min(initial=0) < 0:
+        raise StoreError(f"{path / 'store.json'} has lost the checksum of segments.csv: prepare the store again")
     if len(table.name) != info.recordings or classes > len(info.classes):
         raise StoreError(
             f"{path / 'store.json'} says {info.recordings} recordings of {len(info.classes)} classes, recordings.csv "
             f"has {len(table.name)} of {classes}: it was edited, prepare the store again"
         )
     return table
+
+
+def _read_segments(path: Path, info: StoreInfo, table: Table) -> Mapping[str, tuple[Segment, ...]]:
+    """The labelled parts of each whole video, by its name."""
+    if info.segments_sha256 is None:
+        return {}
+    found: dict[str, list[Segment]] = {name: [] for name in table.name}
+    for name, *numbers in _read_rows(path / "segments.csv", info.segments_sha256):
+        label, start, end = map(int, numbers)
+        if name not in found or not 0 <= label < len(info.classes):
+            raise StoreError(f"{path / 'segments.csv'} does not go with store.json: it was edited, prepare it again")
+        found[name].append(Segment(label=label, start=start, end=end))
+    return {name: tuple(segments) for name, segments in found.items()}
+
+
+def _read_rows(file: Path, sha256: str) -> list[list[str]]:
+    """The rows of a table below its heading."""
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise StoreError(f"{file.parent} has lost its {file.name}: prepare the store again") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise StoreError(f"{file} is not as it was written (checksum): it was edited or damaged, prepare it again")
+    return list(csv.reader(content.decode("utf-8").splitlines()))[1:]
 
 
 def _map_joints(path: Path, info: StoreInfo) -> Float32[np.ndarray, "frames m v c"]:

@@ -168,7 +168,7 @@ class _Watch:
         self._method = method
         self._clips = clips
         self._device = device
-        self._labels = torch.from_numpy(clips.store.table.label)
+        self._labels = None if clips.store.continuous else torch.from_numpy(clips.store.labels)
         self._screen = screen
         self._collapsed: dict[str, int] = {}
         self._last: Mapping[str, float] = {}
@@ -178,7 +178,7 @@ class _Watch:
     def observe(self, chosen: Int64[Tensor, " B"]) -> Mapping[str, Tensor]:
         """How right the pseudo-positives are. Labels are used here, for the log only."""
         positives = self._method.positives
-        if positives is None:
+        if positives is None or self._labels is None:
             return {}
         return watched_by_labels(positives, self._labels[chosen].to(positives.device))
 
@@ -222,7 +222,12 @@ class _Watch:
     def _is_monitored(self, epoch: int) -> bool:
         """Every so many epochs, at the end of each stage, and at the end of all (`epoch` counts from 1)."""
         every = self._recipe.monitor.knn_every
-        return every > 0 and (epoch % every == 0 or epoch in (self._recipe.method.cross_epoch, self._recipe.epochs))
+        labelled = not self._clips.store.continuous
+        return (
+            labelled
+            and every > 0
+            and (epoch % every == 0 or epoch in (self._recipe.method.cross_epoch, self._recipe.epochs))
+        )
 
     def _nearest_neighbour(self) -> dict[str, float]:
         """1-NN test accuracy, in percent, of each stream and of all side by side. Labels are used here, for the log
@@ -231,7 +236,7 @@ class _Watch:
         train, test = (torch.from_numpy(store.select(self._recipe.split, part)) for part in ("train", "test"))
         if not len(test):
             return {}
-        labels = torch.from_numpy(store.table.label)
+        labels = torch.from_numpy(store.labels)
         computed = compute_features(self._method.encoders(), self._clips, device=self._device)
         features = {stream: torch.from_numpy(values) for stream, values in computed.items()}
         if len(features) > 1:

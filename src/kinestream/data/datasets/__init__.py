@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 
-from kinestream.data import ntu, nw_ucla
-from kinestream.data.recording import Recording, Source
+from kinestream.data import ntu, nw_ucla, pku_mmd
+from kinestream.data.recording import LabelTrack, Recording, Source
 from kinestream.layout import SkeletonLayout
 
 Part = Literal["train", "test"]
@@ -29,11 +29,17 @@ class RawFormat:
     name_scheme: str
     parse_name: Callable[[Path], Source]
     read: Callable[[Source], Recording]
+    parse_labels: Callable[[bytes, int, int], LabelTrack] | None = None
+    """The label file of a recording, given its number of frames and the number of classes; None where names tell the
+    action and a file is one recording."""
+    files_a_task: int = 16
+    """Files that a worker process reads in one go: with few large ones, less lies in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """A recording is for training when its `field` is among `train`, else for testing."""
+    """A recording is for training when its `field` is among `train`, else for testing, or for neither where `test` is
+    given and lacks it, too."""
 
     name: str
     title: str
@@ -42,16 +48,28 @@ class Split:
     """Numbers, or names of raw files where `field` is "file"."""
     published: Mapping[str, int] | None
     """Number of clips of each part, as the literature counts them; None where it does not."""
+    test: frozenset[int | str] | None = None
+    """None for all that is not for training."""
+    lists: tuple[str, ...] = ()
+    """Names of the official files that say what is for training and for testing, the one to prefer first; empty when
+    that is known without."""
 
     def is_training(self, values: np.ndarray) -> np.ndarray:
         """For the `field` of each recording whether it is for training."""
         return np.isin(values, sorted(self.train, key=str))
+
+    def is_testing(self, values: np.ndarray) -> np.ndarray:
+        """For the `field` of each recording whether it is for testing."""
+        if self.test is None:
+            return ~self.is_training(values)
+        return np.isin(values, sorted(self.test, key=str))
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "title": self.title,
             "field": self.field,
             "train": sorted(self.train),
+            "test": None if self.test is None else sorted(self.test),
             "published": None if self.published is None else dict(self.published),
         }
 
@@ -60,13 +78,15 @@ class Split:
         if plain["field"] not in typing.get_args(SplitField):
             known = ", ".join(typing.get_args(SplitField))
             raise ValueError(f"split '{name}': field '{plain['field']}' is none of {known}")
-        published, kind = plain["published"], str if plain["field"] == "file" else int
+        published, test, kind = plain["published"], plain.get("test"), str if plain["field"] == "file" else int
         return cls(
             name=name,
             title=str(plain["title"]),
             field=plain["field"],
             train=frozenset(kind(value) for value in plain["train"]),
             published=None if published is None else {part: int(published[part]) for part in ("train", "test")},
+            test=None if test is None else frozenset(kind(value) for value in test),
+            lists=tuple(plain.get("lists", ())),
         )
 
 
@@ -85,6 +105,10 @@ class Dataset:
     """File name of the official list of clips without skeletons, which its owners publish beside the data."""
     classes: tuple[str, ...]
     splits: Mapping[str, Split]
+    longest: int | None = None
+    """Frames kept of a longer recording, from its middle."""
+    label_archive: str | None = None
+    """Download that has the label files, where the format has such."""
 
 
 _FORMATS: Mapping[str, RawFormat] = MappingProxyType(
@@ -102,6 +126,24 @@ _FORMATS: Mapping[str, RawFormat] = MappingProxyType(
             name_scheme=nw_ucla.NAME_SCHEME,
             parse_name=nw_ucla.parse_name,
             read=nw_ucla.read,
+        ),
+        "pku-mmd-1": RawFormat(
+            layout=pku_mmd.LAYOUT,
+            suffix=pku_mmd.SUFFIX,
+            name_scheme=pku_mmd.NAME_SCHEMES[1],
+            parse_name=pku_mmd.parse_name_1,
+            read=pku_mmd.read,
+            parse_labels=pku_mmd.parse_labels,
+            files_a_task=1,
+        ),
+        "pku-mmd-2": RawFormat(
+            layout=pku_mmd.LAYOUT,
+            suffix=pku_mmd.SUFFIX,
+            name_scheme=pku_mmd.NAME_SCHEMES[2],
+            parse_name=pku_mmd.parse_name_2,
+            read=pku_mmd.read,
+            parse_labels=pku_mmd.parse_labels,
+            files_a_task=1,
         ),
     }
 )
@@ -129,4 +171,6 @@ def load_dataset(name: str) -> Dataset:
         missing_list=plain["missing_list"],
         classes=tuple(plain["classes"]),
         splits=MappingProxyType({key: Split.from_dict(key, split) for key, split in plain["splits"].items()}),
+        longest=plain.get("longest"),
+        label_archive=plain.get("label_archive"),
     )
