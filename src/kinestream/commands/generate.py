@@ -4,13 +4,17 @@ tried without the data. The same seed gives the same files.
 Examples:
   kinestream generate ntu60 raw/ --clips 600
   kinestream generate nw-ucla raw/ --clips 300 --seed 7
+  kinestream generate pku2 raw/ --clips 360
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
-from kinestream.data.synthetic import generate_ntu, generate_nw_ucla
+from kinestream.data.synthetic import count_pku_files, generate_ntu, generate_nw_ucla, generate_pku
 from kinestream.screen import Screen
 
 
@@ -18,21 +22,33 @@ from kinestream.screen import Screen
 class Config:
     """Arguments of `kinestream generate`."""
 
-    dataset: Literal["ntu60", "nw-ucla"]
+    dataset: Literal["ntu60", "nw-ucla", "pku1", "pku2"]
     """Whose raw format."""
     out: Path
     """Folder for the files; must be empty or not exist."""
     clips: int = 600
-    """How many files."""
+    """How many files; of PKU-MMD how many labelled actions, six in a video."""
     seed: int = 0
     """The first files of a larger number are the same files."""
 
 
 def run(config: Config) -> None:
     screen = Screen()
-    write = generate_ntu if config.dataset == "ntu60" else generate_nw_ucla
+    total = count_pku_files(config.clips) if config.dataset.startswith("pku") else config.clips
     with screen.progress(f"generate {config.dataset}", "files") as advance:
-        paths = write(config.out, config.clips, config.seed, progress=lambda done: advance(done, config.clips))
+        paths = _WRITERS[config.dataset](
+            config.out, config.clips, config.seed, progress=lambda done: advance(done, total)
+        )
     size = sum(path.stat().st_size for path in paths)
     screen.say(f"{len(paths):,} files, {size / 1e6:,.1f} MB: {config.out}")
     screen.say(f"next: kinestream prepare {config.dataset} {config.out} STORE")
+
+
+_WRITERS: Mapping[str, Callable[..., list[Path]]] = MappingProxyType(
+    {
+        "ntu60": generate_ntu,
+        "nw-ucla": generate_nw_ucla,
+        "pku1": partial(generate_pku, phase=1),
+        "pku2": partial(generate_pku, phase=2),
+    }
+)

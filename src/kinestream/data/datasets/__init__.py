@@ -70,6 +70,7 @@ class Split:
             "field": self.field,
             "train": sorted(self.train),
             "test": None if self.test is None else sorted(self.test),
+            "lists": list(self.lists),
             "published": None if self.published is None else dict(self.published),
         }
 

@@ -1,4 +1,4 @@
-"""Which actions are generated, under their numbers in NTU RGB+D and NW-UCLA."""
+"""Which actions are generated, under their numbers in NTU RGB+D, NW-UCLA and PKU-MMD."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -72,6 +72,34 @@ NW_UCLA_ACTIONS: Mapping[int, Action] = MappingProxyType(
         12: Action(name="carry", seconds=(1.5, 4.0), solo=solo.carry),
     }
 )
+
+PKU_CLASSES: Mapping[int, int] = MappingProxyType(
+    {
+        1: 35,
+        5: 22,
+        6: 10,
+        7: 40,
+        8: 1,
+        11: 43,
+        13: 23,
+        14: 58,
+        15: 26,
+        16: 55,
+        17: 27,
+        19: 24,
+        20: 28,
+        22: 6,
+        25: 31,
+        26: 50,
+        27: 52,
+        31: 34,
+        32: 38,
+        33: 8,
+        34: 9,
+        41: 7,
+    }
+)
+"""The classes of PKU-MMD that are generated, and the NTU actions that they are."""
 
 
 def ntu_actions() -> dict[int, str]:

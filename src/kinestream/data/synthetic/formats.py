@@ -1,5 +1,6 @@
-"""Recordings as bytes in the raw formats of NTU RGB+D and NW-UCLA."""
+"""Recordings as bytes in the raw formats of NTU RGB+D, NW-UCLA and PKU-MMD."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -44,6 +45,22 @@ def nw_ucla_bytes(joints: Float[np.ndarray, "t 20 3"], name: str, label: int) ->
     frame = "[" + ", ".join([point] * len(KINECT20.joints)) + "]"
     skeletons = ", ".join([frame] * len(joints)) % tuple(joints.ravel().tolist())
     return f'{{"file_name": "{name}", "skeletons": [{skeletons}], "label": {label}}}'.encode("ascii")
+
+
+def pku_bytes(sightings: Sequence[Sighting]) -> bytes:
+    """A PKU-MMD skeleton file, the sightings one after the other: the first two bodies of each frame, absent ones zero.
+    The lines begin with a space, as real ones may."""
+    line = " %.6f" * (2 * len(NTU25.joints) * 3) + "\n"
+    pieces = []
+    for sighting in sightings:
+        frames = np.zeros((len(sighting.joints), 2, len(NTU25.joints), 3))
+        present = sighting.bodies >= 0
+        place = np.cumsum(present, axis=1) - 1
+        kept = present & (place < 2)
+        t, m = np.nonzero(kept)
+        frames[t, place[t, m]] = sighting.joints[t, m]
+        pieces.append((line * len(frames)) % tuple(frames.ravel().tolist()))
+    return "".join(pieces).encode("ascii")
 
 
 def _joint_lines(joints: Float[np.ndarray, "k 25 3"], states: Int[np.ndarray, "k 25"]) -> list[bytes]:

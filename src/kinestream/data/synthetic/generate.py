@@ -7,11 +7,12 @@ number alone, so a longer run begins with the files of a shorter one.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kinestream.data.datasets import load_dataset
-from kinestream.data.synthetic.catalogue import NTU_ACTIONS, NW_UCLA_ACTIONS, Action
+from kinestream.data.synthetic.catalogue import NTU_ACTIONS, NW_UCLA_ACTIONS
 from kinestream.data.synthetic.formats import ntu_bytes, nw_ucla_bytes
 from kinestream.data.synthetic.performance import (
     NTU_FRAMES,
@@ -63,10 +64,10 @@ def generate_ntu(
     Raises:
         ValueError: if `out` holds files, or a number does not fit.
     """
-    actions = _chosen(NTU_ACTIONS, classes)
-    _check(clips, seed, frames, most=len(actions) * CAMERAS * 3 * len(NTU_TRAIN) * NTU_SETUPS)
+    actions = choose_actions(NTU_ACTIONS, classes)
+    check_numbers(clips, seed, frames, most=len(actions) * CAMERAS * 3 * len(NTU_TRAIN) * NTU_SETUPS)
     takes = (ntu_take(number, actions) for number in range(-(-clips // CAMERAS)))
-    return _write(out, clips, (file for take in takes for file in _ntu_files(take, seed, frames)), progress)
+    return write_files(out, clips, (file for take in takes for file in _ntu_files(take, seed, frames)), progress)
 
 
 def generate_nw_ucla(
@@ -79,10 +80,10 @@ def generate_nw_ucla(
     progress: Callable[[int], None] | None = None,
 ) -> list[Path]:
     """Writes `clips` NW-UCLA files `aAA_sSS_eEE_vVV.json` into `out` and returns their paths; see `generate_ntu`."""
-    actions = _chosen(NW_UCLA_ACTIONS, classes)
-    _check(clips, seed, frames, most=len(actions) * CAMERAS * NW_UCLA_SUBJECTS * NW_UCLA_EPISODES)
+    actions = choose_actions(NW_UCLA_ACTIONS, classes)
+    check_numbers(clips, seed, frames, most=len(actions) * CAMERAS * NW_UCLA_SUBJECTS * NW_UCLA_EPISODES)
     takes = (nw_ucla_take(number, actions) for number in range(-(-clips // CAMERAS)))
-    return _write(out, clips, (file for take in takes for file in _nw_ucla_files(take, seed, frames)), progress)
+    return write_files(out, clips, (file for take in takes for file in _nw_ucla_files(take, seed, frames)), progress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +168,8 @@ def _nw_ucla_files(take: Take, seed: int, frames: tuple[int, int]) -> Iterator[t
         yield f"{name}.json", nw_ucla_bytes(kinect20_from_ntu25(seen), name, label)
 
 
-def _chosen(actions: Mapping[int, Action], classes: int | None) -> tuple[int, ...]:
+def choose_actions(actions: Mapping[int, Any], classes: int | None) -> tuple[int, ...]:
+    """Numbers of so many classes, spread evenly; all by default. Raises ValueError when there are not so many."""
     numbers = tuple(actions)
     if classes is None:
         return numbers
@@ -176,7 +178,8 @@ def _chosen(actions: Mapping[int, Action], classes: int | None) -> tuple[int, ..
     return tuple(numbers[round(step)] for step in np.linspace(0, len(numbers) - 1, classes))
 
 
-def _check(clips: int, seed: int, frames: tuple[int, int], *, most: int) -> None:
+def check_numbers(clips: int, seed: int, frames: tuple[int, int], *, most: int) -> None:
+    """Raises ValueError when one of the numbers does not fit."""
     if not 1 <= clips <= most:
         raise ValueError(f"clips={clips}: there are names for 1 to {most} clips of these classes")
     if seed < 0:
@@ -185,17 +188,19 @@ def _check(clips: int, seed: int, frames: tuple[int, int], *, most: int) -> None
         raise ValueError(f"frames={frames}: give the least and the greatest number of frames, at least 2")
 
 
-def _write(
-    out: Path, clips: int, files: Iterator[tuple[str, bytes]], progress: Callable[[int], None] | None
+def write_files(
+    out: Path, count: int, files: Iterator[tuple[str, bytes]], progress: Callable[[int], None] | None
 ) -> list[Path]:
+    """Writes the first `count` files, given as (name, content), and returns their paths. Raises ValueError when `out`
+    holds files."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists and is not an empty folder: name another folder or remove it first")
     out.mkdir(parents=True, exist_ok=True)
     paths = []
-    for count, (name, content) in zip(range(1, clips + 1), files, strict=False):
+    for done, (name, content) in zip(range(1, count + 1), files, strict=False):
         with replacing(out / name, durable=False) as part:
             part.write_bytes(content)
         paths.append(out / name)
         if progress is not None:
-            progress(count)
+            progress(done)
     return paths
