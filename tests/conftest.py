@@ -1,8 +1,10 @@
 """Shapes are checked at run time in all tests; real recordings and golden values are looked for beside the project."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
@@ -46,6 +48,14 @@ def golden() -> Path:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """As users have it: no check of types at run time that would refuse what the code itself lets pass."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 SMALL = {

@@ -167,3 +167,28 @@ def format_ntu(joints: np.ndarray, bodies: np.ndarray, line_end: str = "\n") -> 
                 for x, y, z in frame[m].tolist()
             ]
     return (line_end.join(lines) + line_end).encode()
+
+
+def read_pku(skeleton: Path, label: Path) -> list[tuple[int, int, int, np.ndarray]]:
+    """Of each row of a PKU-MMD label file: class (from 0), first and last frame (from 1), and the joints (t, 2, 25, 3)
+    cut out of the video, at most the 300 frames in the middle."""
+    frames = []
+    with skeleton.open() as file:
+        for line in file:
+            words = line.split()
+            frame = np.zeros((2, 25, 3))
+            for m in range(2):
+                for v in range(25):
+                    for c in range(3):
+                        frame[m, v, c] = float(words[m * 75 + v * 3 + c])
+            frames.append(frame)
+    parts = []
+    with label.open() as file:
+        for line in file:
+            action, start, end, _ = (int(word) for word in line.split(","))
+            chosen = [frames[t - 1] for t in range(start, end + 1)]
+            if len(chosen) > 300:
+                first = math.floor((len(chosen) - 300) / 2)
+                chosen = chosen[first : first + 300]
+            parts.append((action - 1, start, end, np.array(chosen)))
+    return parts

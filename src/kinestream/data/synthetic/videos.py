@@ -28,8 +28,8 @@ SUBJECTS = {1: 66, 2: 13}
 PERFORMANCES = {1: 363, 2: 26 * 13}
 """By the phase: people, and names for performances."""
 
-VALIDATED = 3
-"""Every so manieth subject is for validation."""
+FEWEST = 3 * ACTIONS + 1
+"""Actions with which the second subject is seen: the first is for training, that one for validation."""
 
 _SPLIT_FILES = {1: ("cross-subject.txt", "cross-view.txt"), 2: ("cross_subject_v2.txt", "cross_view_v2.txt")}
 
@@ -51,6 +51,8 @@ def generate_pku(
         ValueError: if `out` holds files, or a number does not fit.
     """
     numbers = choose_actions(PKU_CLASSES, classes)
+    if clips < FEWEST:
+        raise ValueError(f"clips={clips}: a tree with both parts of its splits needs {FEWEST} actions")
     check_numbers(clips, seed, frames, most=PERFORMANCES[phase] * CAMERAS * ACTIONS)
     videos = [video_of(number, phase) for number in range(-(-clips // ACTIONS))]
     files = (file for video in videos for file in _video_files(video, numbers, seed, frames))
@@ -76,7 +78,7 @@ class Video:
     @property
     def validated(self) -> tuple[bool, bool]:
         """Whether it is for validation by subject, and by view."""
-        return self.subject % VALIDATED == 0, self.view == 1
+        return self.subject % 3 == 2, self.view == 1
 
 
 def video_of(number: int, phase: Literal[1, 2]) -> Video:
