@@ -30,6 +30,14 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def entries(folder: Path) -> list[Path]:
+    """What lies in a folder, in a fixed order; nothing where one may not look."""
+    try:
+        return sorted(folder.iterdir())
+    except PermissionError:
+        return []
+
+
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Gives a temporary folder beside `path`; when the block ends well it becomes `path`, else it is removed.

@@ -11,6 +11,7 @@ from pathlib import Path
 from kinestream.data.datasets import Dataset
 from kinestream.data.recording import RecordingError, Source
 from kinestream.data.split_lists import is_split_list
+from kinestream.files import entries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,8 +163,7 @@ def _label_files(dataset: Dataset, raw: Path, given: Path | None) -> list[Path]:
     below = [path for path in files_below(raw) if _in_label_folder(path.relative_to(raw))]
     if below:
         return below
-    above = raw.absolute().parent
-    beside = [folder for folder in sorted(above.iterdir()) if folder.is_dir() and "label" in folder.name.lower()]
+    beside = [path for path in entries(raw.absolute().parent) if "label" in path.name.lower() and path.is_dir()]
     return [path for folder in beside for path in files_below(folder)]
 
 

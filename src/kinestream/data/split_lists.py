@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinestream.data.datasets import Dataset, Split
+from kinestream.files import entries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,15 +94,14 @@ def is_split_list(dataset: Dataset, path: Path) -> bool:
 
 
 def _candidates(raw: Path, folder: Path | None) -> Iterator[Path]:
-    """Files of the given folder, or of the raw one and the one above; those of a folder Split there, too."""
+    """What lies in the given folder, or in the raw one and the one above; in a folder Split there, too."""
     if folder is not None and not folder.is_dir():
         raise ValueError(f"{folder} is no folder: give the one with the split files")
     for place in (raw, raw.absolute().parent) if folder is None else (folder,):
-        entries = sorted(place.iterdir())
-        yield from (path for path in entries if path.is_file())
-        for inner in entries:
+        yield from entries(place)
+        for inner in entries(place):
             if inner.name.lower().startswith("split") and inner.is_dir():
-                yield from (path for path in sorted(inner.iterdir()) if path.is_file())
+                yield from entries(inner)
 
 
 def _plain(name: str) -> str:

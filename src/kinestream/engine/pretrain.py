@@ -256,7 +256,9 @@ class _Watch:
             self._screen.warn(f"stream {stream} collapsed in epoch {epoch}: its encoder hardly tells clips apart")
         self._screen.say(f"{self._recipe.epochs} epochs; this session took {seconds / 60:.1f} min")
         self._screen.say(f"run: {run.path}")
-        self._screen.say(f"next: kinestream evaluate linear {run.path} --data {self._clips.store.path}")
+        store = self._clips.store
+        data = f"a store of {store.info.dataset} without --continuous" if store.continuous else store.path
+        self._screen.say(f"next: kinestream evaluate linear {run.path} --data {data}")
 
     def _show_neighbours(self, epochs: Sequence[Mapping[str, Any]]) -> None:
         """How the 1-NN accuracy grew, with the stage that each row belongs to."""
