@@ -18,6 +18,7 @@ def measure() -> dict[str, Any]:
     return {
         "machine": {**machine(), "torch": torch.__version__, "threads": torch.get_num_threads()},
         "ntu, 50 frames, 2 bodies, d 512, batch 16": _measure(NTU25, frames=50, bodies=2, dim=512, batch=16),
+        "nw-ucla, 32 frames, 1 body, d 128, batch 64": _measure(KINECT20, frames=32, bodies=1, dim=128, batch=64),
         "nw-ucla, 50 frames, 1 body, d 512, batch 64": _measure(KINECT20, frames=50, bodies=1, dim=512, batch=64),
         "nw-ucla, 50 frames, 1 body, d 128, batch 64": _measure(KINECT20, frames=50, bodies=1, dim=128, batch=64),
     }

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from tests.reference.literal_stgcn import LiteralSTGCN, copy_weights
@@ -45,6 +47,42 @@ def test_float32_agrees_to_1e_4() -> None:
     literal, ours = both(NTU25, torch.float32)
     x = torch.randn(4, 3, 50, 25, 2)
     torch.testing.assert_close(ours.eval()(x), literal.eval()(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("layout", "frames"), [(KINECT20, 32), (NTU25, 50), (KINECT20, 13)])
+def test_wide_networks_equal_the_literal_one_in_every_gradient(layout: SkeletonLayout, frames: int) -> None:
+    """With the published widths, where the last blocks go through the frequency domain."""
+    torch.manual_seed(0)
+    a = torch.from_numpy(adjacency(layout)).double()
+    literal, ours = LiteralSTGCN(a, dim=64, dropout=0.0).double(), STGCN(a, dim=64, dropout=0.0).double()
+    copy_weights(literal, ours)
+    x, weights = torch.randn(3, 3, frames, len(layout.joints), 1).double(), torch.randn(3, 64).double()
+    # Two passes in one graph, as the two views of a step.
+    for network in (literal, ours):
+        (network(x) * weights + network(x + 0.1).square()).sum().backward()
+    as_ours = copy.deepcopy(ours)
+    with torch.no_grad():
+        for parameter, own in zip(literal.parameters(), list(literal.parameters()), strict=True):
+            parameter.copy_(own.grad)
+    copy_weights(literal, as_ours)
+    expected = dict(as_ours.named_parameters())
+    for name, parameter in ours.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected[name].detach(), msg=lambda m, name=name: f"{name}: {m}")
+    for name, buffer in ours.named_buffers():
+        if "running" in name:
+            torch.testing.assert_close(buffer, dict(as_ours.named_buffers())[name], msg=name)
+
+
+def test_autocast_follows_single_precision() -> None:
+    torch.manual_seed(0)
+    ours = STGCN(torch.from_numpy(adjacency(KINECT20)), dim=128, dropout=0.0)
+    x = torch.randn(8, 3, 32, 20, 1)
+    expected = ours(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = ours(x)
+        found.float().square().sum().backward()
+    torch.testing.assert_close(found.float(), expected, rtol=0.1, atol=0.1)
+    assert all(parameter.grad is not None for parameter in ours.parameters())
 
 
 def test_published_size() -> None:

@@ -1,8 +1,8 @@
 """ST-GCN (Yan et al. 2018) as the self-supervised skeleton methods use it.
 
 Shapes: n clip, c channel, t frame, v joint, m body, k part of the adjacency. Inside the network the bodies are folded
-into the batch and tensors are channels-last in memory, so that the graph convolution is two matrix products without a
-copy: first over the joints, then over parts and channels at once.
+into the batch b and tensors lie as `(t, v, b, c)`, so that the sums over joints are one large matrix product for each
+frame, those over frames one large product or a convolution of a single image, and those over channels need no copy.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinestream.models.spatial import Links, gather_links
+from kinestream.models.temporal import as_image, as_rows, temporal_convolution
+
 TEMPORAL_TAPS = 9
+FEW_CHANNELS = 8
 
 
 class GraphConvolution(nn.Module):
@@ -29,15 +33,20 @@ class GraphConvolution(nn.Module):
         self.linear = nn.Linear(in_channels, parts * out_channels)
         self.parts = parts
 
-    def forward(self, x: Float[Tensor, "b t v c"], a: Float[Tensor, "k v w"]) -> Float[Tensor, "b t w d"]:
-        batch, frames, _, channels = x.shape
+    def forward(self, x: Float[Tensor, "t v b c"], a: Float[Tensor, "k v w"], links: Links) -> Float[Tensor, "t w b d"]:
+        frames, _, batch, channels = x.shape
         joints = a.shape[2]
-        gather = rearrange(a, "k v w -> (w k) v").expand(batch * frames, -1, -1)
-        gathered = torch.bmm(gather, rearrange(x, "b t v c -> (b t) v c"))
-        weight = rearrange(self.linear.weight, "(k d) c -> (k c) d", k=self.parts)
+        gathered = gather_links(x, a, links)
         bias = torch.einsum("kvw,kd->wd", a, rearrange(self.linear.bias, "(k d) -> k d", k=self.parts))
-        y = gathered.reshape(batch * frames * joints, self.parts * channels) @ weight
-        return y.view(batch, frames, joints, -1) + bias
+        if channels < FEW_CHANNELS:
+            rows = rearrange(gathered, "t (w k) b c -> (t w b) (k c)", k=self.parts)
+            y = rows @ rearrange(self.linear.weight, "(k d) c -> (k c) d", k=self.parts)
+        else:
+            # The sum over parts and channels without a copy: a convolution of images with k rows and b columns.
+            image = gathered.view(frames * joints, self.parts, batch, channels).permute(0, 3, 1, 2)
+            y = functional.conv2d(image, rearrange(self.linear.weight, "(k d) c -> d c k 1", k=self.parts))
+            y = y.permute(0, 2, 3, 1)
+        return y.reshape(frames, joints, batch, -1) + bias[:, None]
 
 
 class Projection(nn.Module):
@@ -54,9 +63,8 @@ class Projection(nn.Module):
         self.bn = nn.BatchNorm2d(out_channels)
         self.stride = stride
 
-    def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d s v"]:
-        y = self.linear(rearrange(x[:, :, :: self.stride], "b c s v -> b s v c"))
-        return self.bn(rearrange(y, "b s v d -> b d s v"))
+    def forward(self, x: Float[Tensor, "1 c t p"]) -> Float[Tensor, "1 d s p"]:
+        return self.bn(as_image(self.linear(as_rows(x)[:, :: self.stride])))
 
 
 class Block(nn.Module):
@@ -79,12 +87,15 @@ class Block(nn.Module):
         else:
             self.residual = Projection(in_channels, out_channels, stride)
 
-    def forward(self, x: Float[Tensor, "b c t v"], a: Float[Tensor, "k v v"]) -> Float[Tensor, "b d s v"]:
-        y = self.graph(rearrange(x, "b c t v -> b t v c"), a)
-        y = functional.relu(self.graph_bn(rearrange(y, "b t v d -> b d t v")), inplace=True)
-        y = self.dropout(self.temporal_bn(self.temporal(y)))
+    def forward(self, x: Float[Tensor, "1 c t p"], a: Float[Tensor, "k v v"], links: Links) -> Float[Tensor, "1 d s p"]:
+        joints, frames = a.shape[1], x.shape[2]
+        y = self.graph(as_rows(x).view(frames, joints, -1, x.shape[1]), a, links)
+        y = as_image(y.view(1, frames, -1, y.shape[3]))
+        y = functional.relu(self.graph_bn(y), inplace=True)
+        y = temporal_convolution(y, self.temporal.weight, self.temporal.bias, self.temporal.stride[0])
+        y = self.dropout(self.temporal_bn(y))
         if self.residual is not None:
-            y = y + self.residual(x)
+            y += self.residual(x)
         return functional.relu(y, inplace=True)
 
 
@@ -141,6 +152,9 @@ class STGCN(nn.Module):
 
     def feature_map(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b dim s v"]:
         """The last block's output for single bodies, before averaging; s = t / 4 frames, rounded up."""
+        return rearrange(self._blocks(x), "s v b dim -> b dim s v")
+
+    def _blocks(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "s v b dim"]:
         c, v = x.shape[1], x.shape[3]
         if c != self.in_channels or v != self.a.shape[1]:
             raise ValueError(
@@ -148,19 +162,23 @@ class STGCN(nn.Module):
                 f"the clips have {c} of {v}"
             )
         y = self.data_bn(rearrange(x, "b c t v -> b (v c) t"))
-        y = rearrange(y, "b (v c) t -> b c t v", c=c)
+        y = as_image(rearrange(y, "b (v c) t -> 1 t (v b) c", c=c).contiguous())
+        links = Links.of(self.a)
         for block, importance in zip(self.blocks, cast(Sequence[Tensor], self.edge_importance), strict=True):
-            y = block(y, self.a * importance)
-        return y
+            y = block(y, self.a * importance, links)
+        return as_rows(y).view(-1, v, len(x), self.dim)
+
+    def _features(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b dim"]:
+        return self._blocks(x).mean(dim=(0, 1))
 
     def forward(self, x: Float[Tensor, "n c t v m"]) -> Float[Tensor, "n dim"]:
         # NOTE(deviation 8): absent bodies are encoded and averaged in, as published, unless they are to be skipped.
         if not self.skip_absent:
-            bodies = self.feature_map(rearrange(x, "n c t v m -> (n m) c t v")).mean(dim=(2, 3))
+            bodies = self._features(rearrange(x, "n c t v m -> (n m) c t v"))
             return reduce(bodies, "(n m) dim -> n dim", "mean", m=x.shape[4])
         present = (x != 0).any(dim=1).any(dim=1).any(dim=1)
         present[:, 0] = True
-        bodies = self.feature_map(rearrange(x, "n c t v m -> n m c t v")[present]).mean(dim=(2, 3))
+        bodies = self._features(rearrange(x, "n c t v m -> n m c t v")[present])
         clip = present.nonzero()[:, 0]
         total = bodies.new_zeros(len(x), self.dim).index_add(0, clip, bodies)
         return total / present.sum(dim=1, keepdim=True)
