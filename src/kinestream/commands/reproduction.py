@@ -71,7 +71,7 @@ def reproduce(
         frozen = FrozenRun(folder, data, None, device, references=references)
         found: dict[Protocol, Sequence[Outcome]] = {
             "linear": train_probe(frozen, ProbeSettings()),
-            "1-NN": count_neighbours(frozen, k=20, temperature=0.1),
+            "1-NN": count_neighbours(frozen, k=min(20, len(frozen.train_labels)), temperature=0.1),
         }
         evaluated.append(found)
         names.append({protocol: [frozen.name(outcome) for outcome in outcomes] for protocol, outcomes in found.items()})
