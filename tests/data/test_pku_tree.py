@@ -76,6 +76,12 @@ def test_the_second_version_is_preferred(raw: Path, tmp_path: Path) -> None:
     assert parts(Store(tmp_path / "store"), "xsub")[1] == ["A01N01-L-001", "A01N01-L-002"]
 
 
+def test_the_split_file_within_the_folder_goes_before_the_one_beside(raw: Path, tmp_path: Path) -> None:
+    within = split_file(raw / "Split/cross_subject_v2.txt", "A01N02-L", "A01N01-L")
+    split_file(tmp_path / "cross_subject_v2.txt", "A01N01-L", "A01N02-L")
+    assert [used.path for used in build(raw, tmp_path / "store").split_lists] == [within]
+
+
 def test_split_files_given(raw: Path, tmp_path: Path) -> None:
     split_file(raw / "cross_subject_v2.txt", "A01N01-L", "A01N02-L")
     given = split_file(tmp_path / "mine/Split/cross_view_v2.txt", "A01N02-L", "A01N01-L")
@@ -246,6 +252,20 @@ def test_check_of_whole_videos(whole: tuple[Path, Built], capsys: pytest.Capture
     assert report.class_counts[[2, 7], 0, 0].tolist() == [1, 1]
     assert report.class_counts.sum() == 2
     assert all(count.as_published is None for count in report.splits)
+
+
+def test_whole_videos_have_no_label_and_no_published_counts(whole: tuple[Path, Built], tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="prepared without --continuous"):
+        _ = Store(whole[0]).labels
+    raw = tree(tmp_path / "first", name="0002-L")
+    (raw / "cross_subject_v2.txt").unlink()
+    split_file(raw / "cross-subject.txt", "0002-L", "0003-L")
+    published = {}
+    for continuous in (False, True):
+        out = tmp_path / f"first-{continuous}"
+        built = build_store(PKU1, raw, out, preparation=PUBLISHED, continuous=continuous)
+        published[continuous] = built.info.splits["xsub"].published
+    assert published == {False: {"train": 18_841, "test": 2_704}, True: None}
 
 
 def edit(store: Path, **values: object) -> None:
