@@ -13,10 +13,8 @@ from jaxtyping import install_import_hook
 # Before anything of kinestream is imported: from here on every annotated shape is checked when a function is called.
 install_import_hook("kinestream", "beartype.beartype")
 
-from kinestream.data.datasets import load_dataset  # noqa: E402
-from kinestream.data.preparation import PREPARATIONS  # noqa: E402
-from kinestream.data.recording import Source  # noqa: E402
-from kinestream.data.store import StoreWriter  # noqa: E402
+from tests.stores import write_small_store  # noqa: E402
+
 from kinestream.recipes import Recipe  # noqa: E402
 
 # No deadlines: machines are noisy, and a slow example is no failure.
@@ -75,23 +73,8 @@ SMALL = {
 
 @pytest.fixture(scope="session")
 def small_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """40 recordings of 20 joints: 27 for training, 13 for testing, 2 classes that differ in where the arms go."""
-    path = tmp_path_factory.mktemp("data") / "store"
-    path.mkdir()
-    dataset = load_dataset("nw-ucla")
-    rng = np.random.default_rng(0)
-    with StoreWriter(path, dataset.format.layout, dataset.most_bodies) as writer:
-        for number in range(40):
-            action, view = number % 2 + 1, number % 3 + 1
-            joints = rng.normal(0, 0.05, (int(rng.integers(12, 30)), 1, 20, 3)) + rng.normal(0, 0.4, (1, 1, 20, 3))
-            joints[:, 0, 4:8, 1] += np.linspace(0, 1 if action == 1 else -1, len(joints))[:, None]
-            name = f"a{action:02}_s01_e{number:02}_v{view:02}"
-            source = Source(
-                path=Path(name), name=name, action=action, subject=1, camera=view, setup=1, repetition=number
-            )
-            writer.add(source, joints.astype(np.float32))
-        writer.finish(dataset, PREPARATIONS["tracked"], excluded=0, rejected=0)
-    return path
+    """See `write_small_store`."""
+    return write_small_store(tmp_path_factory.mktemp("data") / "store")
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from tests.stores import write_small_store
 
 from kinestream.cli import COMMANDS, main
+from kinestream.data.check import copies
 from kinestream.data.store import Store
 from kinestream.recipes import Recipe, recipe_names
 
@@ -222,6 +224,31 @@ def test_wrong_weights_are_refused(
 ) -> None:
     assert main(["evaluate", "linear", str(finished), "--data", str(small_store), "--weights", weights]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_copies_of_training_clips_among_the_test_clips_are_said_and_counted_apart(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_small_store(tmp_path / "store", copied=5)
+    store = Store(path)
+    train, test = store.select("xview", "train"), store.select("xview", "test")
+    marked = copies(store, test, train)
+    np.testing.assert_array_equal(marked, [True] * 5 + [False] * 8)
+    assert not copies(store, train, train).any(), "a recording is no copy of itself"
+
+    assert main(["evaluate", "knn", str(finished), "--data", str(path), "--k", "1"]) == 0
+    said = capsys.readouterr()
+    assert "5 of the 13 test clips of split 'xview' are copies of a training clip" in " ".join(said.err.split())
+    assert "without copies" in " ".join(said.out.split())
+    written = json.loads((finished / "evaluation-knn-xview.json").read_text())
+    assert written["test_clips_that_are_copies"] == 5
+    raw = np.stack([store.preparation.clip(store.joints(i), 10, store.layout).ravel() for i in range(len(store))])
+    unit = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+    nearest = train[(unit[test] @ unit[train].T).argmax(axis=1)]
+    right = store.table.label[nearest] == store.table.label[test]
+    found = written["results"]["raw coordinates"]
+    assert found["top1"] == pytest.approx(100 * right.mean())
+    assert found["top1_without_copies"] == pytest.approx(100 * right[~marked].mean())
 
 
 def test_an_evaluation_refuses_what_does_not_fit(

@@ -35,7 +35,8 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.evaluation import FrozenRun, count_neighbours
+    from kinestream.commands.evaluation import FrozenRun
+    from kinestream.commands.protocols import count_neighbours
 
     frozen = FrozenRun(config.run, config.data, config.split, config.device, references=not config.bare)
     count_neighbours(frozen, k=config.k, temperature=config.temperature)

@@ -43,7 +43,8 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.evaluation import FrozenRun, train_probe
+    from kinestream.commands.evaluation import FrozenRun
+    from kinestream.commands.protocols import train_probe
     from kinestream.evaluate.linear import ProbeSettings
 
     settings = ProbeSettings(

@@ -1,7 +1,7 @@
 """What the evaluations of frozen features share: features of a run and of what needs no learning, and the report."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,15 +9,13 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from kinestream.data.check import copies
 from kinestream.data.clips import Clips, caution
 from kinestream.data.store import Store
 from kinestream.engine.run_folder import RunFolder
 from kinestream.engine.seeds import derive_seed
 from kinestream.evaluate.features import cached_features, calibrate_batch_norm, raw_coordinates
-from kinestream.evaluate.knn import knn_ranking
-from kinestream.evaluate.linear import ProbeSettings, linear_probe, standardise
-from kinestream.evaluate.metrics import Accuracy, accuracy, ranked
-from kinestream.evaluate.streams_together import fuse_scores, side_by_side
+from kinestream.evaluate.metrics import Accuracy, accuracy
 from kinestream.files import write_json
 from kinestream.models.encoder_file import load_encoder
 from kinestream.recipes.builders import build_encoder
@@ -47,6 +45,8 @@ class Outcome:
     how: How
     streams: tuple[str, ...]
     accuracy: Accuracy
+    unseen_top1: float | None
+    """Top-1 without the test clips that are copies of a training clip; None where there are no copies."""
     extra: Mapping[str, Any]
     """Further figures of the protocol."""
 
@@ -78,6 +78,13 @@ class FrozenRun:
         for part, indices in (("training", self._train), ("test", self._test)):
             if not len(indices):
                 raise ValueError(f"{data} has no {part} clips in split '{self.split}'")
+        self._copies = torch.from_numpy(copies(self.store, self._test, self._train))
+        if self._copies.any():
+            self.screen.warn(
+                f"{int(self._copies.sum())} of the {len(self._test)} test clips of split '{self.split}' are copies of "
+                "a training clip, to the bit: what they add to an accuracy is no generalisation. Figures without them "
+                "stand beside the usual ones"
+            )
         if not self.streams:
             raise ValueError(f"{path} has no encoder yet: the run has not finished an epoch")
 
@@ -146,6 +153,33 @@ class FrozenRun:
             encoders[stream] = encoder.to(self._device)
         return encoders
 
+    def reached(
+        self, kind: Kind, how: How, streams: Sequence[str], ranking: Int[Tensor, "q classes"], extra: Mapping[str, Any]
+    ) -> Outcome:
+        """The outcome of a ranking of the classes for each test clip."""
+        unseen = ~self._copies
+        mixed = bool(self._copies.any() and unseen.any())
+        return Outcome(
+            kind=kind,
+            how=how,
+            streams=tuple(streams),
+            accuracy=accuracy(ranking, self.test_labels),
+            unseen_top1=accuracy(ranking[unseen], self.test_labels[unseen]).top1 if mixed else None,
+            extra=extra,
+        )
+
+    def show(
+        self, protocol: str, columns: Sequence[str], outcomes: Sequence[Outcome], rows: Sequence[Sequence[str]]
+    ) -> None:
+        """A table of the outcomes, each with its row of figures, and of what they are without copies."""
+        mixed = any(outcome.unseen_top1 is not None for outcome in outcomes)
+        columns = ["features", *columns, *(["without copies %"] if mixed else [])]
+        full = []
+        for outcome, row in zip(outcomes, rows, strict=True):
+            unseen = [] if outcome.unseen_top1 is None else [f"{outcome.unseen_top1:.2f}"]
+            full.append((self.name(outcome), *row, *unseen))
+        self.screen.table(self.title(protocol), columns, full)
+
     def name(self, outcome: Outcome) -> str:
         """What the outcome is called in tables and files."""
         source = {"run": self.config.recipe_name, "untrained": "untrained encoder", "raw": "raw coordinates"}
@@ -165,6 +199,7 @@ class FrozenRun:
                 "top1": outcome.accuracy.top1,
                 "top5": outcome.accuracy.top5,
                 "mean_class": outcome.accuracy.mean_class,
+                "top1_without_copies": outcome.unseen_top1,
                 **outcome.extra,
                 "per_class": self._class_shares(outcome.accuracy),
             }
@@ -180,6 +215,7 @@ class FrozenRun:
                 "split": self.split,
                 "train_clips": len(self._train),
                 "test_clips": len(self._test),
+                "test_clips_that_are_copies": int(self._copies.sum()),
                 "settings": settings,
                 "results": results,
             },
@@ -212,89 +248,3 @@ def headline(outcomes: Sequence[Outcome]) -> Outcome:
     """What stands for the run: all its streams together, or its only one."""
     own = [outcome for outcome in outcomes if outcome.kind == "run"]
     return next((outcome for outcome in own if outcome.how == "together"), own[0])
-
-
-def train_probe(
-    run: FrozenRun, settings: ProbeSettings, weights: Mapping[str, float] | None = None
-) -> Sequence[Outcome]:
-    """The linear protocol: each stream alone, the probe on all as published, and the single ones' scores fused with
-    `weights`; prints a table and writes `evaluation-linear-<split>.json`."""
-    if weights is not None and set(weights) != set(run.streams):
-        raise ValueError(f"weights for {', '.join(weights)}, but the run's streams are {', '.join(run.streams)}")
-    outcomes = [outcome for parts in run.parts() for outcome in _probe_parts(run, parts, settings, weights)]
-    rows = []
-    for outcome in outcomes:
-        found, best = outcome.accuracy, "-"
-        if "best_top1_chosen_on_test" in outcome.extra:
-            best = f"{outcome.extra['best_top1_chosen_on_test']:.2f} (epoch {outcome.extra['best_epoch']})"
-        rows.append((run.name(outcome), f"{found.top1:.2f}", f"{found.top5:.2f}", f"{found.mean_class:.2f}", best))
-    run.screen.table(
-        run.title("linear"), ("features", "top-1 %", "top-5 %", "mean class %", "best, chosen on test"), rows
-    )
-    run.report("linear", {**asdict(settings), "fusion_weights": weights or "uniform"}, outcomes)
-    return outcomes
-
-
-def _probe_parts(
-    run: FrozenRun, parts: Parts, settings: ProbeSettings, weights: Mapping[str, float] | None
-) -> Iterator[Outcome]:
-    def probe(streams: Sequence[str], how: How) -> tuple[Outcome, Tensor]:
-        train = {stream: parts.train[stream] for stream in streams}
-        test = {stream: parts.test[stream] for stream in streams}
-        if parts.kind == "raw":
-            # Metres, thousands of them: at the published rate the layer would diverge, and raw data would look worse.
-            train["raw"], test["raw"] = standardise(train["raw"], test["raw"])
-        with run.screen.progress(f"linear, {parts.kind}, {' + '.join(streams)}", "epochs") as advance:
-            found = linear_probe(
-                train,
-                run.train_labels,
-                test,
-                run.test_labels,
-                classes=run.classes,
-                settings=settings,
-                progress=advance,
-            )
-        extra = {"best_top1_chosen_on_test": found.best_top1, "best_epoch": found.best_epoch}
-        outcome = Outcome(kind=parts.kind, how=how, streams=tuple(streams), accuracy=found.last, extra=extra)
-        return outcome, found.scores
-
-    scores = {}
-    for stream in parts.train:
-        outcome, scores[stream] = probe([stream], "alone")
-        yield outcome
-    if len(scores) > 1:
-        yield probe(list(scores), "together")[0]
-        fused = accuracy(ranked(fuse_scores(scores, weights)), run.test_labels)
-        yield Outcome(kind=parts.kind, how="fused", streams=tuple(scores), accuracy=fused, extra={})
-
-
-def count_neighbours(run: FrozenRun, *, k: int, temperature: float) -> Sequence[Outcome]:
-    """The kNN protocol, 1-NN and weighted k-NN: each stream alone, and all by their unit features side by side; prints
-    a table and writes `evaluation-knn-<split>.json`. The accuracy of an outcome is that of the 1-NN."""
-    outcomes = [outcome for parts in run.parts() for outcome in _neighbours_of_parts(run, parts, k, temperature)]
-    rows = []
-    for outcome in outcomes:
-        figures = (outcome.accuracy.top1, outcome.extra[f"{k}nn"], outcome.extra[f"{k}nn_top5"])
-        rows.append((run.name(outcome), *(f"{figure:.2f}" for figure in figures)))
-    run.screen.table(run.title("kNN"), ("features", "1-NN %", f"{k}-NN %", f"{k}-NN top-5 %"), rows)
-    run.report("knn", {"k": k, "temperature": temperature, "similarity": "cosine"}, outcomes)
-    return outcomes
-
-
-def _neighbours_of_parts(run: FrozenRun, parts: Parts, k: int, temperature: float) -> Iterator[Outcome]:
-    def reach(train: Tensor, test: Tensor, neighbours: int) -> Accuracy:
-        ranking = knn_ranking(train, run.train_labels, test, classes=run.classes, k=neighbours, temperature=temperature)
-        return accuracy(ranking, run.test_labels)
-
-    together = [tuple(parts.train)] if len(parts.train) > 1 else []
-    for streams in [*((stream,) for stream in parts.train), *together]:
-        chosen = ({stream: part[stream] for stream in streams} for part in (parts.train, parts.test))
-        train, test = (side_by_side(part) if len(part) > 1 else part[streams[0]] for part in chosen)
-        nearest, weighted = reach(train, test, 1), reach(train, test, k)
-        yield Outcome(
-            kind=parts.kind,
-            how="alone" if len(streams) == 1 else "together",
-            streams=streams,
-            accuracy=nearest,
-            extra={f"{k}nn": weighted.top1, f"{k}nn_top5": weighted.top5, f"{k}nn_mean_class": weighted.mean_class},
-        )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kinestream.commands.evaluation import FrozenRun, Outcome, count_neighbours, headline, train_probe
+from kinestream.commands.evaluation import FrozenRun, Outcome, headline
+from kinestream.commands.protocols import count_neighbours, train_probe
 from kinestream.engine.pretrain import Device, Precision, pretrain
 from kinestream.engine.run_folder import RunFolder, read_metrics
 from kinestream.evaluate.linear import ProbeSettings

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 from kinestream.data.datasets import Split
 from kinestream.data.store import Store, StoreError
@@ -68,8 +68,7 @@ def check_store(store: Store, progress: Callable[[int, int], None] = lambda done
         bodies[int(joints.any(axis=(0, 2, 3)).sum())] += 1
         for oddity in _oddities(joints):
             odd[oddity].append(name)
-        key = (int(store.table.crc32[index]), len(joints))
-        earlier = same.setdefault(key, index)
+        earlier = same.setdefault(_content_key(store, index), index)
         if earlier != index and np.array_equal(joints, store.joints(earlier)):  # checksums agree by chance, too
             odd["the same content as another recording"].append(f"{name} = {store.table.name[earlier]}")
     lengths = store.table.length
@@ -115,3 +114,23 @@ def _labels(store: Store, indices: Int64[np.ndarray, " n"]) -> Int64[np.ndarray,
         return store.table.label[indices]
     labels = [segment.label for index in indices.tolist() for segment in store.segments(index)]
     return np.asarray(labels, dtype=np.int64)
+
+
+def copies(store: Store, indices: Int64[np.ndarray, " n"], among: Int64[np.ndarray, " m"]) -> Bool[np.ndarray, " n"]:
+    """Marks the recordings of `indices` whose frames are, to the bit, those of another recording of `among`."""
+    known: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index in among.tolist():
+        known[_content_key(store, index)].append(index)
+    return np.array(
+        [
+            any(other != index and np.array_equal(store.joints(index), store.joints(other)) for other in candidates)
+            for index in indices.tolist()
+            for candidates in [known.get(_content_key(store, index), [])]
+        ],
+        dtype=np.bool_,
+    )
+
+
+def _content_key(store: Store, index: int) -> tuple[int, int]:
+    """Equal for recordings of equal content, and by chance for others."""
+    return int(store.table.crc32[index]), int(store.table.length[index])

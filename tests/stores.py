@@ -1,0 +1,32 @@
+"""Stores made for tests."""
+
+from pathlib import Path
+
+import numpy as np
+
+from kinestream.data.datasets import load_dataset
+from kinestream.data.preparation import PREPARATIONS
+from kinestream.data.recording import Source
+from kinestream.data.store import StoreWriter
+
+
+def write_small_store(path: Path, *, copied: int = 0) -> Path:
+    """40 recordings of 20 joints: 27 for training, 13 for testing, 2 classes that differ in where the arms go; the first
+    `copied` test clips are copies of the training clip before them."""
+    path.mkdir()
+    dataset = load_dataset("nw-ucla")
+    rng = np.random.default_rng(0)
+    made: list[np.ndarray] = []
+    with StoreWriter(path, dataset.format.layout, dataset.most_bodies) as writer:
+        for number in range(40):
+            action, view = number % 2 + 1, number % 3 + 1
+            joints = rng.normal(0, 0.05, (int(rng.integers(12, 30)), 1, 20, 3)) + rng.normal(0, 0.4, (1, 1, 20, 3))
+            joints[:, 0, 4:8, 1] += np.linspace(0, 1 if action == 1 else -1, len(joints))[:, None]
+            made.append(made[-1] if view == 3 and number // 3 < copied else joints.astype(np.float32))
+            name = f"a{action:02}_s01_e{number:02}_v{view:02}"
+            source = Source(
+                path=Path(name), name=name, action=action, subject=1, camera=view, setup=1, repetition=number
+            )
+            writer.add(source, made[-1])
+        writer.finish(dataset, PREPARATIONS["tracked"], excluded=0, rejected=0)
+    return path
