@@ -11,8 +11,8 @@ from kinestream.data.store import StoreWriter
 
 
 def write_small_store(path: Path, *, copied: int = 0) -> Path:
-    """40 recordings of 20 joints: 27 for training, 13 for testing, 2 classes that differ in where the arms go; the first
-    `copied` test clips are copies of the training clip before them."""
+    """40 recordings of 20 joints: 27 for training, 13 for testing, 2 classes that differ in where the arms go; of the
+    test clips the first `copied` are copies of the training clip before them."""
     path.mkdir()
     dataset = load_dataset("nw-ucla")
     rng = np.random.default_rng(0)
