@@ -1,0 +1,139 @@
+"""What a training shows while it runs, and at its end: spread, neighbours, stages. Nothing of it changes the result."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from kinestream.data.clips import Clips
+from kinestream.engine.fit import EpochEnd
+from kinestream.engine.run_folder import RunFolder, read_metrics
+from kinestream.evaluate.features import compute_features
+from kinestream.evaluate.knn import knn_ranking
+from kinestream.evaluate.metrics import accuracy
+from kinestream.evaluate.streams_together import side_by_side
+from kinestream.methods.agreement import watched_by_labels
+from kinestream.methods.self_distillation import SelfDistillation
+from kinestream.recipes import Recipe
+from kinestream.screen import Screen
+
+_TOGETHER = "together"
+
+
+class Watch:
+    """Looks at the training from outside: spread of the features, 1-NN accuracy, time."""
+
+    def __init__(
+        self, recipe: Recipe, method: SelfDistillation, clips: Clips, device: torch.device, screen: Screen
+    ) -> None:
+        self._recipe = recipe
+        self._method = method
+        self._clips = clips
+        self._device = device
+        self._labels = None if clips.store.continuous else torch.from_numpy(clips.store.labels)
+        self._screen = screen
+        self._collapsed: dict[str, int] = {}
+        self._last: Mapping[str, float] = {}
+        self._began = self._epoch_began = time.monotonic()
+        self.note = ""
+
+    def observe(self, chosen: Int64[Tensor, " B"]) -> Mapping[str, Tensor]:
+        """How right the pseudo-positives are. Labels are used here, for the log only."""
+        positives = self._method.positives
+        if positives is None or self._labels is None:
+            return {}
+        return watched_by_labels(positives, self._labels[chosen].to(positives.device))
+
+    def epoch_end(self, end: EpochEnd) -> Mapping[str, Any]:
+        self._last = end.means
+        extra: dict[str, Any] = {"seconds": round(time.monotonic() - self._epoch_began, 3)}
+        self._epoch_began = time.monotonic()
+        spreads = {name: value for name, value in end.means.items() if name.startswith("spread/")}
+        for name, spread in spreads.items():
+            self._look_for_collapse(name.removeprefix("spread/"), spread, end.epoch + 1)
+        beyond = end.means.get("positives/beyond", 0.0)
+        if beyond > 0 and "by_labels/right" in end.means:
+            extra["by_labels/purity"] = end.means["by_labels/right"] / beyond
+        if self._is_monitored(end.epoch + 1):
+            extra |= {f"knn/{stream}": value for stream, value in self._nearest_neighbour().items()}
+        shown = [f"spread {min(spreads.values()):.2f}"] if spreads else []
+        if "by_labels/purity" in extra:
+            shown.append(
+                f"pseudo-positives {beyond:.2f} a clip, {100 * extra['by_labels/purity']:.0f} % right by labels"
+            )
+        shown += [f"1-NN {name[4:]} {value:.1f} %" for name, value in extra.items() if name.startswith("knn/")]
+        self.note = f", epoch {end.epoch + 1}: {', '.join(shown)}"
+        return extra
+
+    def _look_for_collapse(self, name: str, spread: float, epoch: int) -> None:
+        """`name` is a stream, for its features, or `<stream>/predictions`."""
+        bound = self._recipe.monitor.collapse_spread
+        stream, _, what = name.partition("/")
+        if spread >= bound or stream in self._collapsed:
+            return
+        self._collapsed[stream] = epoch
+        self._screen.warn(
+            f"epoch {epoch}: the {what or 'features'} of stream {stream} have collapsed: spread {spread:.3f}, "
+            f"where 1 is isotropic and below {bound} the network gives nearly the same for every clip. "
+            "More epochs will not mend it. What helps with few clips: method.target=whitened, AdamW with a cosine "
+            "schedule (optimiser.name=adamw optimiser.rate=0.002 optimiser.schedule=cosine), encoder.dropout=0, "
+            "encoder.initialisation=torch; "
+            "see recipe nw-ucla"
+        )
+
+    def _is_monitored(self, epoch: int) -> bool:
+        """Every so many epochs, at the end of each stage, and at the end of all (`epoch` counts from 1)."""
+        every = self._recipe.monitor.knn_every
+        labelled = not self._clips.store.continuous
+        return (
+            labelled
+            and every > 0
+            and (epoch % every == 0 or epoch in (self._recipe.method.cross_epoch, self._recipe.epochs))
+        )
+
+    def _nearest_neighbour(self) -> dict[str, float]:
+        """1-NN test accuracy, in percent, of each stream and of all side by side. Labels are used here, for the log
+        only."""
+        store = self._clips.store
+        train, test = (torch.from_numpy(store.select(self._recipe.split, part)) for part in ("train", "test"))
+        if not len(test):
+            return {}
+        labels = torch.from_numpy(store.labels)
+        computed = compute_features(self._method.encoders(), self._clips, device=self._device)
+        features = {stream: torch.from_numpy(values) for stream, values in computed.items()}
+        if len(features) > 1:
+            features[_TOGETHER] = side_by_side(features)
+        found = {}
+        for stream, rows in features.items():
+            ranking = knn_ranking(rows[train], labels[train], rows[test], classes=len(store.info.classes), k=1)
+            found[stream] = accuracy(ranking, labels[test]).top1
+        return found
+
+    def summary(self, run: RunFolder) -> None:
+        seconds = time.monotonic() - self._began
+        rows = [(name, f"{value:.4f}") for name, value in self._last.items()]
+        self._screen.table("last epoch, means", ("what", "value"), rows)
+        self._show_neighbours([line for line in read_metrics(run.metrics) if line["kind"] == "epoch"])
+        for stream, epoch in self._collapsed.items():
+            self._screen.warn(f"stream {stream} collapsed in epoch {epoch}: its encoder hardly tells clips apart")
+        self._screen.say(f"{self._recipe.epochs} epochs; this session took {seconds / 60:.1f} min")
+        self._screen.say(f"run: {run.path}")
+        store = self._clips.store
+        data = f"a store of {store.info.dataset} without --continuous" if store.continuous else store.path
+        self._screen.say(f"next: kinestream evaluate linear {run.path} --data {data}")
+
+    def _show_neighbours(self, epochs: Sequence[Mapping[str, Any]]) -> None:
+        """How the 1-NN accuracy grew, with the stage that each row belongs to."""
+        streams = [*self._recipe.streams, *([_TOGETHER] if len(self._recipe.streams) > 1 else [])]
+        change = self._recipe.method.cross_epoch
+        rows = []
+        for line in epochs:
+            if all(f"knn/{stream}" in line for stream in streams):
+                stage = "" if change is None else f" (stage {1 if line['epoch'] <= change else 2})"
+                rows.append((f"{line['epoch']}{stage}", *(f"{line[f'knn/{stream}']:.2f}" for stream in streams)))
+        if rows:
+            title = "1-NN accuracy, % (labels serve this display only)"
+            self._screen.table(title, ("after epoch", *streams), rows)
