@@ -15,6 +15,7 @@ from kinestream.engine.run_folder import MetricsLog, RunConfig, RunFolder
 from kinestream.engine.schedule import make_schedule
 from kinestream.engine.seeds import derive_seed
 from kinestream.engine.views import ViewLoader
+from kinestream.engine.watch import Watch
 from kinestream.models.encoder_file import save_encoder
 from kinestream.recipes import Recipe
 from kinestream.recipes.builders import build_augmentation, build_method, build_optimiser, encoder_card
