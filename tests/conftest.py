@@ -4,6 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+# Before torch is imported, here and in the processes that tests start: their networks are so small that threads would
+# only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import jaxtyping
 import numpy as np
 import pytest
