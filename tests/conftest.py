@@ -17,7 +17,7 @@ from jaxtyping import install_import_hook
 # Before anything of kinestream is imported: from here on every annotated shape is checked when a function is called.
 install_import_hook("kinestream", "beartype.beartype")
 
-from tests.stores import write_small_store  # noqa: E402
+from tests.stores import SMALL, write_small_store  # noqa: E402
 
 from kinestream.recipes import Recipe  # noqa: E402
 
@@ -58,21 +58,6 @@ def unchecked() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
-
-
-SMALL = {
-    "title": "small",
-    "dataset": "nw-ucla",
-    "preparation": "tracked",
-    "split": "xview",
-    "epochs": 3,
-    "batch_size": 8,
-    "frames": 10,
-    "encoder": {"hidden": 4, "dim": 8, "dropout": 0.5, "initialisation": "torch"},
-    "method": {"name": "caca", "hidden": 16, "embedding": 8},
-    "augment": {"temporal_crop": 6, "shear": 0.5},
-    "optimiser": {"name": "sgd", "rate": 0.05},
-}
 
 
 @pytest.fixture(scope="session")

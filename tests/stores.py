@@ -1,6 +1,7 @@
-"""Stores made for tests."""
+"""Stores and recipes made for tests."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +9,20 @@ from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.recording import Source
 from kinestream.data.store import StoreWriter
+
+SMALL: dict[str, Any] = {
+    "title": "small",
+    "dataset": "nw-ucla",
+    "preparation": "tracked",
+    "split": "xview",
+    "epochs": 3,
+    "batch_size": 8,
+    "frames": 10,
+    "encoder": {"hidden": 4, "dim": 8, "dropout": 0.5, "initialisation": "torch"},
+    "method": {"name": "caca", "hidden": 16, "embedding": 8},
+    "augment": {"temporal_crop": 6, "shear": 0.5},
+    "optimiser": {"name": "sgd", "rate": 0.05},
+}
 
 
 def write_small_store(path: Path, *, copied: int = 0) -> Path:

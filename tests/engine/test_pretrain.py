@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from tests.stores import SMALL
 
 from kinestream.cli import main
 from kinestream.data.store import Store
@@ -73,11 +75,17 @@ def same_run(a: Path, b: Path) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def trained_once(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    train(Recipe.from_dict(SMALL, "test"), small_store, out)
+    return out
+
+
 @pytest.fixture
-def whole(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> Path:
-    """The uninterrupted run."""
-    train(small_recipe, small_store, tmp_path / "whole")
-    return tmp_path / "whole"
+def whole(trained_once: Path, tmp_path: Path) -> Path:
+    """The uninterrupted run of `small_recipe`; a copy, which a test may spoil."""
+    return Path(shutil.copytree(trained_once, tmp_path / "whole"))
 
 
 def test_a_run_leaves_what_it_promises(whole: Path, small_recipe: Recipe) -> None:

@@ -75,7 +75,7 @@ def parse(text: bytes) -> Recording:
     joints = np.zeros((frames, most, joint_count, 3))
     bodies = np.zeros((frames, most), dtype=np.int64)
     joints[body_frames, body_slots] = points.reshape(-1, joint_count, 3)
-    bodies[body_frames, body_slots] = [_body_number(tokens, line) for line in body_lines]
+    bodies[body_frames, body_slots] = [_body_number(cursor, line) for line in body_lines]
     return Recording(joints=joints, bodies=bodies)
 
 
@@ -94,6 +94,8 @@ def _walk_frames(cursor: "_Cursor", frames: int) -> tuple[list[int], list[int], 
             lines.append(cursor.position)
             of_frame.append(frame)
             slots.append(slot)
+            if cursor.pass_body(joint_count):
+                continue
             cursor.skip(1, _BODY_WORDS, "header of a body")
             joints = cursor.count("number of joints")
             if joints != joint_count:
@@ -110,22 +112,49 @@ class _Cursor:
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
-        self._first = tokens.first.tolist()
+        # Few of the many numbers are looked at, one by one: views give them as plain integers, and quickly.
+        self._first = tokens.first.data
+        self._starts, self._ends = tokens.starts.data, tokens.ends.data
         self.position = 0
         self.frame = 0
 
     @property
     def line(self) -> int:
         """Number of the line read last, counted from 1."""
-        return int(self._tokens.numbers[self.position - 1])
+        return self.number_of(self.position - 1)
+
+    def number_of(self, line: int) -> int:
+        """Number in the file, counted from 1, of a line that holds words."""
+        return int(self._tokens.numbers[line])
 
     def count(self, what: str) -> int:
         """The next line as one whole number."""
         self.skip(1, 1, what)
-        word = self._tokens.word(self._first[self.position - 1])
+        word = self.head(self.position - 1)
         if not word.isdigit() or len(word) > 9:
             raise RecordingError(f"'{_shown(word)}' where the {what}{self._where} belongs", self.line)
         return int(word)
+
+    def head(self, line: int) -> bytes:
+        """The first word of a line."""
+        word = self._first[line]
+        return self._tokens.text[self._starts[word] : self._ends[word]]
+
+    def pass_body(self, joints: int) -> bool:
+        """Passes over a body when its header, its number of joints and its length are as they should be; else stays,
+        for the slow way to say what is wrong. Nearly all lines of a file are passed over here."""
+        here, first = self.position, self._first
+        after = here + 2 + joints
+        if (
+            after >= len(first)
+            or first[here + 1] - first[here] != _BODY_WORDS
+            or first[here + 2] - first[here + 1] != 1
+        ):
+            return False
+        if self.head(here + 1) != b"%d" % joints:
+            return False
+        self.position = after
+        return True
 
     def skip(self, lines: int, words: int | None, what: str) -> None:
         """Passes over lines, of which the last has as many words as said."""
@@ -151,13 +180,13 @@ class _Cursor:
         return int(self._tokens.numbers[-1]) if len(self._tokens.numbers) else 1
 
 
-def _body_number(tokens: Tokens, line: int) -> int:
+def _body_number(cursor: "_Cursor", line: int) -> int:
     """The tracking number of the body whose header stands in a line."""
-    index = int(tokens.first[line])
-    word = tokens.word(index)
-    if not word.isdigit() or len(word) > 19 or not 0 < int(word) < 2**63:
-        raise RecordingError(f"'{_shown(word)}' where a body's tracking number belongs", tokens.line_of(index))
-    return int(word)
+    word = cursor.head(line)
+    number = int(word) if word.isdigit() and len(word) <= 19 else 0
+    if not 0 < number < 2**63:
+        raise RecordingError(f"'{_shown(word)}' where a body's tracking number belongs", cursor.number_of(line))
+    return number
 
 
 def _not_a_number(tokens: Tokens, word: int) -> RecordingError:
