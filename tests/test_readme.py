@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from kinestream.cli import COMMANDS, main
+from kinestream.data import ntu
 from kinestream.data.synthetic import generate_ntu
+from kinestream.data.synthetic.catalogue import NTU_ACTIONS
+from kinestream.data.synthetic.generate import ntu_take
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -69,3 +72,8 @@ def test_every_demo_line_of_the_makefile_is_a_command() -> None:
     assert len(lines) >= 6
     for line in lines:
         assert any(line.startswith(f"{name} ") for name in COMMANDS), line
+    clips = next(int(line.split()[-1]) for line in lines if line.startswith("generate "))
+    shown = ntu.parse_name(Path(next(line.split()[2] for line in lines if line.startswith("show "))))
+    takes = [ntu_take(number, tuple(NTU_ACTIONS)) for number in range(clips // 3)]
+    names = {(take.setup, take.subject, take.repetition, take.action) for take in takes}
+    assert (shown.setup, shown.subject, shown.repetition, shown.action) in names, "the clip that it draws is generated"

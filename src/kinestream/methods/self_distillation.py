@@ -99,7 +99,7 @@ class SelfDistillation(nn.Module):
                 z1, z2 = self.targets(z1), self.targets(z2)
             terms[f"loss/{stream}"] = self.loss(q1, q2, z1, z2)
             terms[f"spread/{stream}"] = feature_spread(h1)
-            terms[f"spread/{stream}/predictions"] = feature_spread(q1)  # dropout can hide a collapse in the features
+            terms[f"spread/{stream}/predictions"] = feature_spread(q1)
             if self._stage_2 is not None:
                 similarities[stream] = StreamSimilarities(
                     first=cosine_similarities(q1, z2), second=cosine_similarities(q2, z1)
