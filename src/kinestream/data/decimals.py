@@ -1,18 +1,19 @@
 """Decimal numbers out of raw text, many at once, exactly as `float` reads them.
 
-A decimal of at most 15 digits is an integer below 2**53 divided by a power of ten up to 10**22; both are exact in
+A decimal of at most 15 characters is an integer below 2**53 divided by a power of ten up to 10**22; both are exact in
 float64, so the one division rounds correctly (Clinger 1990, "How to read floating point numbers accurately").
-Numbers of another form (exponents, more digits, inf, nan) take the slow way through `float`.
+Numbers of another form (exponents, more characters, inf, nan) take the slow way through `float`.
 """
 
 import re
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64, UInt8
+from jaxtyping import Bool, Float64, Int64, UInt8
 
-_EXACT_DIGITS = 15
-_POWERS = 10 ** np.arange(_EXACT_DIGITS + 1, dtype=np.int64)
+_EXACT_PLACES = 15
+_POWERS = 10.0 ** np.arange(_EXACT_PLACES + 1)
+_NUMERIC_BYTES = b"0123456789+-.eE \t\r\n"
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
 
 
@@ -26,6 +27,8 @@ class Tokens:
     ends: Int64[np.ndarray, " words"]
     numbers: Int64[np.ndarray, " lines"]
     first: Int64[np.ndarray, " lines+1"]
+    numeric: bool
+    """Whether there is no character that a number cannot have."""
 
     def word(self, index: int) -> bytes:
         return self.text[self.starts[index] : self.ends[index]]
@@ -38,16 +41,18 @@ class Tokens:
 def split_words(text: bytes) -> Tokens:
     """Finds the words (runs of bytes that are no ASCII white space) and the lines of `text`; LF and CRLF alike."""
     codes = np.frombuffer(text, dtype=np.uint8)
+    numeric = not text.translate(None, _NUMERIC_BYTES)
     inside = np.zeros(len(codes) + 2, dtype=np.bool_)
-    # White space is bytes 9 to 13 and 32, as for bytes.split. Other control bytes are damage, and so part of a word.
-    np.greater(codes - np.uint8(9), 13 - 9, out=inside[1:-1])
-    inside[1:-1] &= codes != 32
+    np.greater(codes, 32, out=inside[1:-1])
+    if not numeric:
+        # White space is bytes 9 to 13 and 32, as for bytes.split. Other control bytes are damage, so part of a word.
+        inside[1:-1] |= (codes != 32) & (codes - np.uint8(9) > 13 - 9)
     edges = np.flatnonzero(inside[1:] != inside[:-1])
     starts, ends = edges[::2], edges[1::2]
     line_ends = np.flatnonzero(codes == ord("\n"))
     first = np.concatenate(([0], np.searchsorted(starts, line_ends), [len(starts)]))
     filled = np.flatnonzero(np.diff(first))
-    return Tokens(text, starts, ends, filled + 1, np.append(first[filled], len(starts)))
+    return Tokens(text, starts, ends, filled + 1, np.append(first[filled], len(starts)), numeric)
 
 
 def parse_decimals(tokens: Tokens, words: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
@@ -77,11 +82,11 @@ def parse_decimals(tokens: Tokens, words: Int64[np.ndarray, " n"]) -> Float64[np
 
 def _plain_decimals(
     codes: UInt8[np.ndarray, " bytes"], starts: Int64[np.ndarray, " n"], ends: Int64[np.ndarray, " n"]
-) -> tuple[np.ndarray, Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
+) -> tuple[Bool[np.ndarray, " n"], Float64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
     """Which words are digits with at most one point, their digits as one integer, and how many follow the point."""
     lengths = ends - starts
     # One row for each character place, counted from the end of the word: place 0 is the last character.
-    places = np.arange(min(int(lengths.max()), _EXACT_DIGITS + 2), dtype=np.int64)[:, None]
+    places = np.arange(min(int(lengths.max()), _EXACT_PLACES), dtype=np.int64)[:, None]
     text = codes.take(ends - 1 - places, mode="clip")
     inside = places < lengths
     digit = text - np.uint8(ord("0"))
@@ -89,27 +94,22 @@ def _plain_decimals(
     is_point = (text == ord(".")) & inside
     digits = is_digit.sum(axis=0, dtype=np.uint8)
     points = is_point.sum(axis=0, dtype=np.uint8)
-    plain = (digits + points == lengths) & (points <= 1) & (digits >= 1) & (digits <= _EXACT_DIGITS)
-
-    # All digits as one integer, the point taken for a zero; then that zero is taken out again.
-    digit *= is_digit
-    combined = np.zeros(len(starts), dtype=np.int64)
-    for row in digit[::-1]:
-        combined *= 10
-        combined += row
+    plain = (digits + points == lengths) & (points <= 1) & (digits >= 1)
     scale = (is_point * places.astype(np.uint8)).sum(axis=0, dtype=np.uint8).astype(np.int64)
     scale[~plain] = 0
+
+    # All digits as one integer, the point taken for a zero; then that zero is taken out again. Each step is exact, and
+    # no quotient lies just below an integer, where it might be rounded up: the digit that follows is that zero.
+    digit *= is_digit
+    combined = _POWERS[: len(places)] @ digit.astype(np.float64)
     below = _POWERS[scale]
-    whole = combined // np.where(points == 1, 10 * below, below)
+    whole = np.floor(combined / (10 * below))
     return plain, np.where(points == 1, combined - 9 * below * whole, combined), scale
 
 
-_NUMERIC_BYTES = b"0123456789+-.eE \t\r\n"
-
-
 def find_text(tokens: Tokens) -> int | None:
-    """The first word that cannot be a number, or None. A file of nothing but numbers costs one pass over its bytes."""
-    if not tokens.text.translate(None, _NUMERIC_BYTES):
+    """The first word that cannot be a number, or None."""
+    if tokens.numeric:
         return None
     for index in range(len(tokens.starts)):
         if not _NUMBER.fullmatch(tokens.word(index)):

@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int64
 
 from kinestream.data.decimals import Tokens, find_text, parse_decimals, split_words
 from kinestream.data.recording import Recording, RecordingError, Source, check_coordinates
@@ -43,16 +45,19 @@ def parse(text: bytes) -> Recording:
         raise RecordingError("no frames", cursor.line)
     if frames > len(tokens.numbers):
         raise RecordingError(f"says {frames} frames, but the file has only {len(tokens.numbers)} lines: cut off", 1)
-    body_lines, body_frames, body_slots = _walk_frames(cursor, frames)
-    cursor.expect_end()
-    if not body_lines:
+    found = _regular_frames(tokens, frames)
+    if found is None:
+        found = _walk_frames(cursor, frames)
+        cursor.expect_end()
+    body_lines, body_frames, body_slots = found
+    if not len(body_lines):
         raise RecordingError(f"no body in any of its {frames} frames")
     wrong = find_text(tokens)
     if wrong is not None:
         raise _not_a_number(tokens, wrong)
 
     joint_count = len(LAYOUT.joints)
-    joint_lines = (np.asarray(body_lines)[:, None] + 2 + np.arange(joint_count)).ravel()
+    joint_lines = (body_lines[:, None] + 2 + np.arange(joint_count)).ravel()
     words = np.diff(tokens.first)[joint_lines]
     if (words != _JOINT_WORDS).any():
         at = int(np.flatnonzero(words != _JOINT_WORDS)[0])
@@ -71,16 +76,58 @@ def parse(text: bytes) -> Recording:
             f"a joint at {points[at].tolist()} m: not a position", int(tokens.numbers[joint_lines[at]])
         )
 
-    most = max(body_slots) + 1
+    most = int(body_slots.max()) + 1
     joints = np.zeros((frames, most, joint_count, 3))
     bodies = np.zeros((frames, most), dtype=np.int64)
     joints[body_frames, body_slots] = points.reshape(-1, joint_count, 3)
-    bodies[body_frames, body_slots] = [_body_number(cursor, line) for line in body_lines]
+    bodies[body_frames, body_slots] = [_body_number(cursor, line) for line in body_lines.tolist()]
     return Recording(joints=joints, bodies=bodies)
 
 
-def _walk_frames(cursor: "_Cursor", frames: int) -> tuple[list[int], list[int], list[int]]:
-    """Of each body: the line (index among the filled lines) of its header, its frame and its place in the frame."""
+class _Bodies(NamedTuple):
+    """Of each body: the line (index among the filled lines) of its header, its frame, and its place in the frame."""
+
+    lines: Int64[np.ndarray, " bodies"]
+    frames: Int64[np.ndarray, " bodies"]
+    slots: Int64[np.ndarray, " bodies"]
+
+
+def _regular_frames(tokens: Tokens, frames: int) -> _Bodies | None:
+    """The bodies of a file that is as it should be, all frames at once; None for any other, which `_walk_frames` goes
+    through line by line to say what is wrong."""
+    codes = np.frombuffer(tokens.text, dtype=np.uint8)
+    words = np.diff(tokens.first)
+    length = 2 + len(LAYOUT.joints)
+    headers = np.flatnonzero(words == _BODY_WORDS)
+    if not len(headers) or (np.diff(headers) < length).any() or headers[-1] + length > len(words):
+        return None
+    outside = np.ones(len(words), dtype=np.bool_)
+    outside[(headers[:, None] + np.arange(length)).ravel()] = False
+    counts = np.flatnonzero(outside)[1:]  # the first is the number of frames
+    if not outside[0] or len(counts) != frames or counts[0] != 1 or (words[counts] != 1).any():
+        return None
+
+    sizes = headers + 1
+    starts, ends = tokens.starts[tokens.first[sizes]], tokens.ends[tokens.first[sizes]]
+    expected = np.frombuffer(b"%d" % len(LAYOUT.joints), dtype=np.uint8)
+    if (words[sizes] != 1).any() or (ends - starts != len(expected)).any():
+        return None
+    if (codes[starts[:, None] + np.arange(len(expected))] != expected).any():
+        return None
+
+    starts, ends = tokens.starts[tokens.first[counts]], tokens.ends[tokens.first[counts]]
+    bodies = codes[starts].astype(np.int64) - ord("0")
+    between = np.diff(counts, append=len(words)) - 1
+    if (ends - starts != 1).any() or (bodies < 0).any() or (bodies > MOST_BODIES).any():
+        return None
+    if (between != bodies * length).any():
+        return None
+    of_frame = np.repeat(np.arange(frames), bodies)
+    return _Bodies(headers, of_frame, np.arange(len(headers)) - np.repeat(np.cumsum(bodies) - bodies, bodies))
+
+
+def _walk_frames(cursor: "_Cursor", frames: int) -> _Bodies:
+    """The bodies, frame by frame. Raises RecordingError at the first line that is not what belongs there."""
     joint_count = len(LAYOUT.joints)
     lines: list[int] = []
     of_frame: list[int] = []
@@ -94,14 +141,12 @@ def _walk_frames(cursor: "_Cursor", frames: int) -> tuple[list[int], list[int], 
             lines.append(cursor.position)
             of_frame.append(frame)
             slots.append(slot)
-            if cursor.pass_body(joint_count):
-                continue
             cursor.skip(1, _BODY_WORDS, "header of a body")
             joints = cursor.count("number of joints")
             if joints != joint_count:
                 raise RecordingError(f"{joints} joints where {joint_count} belong", cursor.line)
             cursor.skip(joint_count, None, "joints of a body")
-    return lines, of_frame, slots
+    return _Bodies(*(np.array(values, dtype=np.int64) for values in (lines, of_frame, slots)))
 
 
 class _Cursor:
@@ -139,22 +184,6 @@ class _Cursor:
         """The first word of a line."""
         word = self._first[line]
         return self._tokens.text[self._starts[word] : self._ends[word]]
-
-    def pass_body(self, joints: int) -> bool:
-        """Passes over a body when its header, its number of joints and its length are as they should be; else stays,
-        for the slow way to say what is wrong. Nearly all lines of a file are passed over here."""
-        here, first = self.position, self._first
-        after = here + 2 + joints
-        if (
-            after >= len(first)
-            or first[here + 1] - first[here] != _BODY_WORDS
-            or first[here + 2] - first[here + 1] != 1
-        ):
-            return False
-        if self.head(here + 1) != b"%d" % joints:
-            return False
-        self.position = after
-        return True
 
     def skip(self, lines: int, words: int | None, what: str) -> None:
         """Passes over lines, of which the last has as many words as said."""
