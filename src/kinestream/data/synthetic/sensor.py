@@ -27,7 +27,13 @@ def _by_name(table: dict[str, float], otherwise: float) -> Float[np.ndarray, " v
 
 
 SPREAD = _by_name(_SPREAD, TRUNK_SPREAD)
-"""Size of the noise of each joint in metres."""
+"""Size of the lasting and slow errors of each joint in metres."""
+
+_TREMBLE = {"hand_tip": 0.007, "thumb": 0.008, "hand": 0.005, "wrist": 0.003, "elbow": 0.0017, "foot": 0.006}
+_TREMBLE |= {"ankle": 0.0012, "knee": 0.0012, "head": 0.0014}
+TREMBLE = _by_name(_TREMBLE, 0.0007)
+"""Size of the noise from one frame to the next in metres, such that the second differences of generated NTU recordings
+have about the median size of those of real ones."""
 
 LIMBS = tuple(
     tuple(v for v, joint in enumerate(NTU25.joints) if joint.startswith(side) and joint.endswith(ends))
@@ -115,27 +121,28 @@ def _misjudge(
     """Joints where the sensor believes them: lasting offsets, tremble, flattened depth, guesses for hidden ones."""
     frames, people = seen.shape[:2]
     middle = seen[:, :, [NTU25.joints.index("spine_mid")]]
-    flat = 1 + noise * rng.normal(-0.12, 0.12, (people, 1))
+    flat = 1 + noise * rng.normal(-0.1, 0.05, (people, 1))
     seen = np.concatenate((seen[..., :2], (middle + flat[..., None] * (seen - middle))[..., 2:]), axis=-1)
     guess = np.clip(0.55 * noise, 0, 1) * hidden[..., None]
     seen = seen + guess * np.array([0.35, 0.15, 1.0]) * (middle - seen)
-    lasting = 1.2 * rng.standard_normal((people, 25, 3))
+    lasting = 0.25 * rng.standard_normal((people, 25, 3))
     trembling = _tremble(rng, frames, people) * (1 + 2.5 * hidden[..., None])
-    faulty: Float[np.ndarray, "t m 25 3"] = seen + noise * (lasting + trembling) * SPREAD[:, None]
+    faulty: Float[np.ndarray, "t m 25 3"] = seen + noise * (lasting * SPREAD[:, None] + trembling)
     return faulty
 
 
 def _tremble(rng: np.random.Generator, frames: int, people: int) -> Float[np.ndarray, "t m 25 3"]:
-    """Noise of unit size: a slow part (about 6 frames) and a fast one; depth is worse than the picture plane."""
+    """A slow part (about 6 frames) and a fast one, in metres; depth is worse than the picture plane."""
     knots = frames // 6 + 2
     slow = rng.standard_normal((knots, people * 75))
     time = np.arange(frames) / 6
     left = time.astype(int)
     share = (time - left)[:, None]
     fast = rng.standard_normal((frames, people * 75))
-    mixed = 0.9 * (slow[left] + share * (slow[left + 1] - slow[left])) + 0.45 * fast
-    noise: Float[np.ndarray, "t m 25 3"] = mixed.reshape(frames, people, 25, 3) * np.array([0.8, 0.8, 1.3])
-    return noise
+    smooth = 0.35 * (slow[left] + share * (slow[left + 1] - slow[left]))
+    smooth, fast = (part.reshape(frames, people, 25, 3) for part in (smooth, fast))
+    noise: Float[np.ndarray, "t m 25 3"] = smooth * SPREAD[:, None] + fast * TREMBLE[:, None]
+    return noise * np.array([0.8, 0.8, 1.3])
 
 
 def _hidden(seen: Float[np.ndarray, "t m 25 3"]) -> Bool[np.ndarray, "t m 25"]:
