@@ -2,6 +2,7 @@
 
 Each transform splits the drawing of its parameters (`sample`: one row for each clip) from their use (`apply`), so that
 a batch shared over several processes is drawn once, and a drawn augmentation can be stored, shown and repeated.
+The transforms of AimCLR's extreme view are in `kinestream.augment.extreme`.
 Shapes: n clip, c coordinate, t frame, v joint, m body; coordinates are x, y (up), z in metres.
 """
 
@@ -30,17 +31,18 @@ class Transform(Protocol):
     def apply(self, x: Clips, parameters: Parameters) -> Clips: ...
 
 
-def _uniform(low: float, high: float, size: Sequence[int], generator: Generator) -> Tensor:
+def uniform(low: float, high: float, size: Sequence[int], generator: Generator) -> Tensor:
+    """Numbers of one range."""
     return low + (high - low) * torch.rand(tuple(size), generator=generator, device=generator.device)
 
 
-def _take_frames(x: Clips, index: Tensor) -> Clips:
+def take_frames(x: Clips, index: Tensor) -> Clips:
     """For each clip its frames `index` (n, t)."""
     clip = torch.arange(len(x), device=x.device)[:, None]
     return x.transpose(1, 2)[clip, index].transpose(1, 2)
 
 
-def _transform_points(x: Clips, matrix: Tensor) -> Clips:
+def transform_points(x: Clips, matrix: Tensor) -> Clips:
     """`p' = R p` for every point, one R (n, 3, 3) a clip."""
     return einsum(matrix.to(x.dtype), x, "n i c, n c t v m -> n i t v m")
 
@@ -61,7 +63,7 @@ class TemporalCrop:
         pad = frames // self.padding
         position = torch.arange(frames, device=x.device) + parameters["start"][:, None] - pad
         mirrored = torch.where(position < 0, -1 - position, position)
-        return _take_frames(x, torch.where(mirrored >= frames, 2 * frames - 1 - mirrored, mirrored))
+        return take_frames(x, torch.where(mirrored >= frames, 2 * frames - 1 - mirrored, mirrored))
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ class ResizedCrop:
     largest: float = 1.0
 
     def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
-        share = _uniform(self.smallest, self.largest, (shape[0],), generator)
-        return {"share": share, "start": (1 - share) * _uniform(0.0, 1.0, (shape[0],), generator)}
+        share = uniform(self.smallest, self.largest, (shape[0],), generator)
+        return {"share": share, "start": (1 - share) * uniform(0.0, 1.0, (shape[0],), generator)}
 
     def apply(self, x: Clips, parameters: Parameters) -> Clips:
         frames = x.shape[2]
@@ -84,7 +86,7 @@ class ResizedCrop:
         before = position.floor().long()
         weight = (position - before).to(x.dtype)[:, None, :, None, None]
         after = (before + 1).clamp(max=frames - 1)
-        return torch.lerp(_take_frames(x, before), _take_frames(x, after), weight)
+        return torch.lerp(take_frames(x, before), take_frames(x, after), weight)
 
 
 @dataclass(frozen=True)
@@ -95,12 +97,12 @@ class Shear:
     amplitude: float = 0.5
 
     def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
-        matrix = _uniform(-self.amplitude, self.amplitude, (shape[0], 3, 3), generator)
+        matrix = uniform(-self.amplitude, self.amplitude, (shape[0], 3, 3), generator)
         off_diagonal = 1 - torch.eye(3, device=matrix.device)
         return {"matrix": matrix * off_diagonal + torch.eye(3, device=matrix.device)}
 
     def apply(self, x: Clips, parameters: Parameters) -> Clips:
-        return _transform_points(x, parameters["matrix"])
+        return transform_points(x, parameters["matrix"])
 
 
 @dataclass(frozen=True)
@@ -110,15 +112,15 @@ class Rotation:
     degrees: tuple[float, float, float] = (0.0, 30.0, 0.0)
 
     def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
-        angles = _uniform(-1.0, 1.0, (shape[0], 3), generator)
+        angles = uniform(-1.0, 1.0, (shape[0], 3), generator)
         return {"angles": angles * torch.tensor(self.degrees, device=angles.device) * (math.pi / 180)}
 
     def apply(self, x: Clips, parameters: Parameters) -> Clips:
-        about_x, about_y, about_z = (_axis_rotation(parameters["angles"][:, axis], axis) for axis in range(3))
-        return _transform_points(x, about_z @ about_y @ about_x)
+        about_x, about_y, about_z = (axis_rotation(parameters["angles"][:, axis], axis) for axis in range(3))
+        return transform_points(x, about_z @ about_y @ about_x)
 
 
-def _axis_rotation(angle: Tensor, axis: int) -> Tensor:
+def axis_rotation(angle: Tensor, axis: int) -> Tensor:
     """Rotation matrices (n, 3, 3) by `angle` (n,) radians about a coordinate axis, right-handed."""
     matrix = torch.eye(3, device=angle.device, dtype=angle.dtype).repeat(len(angle), 1, 1)
     i, j = (axis + 1) % 3, (axis + 2) % 3
@@ -137,7 +139,7 @@ class Mirror:
     share: float = 0.5
 
     def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
-        return {"mirrored": _uniform(0.0, 1.0, (shape[0],), generator) < self.share}
+        return {"mirrored": uniform(0.0, 1.0, (shape[0],), generator) < self.share}
 
     def apply(self, x: Clips, parameters: Parameters) -> Clips:
         flip = torch.ones(x.shape[1], device=x.device, dtype=x.dtype)
@@ -153,7 +155,7 @@ class JointMask:
     share: float = 0.1
 
     def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
-        return {"kept": _uniform(0.0, 1.0, (shape[0], shape[3]), generator) >= self.share}
+        return {"kept": uniform(0.0, 1.0, (shape[0], shape[3]), generator) >= self.share}
 
     def apply(self, x: Clips, parameters: Parameters) -> Clips:
         return x * parameters["kept"].to(x.dtype)[:, None, None, :, None]
