@@ -8,3 +8,8 @@ def mlp_head(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(in_dim, hidden_dim), nn.BatchNorm1d(hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, out_dim)
     )
+
+
+def contrast_head(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
+    """Linear, ReLU, Linear: the projector of MoCo v2 (Chen et al. 2020), SkeletonCLR, CrosSCLR and AimCLR."""
+    return nn.Sequential(nn.Linear(in_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, out_dim))

@@ -5,7 +5,7 @@ into the batch b and tensors lie as `(t, v, b, c)`, so that the sums over joints
 frame, those over frames one large product or a convolution of a single image, and those over channels need no copy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -19,6 +19,9 @@ from kinestream.models.temporal import as_image, as_rows, temporal_convolution
 
 TEMPORAL_TAPS = 9
 FEW_CHANNELS = 8
+
+MapChange = Callable[[Tensor], Tensor]
+"""Of the last block's output `(s, v, b, dim)`, into one of the same shape."""
 
 
 class GraphConvolution(nn.Module):
@@ -168,20 +171,24 @@ class STGCN(nn.Module):
             y = block(y, self.a * importance, links)
         return as_rows(y).view(-1, v, len(x), self.dim)
 
-    def _features(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b dim"]:
-        return self._blocks(x).mean(dim=(0, 1))
-
     def forward(self, x: Float[Tensor, "n c t v m"]) -> Float[Tensor, "n dim"]:
+        return self.variants(x, lambda y: y)[0]
+
+    def variants(self, x: Float[Tensor, "n c t v m"], *changes: MapChange) -> tuple[Float[Tensor, "n dim"], ...]:
+        """The features of one pass through the blocks, once for each of `changes` of the last block's output."""
         # NOTE(deviation 8): absent bodies are encoded and averaged in, as published, unless they are to be skipped.
         if not self.skip_absent:
-            bodies = self._features(rearrange(x, "n c t v m -> (n m) c t v"))
-            return reduce(bodies, "(n m) dim -> n dim", "mean", m=x.shape[4])
+            y = self._blocks(rearrange(x, "n c t v m -> (n m) c t v"))
+            return tuple(
+                reduce(change(y).mean(dim=(0, 1)), "(n m) dim -> n dim", "mean", m=x.shape[4]) for change in changes
+            )
         present = (x != 0).any(dim=1).any(dim=1).any(dim=1)
         present[:, 0] = True
-        bodies = self._features(rearrange(x, "n c t v m -> n m c t v")[present])
+        y = self._blocks(rearrange(x, "n c t v m -> n m c t v")[present])
         clip = present.nonzero()[:, 0]
-        total = bodies.new_zeros(len(x), self.dim).index_add(0, clip, bodies)
-        return total / present.sum(dim=1, keepdim=True)
+        bodies = present.sum(dim=1, keepdim=True)
+        none = y.new_zeros(len(x), self.dim)
+        return tuple(none.index_add(0, clip, change(y).mean(dim=(0, 1))) / bodies for change in changes)
 
 
 @torch.no_grad()
