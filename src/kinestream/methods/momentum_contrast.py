@@ -1,0 +1,130 @@
+"""SkeletonCLR and CrosSCLR: each stream tells a clip's other view from the keys of a queue; in stage 2 of CrosSCLR the
+streams learn from each other's neighbours."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from kinestream.methods.contrast import Similarities, context_loss, info_nce, nearest, own_key_found, similarities
+from kinestream.methods.method import Progress, Views
+from kinestream.methods.query_key import QueryKey
+from kinestream.methods.spread import feature_spread
+from kinestream.models.stgcn import STGCN
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossMining:
+    """Stage 2 of CrosSCLR: when it begins and how many neighbours count; 1 as published."""
+
+    first_epoch: int
+    """Stage 1 has this many epochs."""
+    k: int = 1
+    """Nearest keys of each other stream that become positives."""
+
+
+class MomentumContrast(nn.Module):
+    """InfoNCE with a queue in each stream, summed over the streams (SkeletonCLR); with `mining`, in stage 2, each
+    stream instead learns from each other one's neighbours, averaged over the others (CrosSCLR).
+
+    Args:
+        networks: the query/key pair of each stream.
+        decay: of the moving average that makes the key networks; 0.999 as published.
+        temperature: divides the similarities; 0.07 as published.
+        mining: stage 2; None for stage 1 throughout.
+    """
+
+    # NOTE(deviation 10): the published CrosSCLR moves only the key network of the motion stream in stage 2, and its
+    # heads of motion and bone contain the joint head; here all key networks move and each stream has its own head.
+
+    def __init__(
+        self,
+        networks: Mapping[str, QueryKey],
+        *,
+        decay: float = 0.999,
+        temperature: float = 0.07,
+        mining: CrossMining | None = None,
+    ) -> None:
+        super().__init__()
+        check_contrast(decay, temperature)
+        if mining is not None and len(networks) < 2:
+            raise ValueError(f"streams that learn from each other must be two or more, not {', '.join(networks)} alone")
+        self.networks = nn.ModuleDict(networks)
+        self.decay = decay
+        self.temperature = temperature
+        self.mining = mining
+        self.positives = None
+        self._stage_2: CrossMining | None = None
+
+    def start_epoch(self, epoch: int) -> None:
+        """Goes over to stage 2 when it is time."""
+        due = self.mining is not None and epoch >= self.mining.first_epoch
+        self._stage_2 = self.mining if due else None
+
+    def forward(self, views: Views) -> dict[str, Tensor]:
+        first, second = views
+        terms: dict[str, Tensor] = {}
+        found: dict[str, Similarities] = {}
+        for stream, network in self._networks():
+            q, h = network.query(first[stream])
+            found[stream] = similarities(q, network.key(second[stream]), network.queue.keys)
+            terms |= watched(stream, q, h, found[stream], self.temperature)
+        if self._stage_2 is None:
+            losses = {stream: info_nce(found[stream].logits(self.temperature)) for stream in found}
+        else:
+            losses = cross_losses(found, self._stage_2.k, self.temperature)
+            terms["mined/shared"] = shared_neighbours(found, self._stage_2.k)
+        return {"loss": torch.stack(list(losses.values())).sum(), **named("loss", losses), **terms}
+
+    def after_step(self, progress: Progress) -> None:
+        for _, network in self._networks():
+            network.after_step(self.decay)
+
+    def encoders(self) -> Mapping[str, STGCN]:
+        return {stream: network.encoder for stream, network in self._networks()}
+
+    def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:
+        return [(1.0, [parameter for parameter in self.parameters() if parameter.requires_grad])]
+
+    def _networks(self) -> Iterable[tuple[str, QueryKey]]:
+        return ((stream, cast(QueryKey, network)) for stream, network in self.networks.items())
+
+
+def cross_losses(found: Mapping[str, Similarities], k: int, temperature: float) -> dict[str, Tensor]:
+    """For each stream the mean of `context_loss` over the other streams."""
+    losses = {}
+    for stream, own in found.items():
+        others = [other for name, other in found.items() if name != stream]
+        losses[stream] = torch.stack([context_loss(own, other, k, temperature) for other in others]).mean()
+    return losses
+
+
+@torch.no_grad()
+def shared_neighbours(found: Mapping[str, Similarities], k: int) -> Tensor:
+    """For the log: of the keys that a stream mines the share that another one mines too, over all pairs of streams."""
+    marks = [nearest(similarity.queue, k) for similarity in found.values()]
+    shares = [(a & b).sum() / (k * len(a)) for i, a in enumerate(marks) for b in marks[:i]]
+    return torch.stack(shares).mean()
+
+
+def watched(stream: str, q: Tensor, h: Tensor, found: Similarities, temperature: float) -> dict[str, Tensor]:
+    """Numbers for the log: spreads, and how often the own key is the nearest."""
+    return {
+        f"spread/{stream}": feature_spread(h),
+        f"spread/{stream}/queries": feature_spread(q),
+        f"own_key/{stream}": own_key_found(found.logits(temperature)),
+    }
+
+
+def named(kind: str, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{kind}/{stream}": term for stream, term in terms.items()}
+
+
+def check_contrast(decay: float, temperature: float) -> None:
+    """Raises ValueError for what no training can be done with."""
+    if not 0 <= decay <= 1:
+        raise ValueError(f"decay ({decay}) must be in [0, 1]")
+    if temperature <= 0:
+        raise ValueError(f"temperature ({temperature}) must be above 0")
