@@ -1,0 +1,104 @@
+"""AimCLR: SkeletonCLR with a view under extreme augmentation, whose similarities to the queue are led towards those of
+the normal view instead of being told to agree outright; later, nearest neighbours count as positives too."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from kinestream.methods.attention_drop import attention_drop
+from kinestream.methods.contrast import distribution_loss, positives_loss, similarities, union_of_nearest, with_own
+from kinestream.methods.method import Progress, Views
+from kinestream.methods.momentum_contrast import check_contrast, named, watched
+from kinestream.methods.query_key import QueryKey
+from kinestream.models.stgcn import STGCN
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighbourMining:
+    """When nearest neighbours begin to count as positives, and how many of each query; 1 as published."""
+
+    first_epoch: int
+    k: int = 1
+
+
+class AimCLR(nn.Module):
+    """Three views: a query, a key, and an extreme view that gives two queries, plain and after the attention drop.
+
+    In each stream `InfoNCE + [H(p, p_e) + H(p, p_d)] / 2`, p the distribution of the normal query over own key and
+    queue, without gradient; with mining, in stage 2, InfoNCE also takes the nearest keys of the three queries for
+    positives.
+    The streams are summed and know nothing of each other.
+
+    Args:
+        networks: the query/key pair of each stream.
+        decay: of the moving average that makes the key networks; 0.999 as published.
+        temperature: divides the similarities; 0.07 as published.
+        threshold: attention from which on the attention drop zeroes; 0.7 as published.
+        mining: stage 2; None for stage 1 throughout.
+    """
+
+    def __init__(
+        self,
+        networks: Mapping[str, QueryKey],
+        *,
+        decay: float = 0.999,
+        temperature: float = 0.07,
+        threshold: float = 0.7,
+        mining: NeighbourMining | None = None,
+    ) -> None:
+        super().__init__()
+        check_contrast(decay, temperature)
+        self.networks = nn.ModuleDict(networks)
+        self.decay = decay
+        self.temperature = temperature
+        self.threshold = threshold
+        self.mining = mining
+        self.positives = None
+        self._stage_2: NeighbourMining | None = None
+
+    def start_epoch(self, epoch: int) -> None:
+        """Begins to mine when it is time."""
+        due = self.mining is not None and epoch >= self.mining.first_epoch
+        self._stage_2 = self.mining if due else None
+
+    def forward(self, views: Views) -> dict[str, Tensor]:
+        first, second, extreme = views
+        losses: dict[str, Tensor] = {}
+        distributions: dict[str, Tensor] = {}
+        terms: dict[str, Tensor] = {}
+        for stream, network in self._networks():
+            normal = network.query(first[stream])
+            plain, dropped = network.queries(extreme[stream], [lambda y: y, self._drop])
+            key, queue = network.key(second[stream]), network.queue.keys
+            found = [similarities(query.q, key, queue) for query in (normal, plain, dropped)]
+            logits, logits_e, logits_d = (similarity.logits(self.temperature) for similarity in found)
+            mined = torch.zeros_like(found[0].queue, dtype=torch.bool)
+            if self._stage_2 is not None:
+                mined = union_of_nearest(found, self._stage_2.k)
+                terms[f"mined/{stream}"] = mined.sum() / len(mined)
+            losses[stream] = positives_loss(logits, with_own(mined))
+            distributions[stream] = (distribution_loss(logits, logits_e) + distribution_loss(logits, logits_d)) / 2
+            terms |= watched(stream, normal.q, normal.h, found[0], self.temperature)
+        total = torch.stack([*losses.values(), *distributions.values()]).sum()
+        return {"loss": total, **named("loss", losses), **named("distribution", distributions), **terms}
+
+    def after_step(self, progress: Progress) -> None:
+        for _, network in self._networks():
+            network.after_step(self.decay)
+
+    def encoders(self) -> Mapping[str, STGCN]:
+        return {stream: network.encoder for stream, network in self._networks()}
+
+    def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:
+        return [(1.0, [parameter for parameter in self.parameters() if parameter.requires_grad])]
+
+    def _drop(self, y: Tensor) -> Tensor:
+        dropped = attention_drop(rearrange(y, "s v b c -> b c s v"), self.threshold)
+        return rearrange(dropped, "b c s v -> s v b c")
+
+    def _networks(self) -> Iterable[tuple[str, QueryKey]]:
+        return ((stream, cast(QueryKey, network)) for stream, network in self.networks.items())
