@@ -1,4 +1,4 @@
-"""Losses of the self-distillation methods, as functions of embeddings. B is the batch, d the embedding."""
+"""Losses of the self-distillation and in-batch methods, as functions of embeddings. B is the batch, d the embedding."""
 
 import torch
 from jaxtyping import Float
@@ -53,3 +53,41 @@ def whiten(z: Float[Tensor, "B d"], shrinkage: float = 0.1) -> Float[Tensor, "B 
     values = values.clamp(min=0)
     scale = (values + shrinkage * values.mean() + torch.finfo(values.dtype).tiny).rsqrt()
     return (centred @ (directions * scale) @ directions.T).to(z.dtype)
+
+
+def nt_xent_loss(z1: Float[Tensor, "B d"], z2: Float[Tensor, "B d"], *, temperature: float = 0.1) -> Float[Tensor, ""]:
+    """Each of the 2B embeddings finds the other view of its clip among the 2B - 1 others (SimCLR, Chen et al. 2020):
+    `-mean_i log [exp(cos(z_i, z_p(i)) / T) / sum_{j != i} exp(cos(z_i, z_j) / T)]`."""
+    z = functional.normalize(torch.cat([z1, z2]), dim=1)
+    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    logits = (z @ z.T / temperature).masked_fill(itself, -torch.inf)
+    other_view = torch.arange(len(z), device=z.device).roll(len(z1))
+    return functional.cross_entropy(logits, other_view)
+
+
+def vicreg_loss(
+    z1: Float[Tensor, "B d"],
+    z2: Float[Tensor, "B d"],
+    *,
+    invariance: float = 25.0,
+    variance: float = 25.0,
+    covariance: float = 1.0,
+) -> Float[Tensor, ""]:
+    """`a s(z1, z2) + b [v(z1) + v(z2)] / 2 + c [k(z1) + k(z2)]` (VICReg, Bardes et al. 2022): s the mean squared
+    difference of all entries, v the mean over dimensions of `max(0, 1 - sqrt(var + 1e-4))`, k the sum of the squared
+    covariances of different dimensions over d. Variances and covariances divide by B - 1."""
+    # NOTE: s and the half of v are those of the authors' code; the paper sums s over dimensions and does not halve v.
+    agreement = functional.mse_loss(z1, z2)
+    kept = (_deviation_hinge(z1) + _deviation_hinge(z2)) / 2
+    correlated = _squared_covariances(z1) + _squared_covariances(z2)
+    return invariance * agreement + variance * kept + covariance * correlated
+
+
+def _deviation_hinge(z: Float[Tensor, "B d"]) -> Float[Tensor, ""]:
+    return functional.relu(1 - (z.var(dim=0) + 1e-4).sqrt()).mean()
+
+
+def _squared_covariances(z: Float[Tensor, "B d"]) -> Float[Tensor, ""]:
+    centred = z - z.mean(dim=0)
+    squared = (centred.T @ centred / (len(z) - 1)) ** 2
+    return (squared.sum() - squared.diagonal().sum()) / z.shape[1]

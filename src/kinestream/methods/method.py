@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from kinestream.models.stgcn import STGCN
@@ -31,7 +32,13 @@ class Progress:
 @runtime_checkable
 class Method(Protocol):
     """A module with a loss. `forward` gives named numbers: `loss`, which is minimised, and others to be logged; names
-    that begin with `spread/` tell how far the features are from collapse (see `kinestream.methods.spread`)."""
+    that begin with `spread/` tell how far the features are from collapse (see `kinestream.methods.spread`). How many
+    views it takes, and under which augmentation each, the recipe knows (`kinestream.recipes.builders.build_views`)."""
+
+    @property
+    def positives(self) -> Bool[Tensor, "B B"] | None:
+        """Which clips of the batch the last step took for positives of each, to be watched; None where it took none."""
+        ...
 
     def start_epoch(self, epoch: int) -> None:
         """What changes with the epoch (from 0): stages. Called at its beginning, and when a run is resumed in it."""
