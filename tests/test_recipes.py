@@ -9,7 +9,7 @@ from kinestream.data.preparation import PREPARATIONS
 from kinestream.engine.schedule import make_schedule
 from kinestream.methods.method import Progress
 from kinestream.recipes import Recipe, recipe_names, resolve
-from kinestream.recipes.builders import build_augmentation, build_encoder, build_method, build_optimiser
+from kinestream.recipes.builders import build_encoder, build_method, build_optimiser, build_views
 from kinestream.streams import make_streams
 
 
@@ -32,13 +32,13 @@ def test_every_recipe_is_whole_and_trains_a_few_steps(name: str) -> None:
     torch.manual_seed(0)
     method = build_method(recipe, layout)
     optimizer = build_optimiser(recipe.optimiser, method)
-    augmentation = build_augmentation(recipe.augment, layout)
+    augmentations = build_views(recipe, layout)
     generator = torch.Generator().manual_seed(0)
     clips = torch.randn(6, 3, 12, len(layout.joints), dataset.most_bodies, generator=generator)
     before = [parameter.detach().clone() for parameter in method.parameters()]
     for step in range(3):
         method.start_epoch(0 if step == 0 else recipe.epochs - 1)  # both stages, where there are two
-        views = [make_streams(augmentation(clips, generator), recipe.streams, layout) for _ in range(2)]
+        views = [make_streams(augmentation(clips, generator), recipe.streams, layout) for augmentation in augmentations]
         loss = method(views)["loss"]
         assert torch.isfinite(loss)
         optimizer.zero_grad()

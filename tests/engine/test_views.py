@@ -10,14 +10,16 @@ from kinestream.engine.views import Loader, ViewLoader, to_batch
 from kinestream.methods.method import Views
 
 
-def loader(path: Path, *, augmentation: Augmentation | None = None, batch_size: int = 8, seed: int = 0) -> ViewLoader:
+def loader(
+    path: Path, *, augmentation: Augmentation | None = None, batch_size: int = 8, seed: int = 0, views: int = 2
+) -> ViewLoader:
     store = Store(path)
     return ViewLoader(
         Clips(store, 10),
         store.select("xview", "train").tolist(),
         streams=("joint", "bone"),
         layout=store.layout,
-        augmentation=augmentation if augmentation is not None else Augmentation((TemporalCrop(), Shear())),
+        augmentations=[augmentation if augmentation is not None else Augmentation((TemporalCrop(), Shear()))] * views,
         batch_size=batch_size,
         seed=seed,
         device=torch.device("cpu"),
@@ -52,6 +54,14 @@ def test_gives_two_different_views_of_the_same_clips(small_store: Path) -> None:
         assert set(first) == {"joint", "bone"}
         assert first["joint"].shape == (8, 3, 10, 20, 1)
         assert not torch.equal(first["joint"], second["joint"])
+
+
+def test_a_third_view_leaves_the_first_two_as_they_are(small_store: Path) -> None:
+    two, three = (list(loader(small_store, views=views).epoch(0, 0)) for views in (2, 3))
+    assert [len(views) for views in three] == [3, 3, 3]
+    assert equal(two, [views[:2] for views in three])
+    for _, second, third in three:
+        assert not torch.equal(second["joint"], third["joint"])
 
 
 def test_without_augmentation_an_epoch_is_each_training_clip_at_most_once(small_store: Path) -> None:

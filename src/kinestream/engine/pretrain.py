@@ -18,7 +18,7 @@ from kinestream.engine.views import ViewLoader
 from kinestream.engine.watch import Watch
 from kinestream.models.encoder_file import save_encoder
 from kinestream.recipes import Recipe
-from kinestream.recipes.builders import build_augmentation, build_method, build_optimiser, encoder_card
+from kinestream.recipes.builders import build_method, build_optimiser, build_views, encoder_card
 from kinestream.screen import Screen
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -52,7 +52,7 @@ def pretrain(
         store.select(recipe.split, "train").tolist(),
         streams=recipe.streams,
         layout=store.layout,
-        augmentation=build_augmentation(recipe.augment, store.layout),
+        augmentations=build_views(recipe, store.layout),
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         device=fabric.device,

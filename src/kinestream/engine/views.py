@@ -36,7 +36,8 @@ def to_batch(clips: Float[Tensor, "n t m v c"]) -> Float[Tensor, "n c t v m"]:
 
 
 class ViewLoader:
-    """Two augmented views of every training clip, in a new order each epoch; the last, smaller batch is dropped.
+    """Augmented views of every training clip, one for each of `augmentations`, in a new order each epoch; the last,
+    smaller batch is dropped.
 
     Order and augmentation depend on (seed, epoch, step) alone.
     """
@@ -50,7 +51,7 @@ class ViewLoader:
         *,
         streams: Sequence[str],
         layout: SkeletonLayout,
-        augmentation: Augmentation,
+        augmentations: Sequence[Augmentation],
         batch_size: int,
         seed: int,
         device: torch.device,
@@ -59,7 +60,7 @@ class ViewLoader:
         self._indices = torch.as_tensor(indices)
         self._streams = tuple(streams)
         self._layout = layout
-        self._augmentation = augmentation
+        self._augmentations = tuple(augmentations)
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
@@ -82,7 +83,10 @@ class ViewLoader:
         for step in range(first, self.steps):
             clips = to_batch(torch.from_numpy(self._clips.batch(self.chosen(epoch, step).numpy())).to(self._device))
             generator = self._generator("augmentation", epoch, step)
-            yield [make_streams(self._augmentation(clips, generator), self._streams, self._layout) for _ in range(2)]
+            yield [
+                make_streams(augmentation(clips, generator), self._streams, self._layout)
+                for augmentation in self._augmentations
+            ]
 
     def _generator(self, *where: int | str) -> torch.Generator:
         return torch.Generator().manual_seed(derive_seed(self._seed, *where))

@@ -16,8 +16,9 @@ from kinestream.evaluate.knn import knn_ranking
 from kinestream.evaluate.metrics import accuracy
 from kinestream.evaluate.streams_together import side_by_side
 from kinestream.methods.agreement import watched_by_labels
-from kinestream.methods.self_distillation import SelfDistillation
+from kinestream.methods.method import Method
 from kinestream.recipes import Recipe
+from kinestream.recipes.methods import SelfDistillationRecipe, stage_1_epochs
 from kinestream.screen import Screen
 
 _TOGETHER = "together"
@@ -26,9 +27,7 @@ _TOGETHER = "together"
 class Watch:
     """Looks at the training from outside: spread of the features, 1-NN accuracy, time."""
 
-    def __init__(
-        self, recipe: Recipe, method: SelfDistillation, clips: Clips, device: torch.device, screen: Screen
-    ) -> None:
+    def __init__(self, recipe: Recipe, method: Method, clips: Clips, device: torch.device, screen: Screen) -> None:
         self._recipe = recipe
         self._method = method
         self._clips = clips
@@ -78,11 +77,14 @@ class Watch:
         self._screen.warn(
             f"epoch {epoch}: the {what or 'features'} of stream {stream} have collapsed: spread {spread:.3f}, "
             f"where 1 is isotropic and below {bound} the network gives nearly the same for every clip. "
-            "More epochs will not mend it. What helps with few clips: method.target=whitened, AdamW with a cosine "
+            f"More epochs will not mend it. What helps with few clips: {self._remedy()}AdamW with a cosine "
             "schedule (optimiser.name=adamw optimiser.rate=0.002 optimiser.schedule=cosine), encoder.dropout=0, "
             "encoder.initialisation=torch; "
             "see recipe nw-ucla"
         )
+
+    def _remedy(self) -> str:
+        return "method.target=whitened, " if isinstance(self._recipe.method, SelfDistillationRecipe) else ""
 
     def _is_monitored(self, epoch: int) -> bool:
         """Every so many epochs, at the end of each stage, and at the end of all (`epoch` counts from 1)."""
@@ -91,7 +93,7 @@ class Watch:
         return (
             labelled
             and every > 0
-            and (epoch % every == 0 or epoch in (self._recipe.method.cross_epoch, self._recipe.epochs))
+            and (epoch % every == 0 or epoch in (stage_1_epochs(self._recipe.method), self._recipe.epochs))
         )
 
     def _nearest_neighbour(self) -> dict[str, float]:
@@ -128,7 +130,7 @@ class Watch:
     def _show_neighbours(self, epochs: Sequence[Mapping[str, Any]]) -> None:
         """How the 1-NN accuracy grew, with the stage that each row belongs to."""
         streams = [*self._recipe.streams, *([_TOGETHER] if len(self._recipe.streams) > 1 else [])]
-        change = self._recipe.method.cross_epoch
+        change = stage_1_epochs(self._recipe.method)
         rows = []
         for line in epochs:
             if all(f"knn/{stream}" in line for stream in streams):

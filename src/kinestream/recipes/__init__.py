@@ -14,41 +14,10 @@ from typing import Any, Literal
 
 import yaml
 
-from kinestream.configs import parse_strictly
+from kinestream.configs import choose_by_name, parse_strictly
+from kinestream.recipes.methods import METHOD_RECIPES, MethodRecipe, SelfDistillationRecipe
 
 StreamName = Literal["joint", "motion", "bone"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class MethodRecipe:
-    """The self-supervised method and its heads."""
-
-    name: Literal["caca", "skeleton-byol"] = "caca"
-    """Which objective."""
-    decay: float = 0.996
-    """Of the target's moving average."""
-    final_decay: float | None = None
-    """The decay at the end, reached along a cosine; the same as `decay` when null."""
-    push: float = 0.5
-    """CACA: weight of the push from the target."""
-    cross_epoch: int | None = None
-    """Epochs of stage 1, after which the streams learn from each other (CSCL); null for stage 1 throughout."""
-    cross_k: int = 2
-    """Stage 2: largest similarities of each row that a stream marks as positive."""
-    cross_weight: float = 10.0
-    """Stage 2: lambda, the weight of the agreement."""
-    cross_moving_target: bool = False
-    """Stage 2: go on with the moving average; as published, the target is frozen."""
-    target: Literal["plain", "whitened"] = "plain"
-    """Targets as published, or whitened over the batch: for few clips."""
-    shrinkage: float = 0.1
-    """Of the covariance that whitens."""
-    hidden: int = 2048
-    """Hidden units of projector and predictor."""
-    embedding: int = 512
-    """Output units of projector and predictor."""
-    predictor_rate: float = 1.0
-    """Factor on the learning rate of the predictor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +122,7 @@ class Recipe:
     """Clips a step; the last, smaller batch is dropped."""
     seed: int = 0
     """Of weights, order, augmentation and dropout."""
-    method: MethodRecipe = dataclasses.field(default_factory=MethodRecipe)
+    method: MethodRecipe = dataclasses.field(default_factory=SelfDistillationRecipe)
     encoder: EncoderRecipe = dataclasses.field(default_factory=EncoderRecipe)
     augment: AugmentRecipe = dataclasses.field(default_factory=AugmentRecipe)
     optimiser: OptimiserRecipe = dataclasses.field(default_factory=OptimiserRecipe)
@@ -201,7 +170,8 @@ def resolve(recipe: str, overrides: Sequence[str] = ()) -> Recipe:
         0.05
     """
     plain = _read(recipe)
-    for override in overrides:
+    # The method's name first: where it changes the kind of method, what is set besides belongs to the new one.
+    for override in sorted(overrides, key=lambda override: not override.startswith("method.name=")):
         _apply(plain, override)
     return Recipe.from_dict(plain, f"recipe '{recipe}'")
 
@@ -218,12 +188,25 @@ def _read(recipe: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _laid_over(base: dict[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with what `plain` says instead; parts (mappings) are laid over each other key by key."""
+    """`base` with what `plain` says instead; parts (mappings) are laid over each other key by key. A method of another
+    kind than that of `base` takes nothing over: its settings are others."""
     merged = dict(base)
     for key, value in plain.items():
         parts = isinstance(value, Mapping) and isinstance(base.get(key), dict)
+        if parts and key == "method" and _is_of_another_kind(base[key], value):
+            parts = False
         merged[key] = _laid_over(base[key], value) if parts else value
     return merged
+
+
+def _is_of_another_kind(base: Mapping[str, Any], method: Mapping[str, Any]) -> bool:
+    if "name" not in base or "name" not in method:
+        return False
+    try:
+        kinds = [choose_by_name(METHOD_RECIPES, part["name"]) for part in (base, method)]
+    except ValueError:
+        return False  # the names are checked where the recipe is made
+    return kinds[0] is not kinds[1]
 
 
 def _read_one(recipe: str) -> dict[str, Any]:
@@ -258,6 +241,9 @@ def _apply(plain: dict[str, Any], override: str) -> None:
         if not isinstance(target, dict):
             raise ValueError(f"'{override}': {part} has no parts to set")
     try:
-        target[last] = yaml.safe_load(text)
+        value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise ValueError(f"'{override}': {text!r} is no value") from None
+    if key == "method.name" and _is_of_another_kind(target, {"name": value}):
+        target.clear()
+    target[last] = value
