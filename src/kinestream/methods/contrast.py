@@ -1,6 +1,6 @@
 """Losses and mining of the methods that tell a query's key from a queue of other keys, as functions of embeddings.
 
-B is the batch, d the embedding, K the length of the queue. Logits are `(B, 1 + K)`: the similarity to the query's own
+B is the batch, d the embedding, K the length of the queue. Logits are `(B, L)`, L = 1 + K: the similarity to the query's own
 key first, then those to the queue.
 """
 
@@ -19,7 +19,7 @@ class Similarities(NamedTuple):
     own: Float[Tensor, " B"]
     queue: Float[Tensor, "B K"]
 
-    def logits(self, temperature: float) -> Float[Tensor, "B 1+K"]:
+    def logits(self, temperature: float) -> Float[Tensor, "B L"]:
         """`[l+, l-] / T`."""
         return torch.cat([self.own[:, None], self.queue], dim=1) / temperature
 
@@ -29,7 +29,7 @@ def similarities(query: Float[Tensor, "B d"], key: Float[Tensor, "B d"], queue: 
     return Similarities((query * key).sum(dim=1), query @ queue.T)
 
 
-def info_nce(logits: Float[Tensor, "B 1+K"]) -> Float[Tensor, ""]:
+def info_nce(logits: Float[Tensor, "B L"]) -> Float[Tensor, ""]:
     """`-mean_i log softmax_0(logits_i)`: the own key is the right one of 1 + K (van den Oord et al. 2018)."""
     return -logits.log_softmax(dim=1)[:, 0].mean()
 
@@ -47,7 +47,7 @@ def nearest(queue: Float[Tensor, "B K"], k: int) -> Bool[Tensor, "B K"]:
     return marks.scatter_(1, queue.topk(k, dim=1).indices, True)
 
 
-def with_own(mined: Bool[Tensor, "B K"]) -> Bool[Tensor, "B 1+K"]:
+def with_own(mined: Bool[Tensor, "B K"]) -> Bool[Tensor, "B L"]:
     """The positives among the logits: the own key and what was mined."""
     return functional.pad(mined, (1, 0), value=True)
 
@@ -69,7 +69,7 @@ def context_loss(own: Similarities, other: Similarities, k: int, temperature: fl
     return positives_loss(logits, torch.cat([with_own(mined), mined], dim=1))
 
 
-def distribution_loss(towards: Float[Tensor, "B 1+K"], logits: Float[Tensor, "B 1+K"]) -> Float[Tensor, ""]:
+def distribution_loss(towards: Float[Tensor, "B L"], logits: Float[Tensor, "B L"]) -> Float[Tensor, ""]:
     """AimCLR (D3M): `H(p, r) = -mean_i sum_j p_ij log r_ij`, p the softmax of `towards` without gradient, r that of
     `logits` (Guo et al. 2022)."""
     return -(towards.detach().softmax(dim=1) * logits.log_softmax(dim=1)).sum(dim=1).mean()
@@ -82,6 +82,6 @@ def union_of_nearest(queries: Sequence[Similarities], k: int) -> Bool[Tensor, "B
 
 
 @torch.no_grad()
-def own_key_found(logits: Float[Tensor, "B 1+K"]) -> Float[Tensor, ""]:
+def own_key_found(logits: Float[Tensor, "B L"]) -> Float[Tensor, ""]:
     """For the log: the share of queries that are nearer to their own key than to any other."""
     return (logits.argmax(dim=1) == 0).float().mean()
