@@ -8,26 +8,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from tests.runs import same_run, train, without_times
 from tests.stores import SMALL
 
 from kinestream.cli import main
 from kinestream.data.store import Store
-from kinestream.engine.pretrain import pretrain
 from kinestream.engine.run_folder import RunFolder, read_metrics
-from kinestream.models.encoder_file import load_encoder, weights_hash
+from kinestream.models.encoder_file import load_encoder
 from kinestream.recipes import Recipe
-from kinestream.screen import Screen
-
-
-def train(recipe: Recipe, store: Path, out: Path, *, resume: bool = False) -> None:
-    pretrain(recipe, "small", store, out, resume=resume, device="cpu", precision="32-true", screen=Screen())
 
 
 def write_recipe(recipe: Recipe, path: Path) -> Path:
@@ -52,27 +46,6 @@ def slow(self, progress):
 SelfDistillation.after_step = slow
 sys.exit(main())
 """
-
-
-def without_times(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
-
-
-def same_run(a: Path, b: Path) -> None:
-    """Bit for bit: weights, optimiser, log."""
-    first, second = (torch.load(path / "last.ckpt", weights_only=True) for path in (a, b))
-    for part in ("method", "optimizer"):
-        assert str(first[part]) == str(second[part])
-    for name, value in first["method"].items():
-        assert torch.equal(value, second["method"][name]), name
-    momenta = [state["optimizer"]["state"] for state in (first, second)]
-    for key, entries in momenta[0].items():
-        for name, value in entries.items():
-            assert torch.equal(torch.as_tensor(value), torch.as_tensor(momenta[1][key][name])), (key, name)
-    assert without_times(read_metrics(a / "metrics.jsonl")) == without_times(read_metrics(b / "metrics.jsonl"))
-    assert weights_hash(load_encoder(a / "encoder-joint.safetensors")[0]) == weights_hash(
-        load_encoder(b / "encoder-joint.safetensors")[0]
-    )
 
 
 @pytest.fixture(scope="module")

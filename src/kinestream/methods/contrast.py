@@ -1,7 +1,7 @@
 """Losses and mining of the methods that tell a query's key from a queue of other keys, as functions of embeddings.
 
-B is the batch, d the embedding, K the length of the queue. Logits are `(B, L)`, L = 1 + K: the similarity to the query's own
-key first, then those to the queue.
+B is the batch, d the embedding, K the length of the queue. Logits are `(B, L)`, L = 1 + K: the similarity to the
+query's own key first, then those to the queue.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,43 @@
+"""Small networks and views for tests of methods, without dropout."""
+
+import torch
+from torch import Tensor, nn
+
+from kinestream.layout import KINECT20
+from kinestream.methods.in_batch import Projected
+from kinestream.methods.query_key import QueryKey
+from kinestream.methods.queue import KeyQueue
+from kinestream.models.graph import adjacency
+from kinestream.models.heads import contrast_head, mlp_head
+from kinestream.models.stgcn import STGCN
+
+DIM, EMBEDDING = 8, 6
+
+
+def encoder() -> STGCN:
+    return STGCN(torch.from_numpy(adjacency(KINECT20)), hidden=4, dim=DIM, dropout=0.0)
+
+
+def query_key(seed: int = 0, length: int = 10) -> QueryKey:
+    torch.manual_seed(seed)
+    return QueryKey(encoder(), contrast_head(DIM, 8, EMBEDDING), KeyQueue(length, EMBEDDING))
+
+
+def projected(seed: int = 0) -> Projected:
+    torch.manual_seed(seed)
+    return Projected(encoder(), mlp_head(DIM, 16, EMBEDDING))
+
+
+def views(
+    seed: int = 0, streams: tuple[str, ...] = ("joint",), count: int = 2, batch: int = 6
+) -> list[dict[str, Tensor]]:
+    generator = torch.Generator().manual_seed(seed)
+    return [{stream: torch.randn(batch, 3, 8, 20, 1, generator=generator) for stream in streams} for _ in range(count)]
+
+
+def freeze_statistics(method: nn.Module) -> nn.Module:
+    """Batch normalisation with the statistics it has: each clip is computed by itself."""
+    for module in method.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.eval()
+    return method
