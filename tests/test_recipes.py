@@ -6,10 +6,17 @@ import torch
 
 from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
+from kinestream.engine.run_folder import RunFolder
 from kinestream.engine.schedule import make_schedule
 from kinestream.methods.method import Progress
 from kinestream.recipes import Recipe, recipe_names, resolve
 from kinestream.recipes.builders import build_encoder, build_method, build_optimiser, build_views
+from kinestream.recipes.methods import (
+    AimCLRRecipe,
+    ExtremeRecipe,
+    MomentumContrastRecipe,
+    SelfDistillationRecipe,
+)
 from kinestream.streams import make_streams
 
 
@@ -92,6 +99,86 @@ def test_the_published_settings_of_three_streams(name: str, epochs: int, cross_e
     assert recipe.published.accuracy == accuracy
     assert (recipe.encoder, recipe.augment, recipe.optimiser) == (one.encoder, one.augment, one.optimiser)
     assert (recipe.frames, recipe.batch_size, recipe.method.decay) == (one.frames, one.batch_size, one.method.decay)
+
+
+CONTRAST = [
+    *((f"skeletonclr-joint-{name}", a) for name, a in (("ntu60-xsub", 68.3), ("ntu60-xview", 76.4))),
+    *((f"skeletonclr-joint-{name}", a) for name, a in (("ntu120-xsub", 56.8), ("ntu120-xset", 55.9))),
+    *((f"crosclr-3s-{name}", a) for name, a in (("ntu60-xsub", 77.8), ("ntu60-xview", 83.4), ("pku1-xsub", 84.9))),
+    *((f"crosclr-3s-{name}", a) for name, a in (("ntu120-xsub", 67.9), ("ntu120-xset", 66.7))),
+    *((f"aimclr-{name}-ntu60-xsub", a) for name, a in (("joint", 74.34), ("motion", 68.68), ("bone", 71.87))),
+    *((f"aimclr-{name}-ntu60-xview", a) for name, a in (("joint", 79.68), ("motion", 71.83), ("bone", 77.02))),
+    *((f"aimclr-{name}-pku1-xsub", a) for name, a in (("joint", 83.43), ("motion", 72.00), ("bone", 82.03))),
+    *((f"3s-aimclr-{name}", a) for name, a in (("ntu60-xsub", 79.18), ("ntu60-xview", 84.02), ("pku1-xsub", 87.79))),
+    *((f"3s-aimclr-{name}", a) for name, a in (("ntu120-xsub", 68.2), ("ntu120-xset", 68.8), ("pku2-xsub", 38.5))),
+]
+
+
+@pytest.mark.parametrize(("name", "accuracy"), CONTRAST)
+def test_the_published_settings_of_the_queue_methods(name: str, accuracy: float) -> None:
+    """Reference, section 4: methods, table of recipes, table of published accuracy."""
+    recipe = resolve(name)
+    settings = recipe.method
+    assert f"{recipe.dataset}-{recipe.split}" in name
+    assert recipe.published is not None
+    assert recipe.published.accuracy == accuracy
+    assert (recipe.frames, recipe.epochs, recipe.batch_size, recipe.preparation) == (50, 300, 128, "published")
+    assert isinstance(settings, MomentumContrastRecipe | AimCLRRecipe)
+    assert (settings.decay, settings.temperature, settings.queue) == (0.999, 0.07, 32768)
+    assert (settings.hidden, settings.embedding) == (256, 128)
+    assert (recipe.encoder.hidden, recipe.encoder.dim, recipe.encoder.dropout) == (16, 256, 0.5)
+    optimiser = recipe.optimiser
+    assert (optimiser.name, optimiser.rate, optimiser.momentum, optimiser.weight_decay) == ("sgd", 0.1, 0.9, 1e-4)
+    assert (optimiser.schedule, optimiser.milestones, optimiser.factor) == ("step", (250,), 0.1)
+    assert recipe.augment == resolve("caca-joint-ntu60-xsub").augment
+    if isinstance(settings, AimCLRRecipe):
+        assert (settings.mining_epoch, settings.mining_k, settings.drop_threshold) == (150, 1, 0.7)
+        assert settings.extreme == ExtremeRecipe()
+        assert recipe.streams == (("joint", "motion", "bone") if "3s" in name else (name.split("-")[1],))
+    else:
+        three = name.startswith("crosclr")
+        assert (settings.cross_epoch, settings.cross_k) == ((150 if three else None), 1)
+        assert recipe.streams == (("joint", "motion", "bone") if three else ("joint",))
+
+
+def test_a_method_of_another_kind_takes_nothing_over() -> None:
+    byol = resolve("nw-ucla")
+    for overrides in (
+        ["method.name=skeletonclr", "method.queue=64"],
+        ["method.queue=64", "method.name=skeletonclr"],
+    ):
+        recipe = resolve("nw-ucla", overrides)
+        assert recipe.method == MomentumContrastRecipe(name="skeletonclr", queue=64)
+        assert dataclasses.replace(recipe, method=byol.method) == byol
+    same_kind = resolve("nw-ucla", ["method.name=caca"]).method
+    assert same_kind == dataclasses.replace(byol.method, name="caca"), "of the same kind all of it"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["method.queue=3"], "method 'caca' does not accept queue: it has name, decay, final_decay, push"),
+        (["method.name=moco"], r"method.name \(moco\) must be one of caca, .*, skeletonclr, crosclr, aimclr, nt-xent"),
+        (["method.name=aimclr", "method.push=1"], "method 'aimclr' does not accept push"),
+        (["method.name=aimclr", "method.extreme.blurr=1"], "blurr"),
+        (["method.name=skeletonclr", "method.cross_epoch=3"], r"cross_epoch \(3\) belongs to crosclr"),
+        (["method.name=nt-xent", "method.temperature=null"], "'temperature' cannot be null"),
+        (["method=3"], "'method' must be a mapping"),
+    ],
+)
+def test_settings_of_another_method_are_refused_in_one_line(overrides: list[str], words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        resolve("caca-joint-ntu60-xsub", overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_configurations_of_finished_runs_are_read() -> None:
+    files = sorted((Path(__file__).parents[1] / "docs" / "results").glob("*/config.yaml"))
+    assert files
+    for file in files:
+        recipe = RunFolder(file.parent).config().recipe
+        assert isinstance(recipe.method, SelfDistillationRecipe)
+        assert recipe.method.decay == 0.97
 
 
 def test_the_published_optimiser_has_one_group_with_decay_on_everything() -> None:
