@@ -21,7 +21,7 @@ from kinestream.data.synthetic import generate_ntu
 
 DIFFERENT = 96
 THIN = (
-    *("epochs=1", "batch_size=512", "encoder.hidden=2", "encoder.dim=8"),
+    *("epochs=1", "frames=16", "batch_size=512", "encoder.hidden=2", "encoder.dim=8"),
     *("method.hidden=16", "method.embedding=8", "method.cross_epoch=null"),
 )
 
