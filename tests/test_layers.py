@@ -9,6 +9,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "kinestream"
 
 FLOORS = (
     {"layout", "files", "configs", "screen"},
+    {"joint_maps"},
     {"data"},
     {"streams", "augment"},
     {"models"},
@@ -17,6 +18,7 @@ FLOORS = (
     {"evaluate"},
     {"engine"},
     {"plots"},
+    {"protocols"},
     {"commands"},
     {"cli"},
 )

@@ -19,6 +19,16 @@ COMMANDS = {
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
     "evaluate linear": ("evaluate_linear", "accuracy of a linear layer on the frozen encoder"),
     "evaluate knn": ("evaluate_knn", "accuracy of nearest neighbours of the frozen encoder"),
+    "evaluate probe-grid": (
+        "evaluate_probe_grid",
+        "a linear layer, its rate and decay chosen on held-out training clips",
+    ),
+    "evaluate retrieval": ("evaluate_retrieval", "search by example: precision at k, mAP, a sheet of what was found"),
+    "evaluate cluster": ("evaluate_cluster", "clusters of the features against the classes"),
+    "evaluate finetune": ("evaluate_finetune", "accuracy after fine-tuning with all labels"),
+    "evaluate semi": ("evaluate_semi", "accuracy after fine-tuning with few labels"),
+    "evaluate supervised": ("evaluate_supervised", "the same encoder from random weights with all labels"),
+    "evaluate transfer": ("evaluate_transfer", "encoders of one data set on another, also of another sensor"),
 }
 """Words of a command: its module below `kinestream.commands`, and what it does."""
 
@@ -70,7 +80,7 @@ def _overview(words: Sequence[str]) -> int:
     print("kinestream: representations of human actions from unlabelled 3D skeleton recordings\n")
     print("usage: kinestream COMMAND ...   (kinestream COMMAND --help for its arguments and examples)\n")
     for name in group or COMMANDS:
-        print(f"  {name:<16} {COMMANDS[name][1]}")
+        print(f"  {name:<20} {COMMANDS[name][1]}")
     print("\nA first look, from nothing to an accuracy:")
     print("  kinestream generate ntu60 raw/ --clips 600 && kinestream prepare ntu60 raw/ store/")
     print("  kinestream pretrain demo --data store/ --out runs/demo && kinestream evaluate knn runs/demo --data store/")

@@ -65,6 +65,7 @@ def test_a_run_leaves_what_it_promises(whole: Path, small_recipe: Recipe) -> Non
     assert {path.name for path in whole.iterdir()} == {
         "config.yaml",
         "environment.txt",
+        "pretrained-on.csv",
         "metrics.jsonl",
         "last.ckpt",
         "encoder-joint.safetensors",

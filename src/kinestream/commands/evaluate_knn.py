@@ -19,7 +19,7 @@ class Config:
     """Arguments of `kinestream evaluate knn`."""
 
     run: Path
-    """Folder of a pre-training run."""
+    """Folder of a pre-training run, or an encoder file (.safetensors)."""
     data: Path = required_option()
     """The store with the labels."""
     split: str | None = None
@@ -30,13 +30,22 @@ class Config:
     """Of the votes' weights."""
     bare: bool = False
     """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
+    allow_leak: bool = False
+    """Go on where test clips were learnt from; the results are marked."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute features."""
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.evaluation import FrozenRun
-    from kinestream.commands.protocols import count_neighbours
+    from kinestream.protocols.knn import count_neighbours
+    from kinestream.protocols.subject import Subject
 
-    frozen = FrozenRun(config.run, config.data, config.split, config.device, references=not config.bare)
-    count_neighbours(frozen, k=config.k, temperature=config.temperature)
+    subject = Subject(
+        config.run,
+        config.data,
+        config.split,
+        config.device,
+        references=not config.bare,
+        allow_leak=config.allow_leak,
+    )
+    count_neighbours(subject, k=config.k, temperature=config.temperature)

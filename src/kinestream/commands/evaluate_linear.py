@@ -8,7 +8,6 @@ Examples:
   kinestream evaluate linear runs/caca-3s --data ntu60/ --weights joint=0.6,motion=0.4,bone=0.6
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,7 @@ class Config:
     """Arguments of `kinestream evaluate linear`."""
 
     run: Path
-    """Folder of a pre-training run."""
+    """Folder of a pre-training run, or an encoder file (.safetensors)."""
     data: Path = required_option()
     """The store with the labels."""
     split: str | None = None
@@ -38,14 +37,17 @@ class Config:
     """Of the layer's weights and the order."""
     bare: bool = False
     """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
+    allow_leak: bool = False
+    """Go on where test clips were learnt from; the results are marked."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute features."""
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.evaluation import FrozenRun
-    from kinestream.commands.protocols import train_probe
+    from kinestream.commands.options import parse_weights
     from kinestream.evaluate.linear import ProbeSettings
+    from kinestream.protocols.linear import train_probe
+    from kinestream.protocols.subject import Subject
 
     settings = ProbeSettings(
         epochs=config.epochs,
@@ -54,20 +56,12 @@ def run(config: Config) -> None:
         batch_size=config.batch_size,
         seed=config.seed,
     )
-    frozen = FrozenRun(config.run, config.data, config.split, config.device, references=not config.bare)
-    train_probe(frozen, settings, None if config.weights is None else _parse_weights(config.weights))
-
-
-def _parse_weights(text: str) -> dict[str, float]:
-    """Raises ValueError when `text` is not of the form stream=number,..."""
-    weights: dict[str, float] = {}
-    for entry in text.split(","):
-        stream, equals, number = entry.strip().partition("=")
-        try:
-            weight = float(number)
-        except ValueError:
-            weight = math.nan
-        if not equals or stream in weights or not math.isfinite(weight):
-            raise ValueError(f"--weights '{text}': write them as joint=0.6,motion=0.4,bone=0.6")
-        weights[stream] = weight
-    return weights
+    subject = Subject(
+        config.run,
+        config.data,
+        config.split,
+        config.device,
+        references=not config.bare,
+        allow_leak=config.allow_leak,
+    )
+    train_probe(subject, settings, parse_weights(config.weights))

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kinestream.commands.evaluation import FrozenRun, Outcome, headline
-from kinestream.commands.protocols import count_neighbours, train_probe
 from kinestream.engine.pretrain import Device, Precision, pretrain
 from kinestream.engine.run_folder import RunFolder, read_metrics
 from kinestream.evaluate.linear import ProbeSettings
 from kinestream.files import replacing, write_json
+from kinestream.protocols.knn import count_neighbours
+from kinestream.protocols.linear import train_probe
+from kinestream.protocols.outcome import Outcome, headline
+from kinestream.protocols.report import name as name_of
+from kinestream.protocols.subject import Subject
 from kinestream.recipes import Recipe
 from kinestream.screen import Screen
 
@@ -69,13 +72,15 @@ def reproduce(
         screen.say(f"seed {seed}: {folder}")
         one = dataclasses.replace(recipe, seed=seed)
         pretrain(one, name, data, folder, resume=True, device=device, precision=precision, screen=screen)
-        frozen = FrozenRun(folder, data, None, device, references=references)
+        subject = Subject(folder, data, None, device, references=references)
         found: dict[Protocol, Sequence[Outcome]] = {
-            "linear": train_probe(frozen, ProbeSettings()),
-            "1-NN": count_neighbours(frozen, k=min(20, len(frozen.train_labels)), temperature=0.1),
+            "linear": train_probe(subject, ProbeSettings()),
+            "1-NN": count_neighbours(subject, k=min(20, len(subject.train_labels)), temperature=0.1),
         }
         evaluated.append(found)
-        names.append({protocol: [frozen.name(outcome) for outcome in outcomes] for protocol, outcomes in found.items()})
+        names.append(
+            {protocol: [name_of(subject, outcome) for outcome in outcomes] for protocol, outcomes in found.items()}
+        )
     figures = _figures(evaluated, names)
     runs = [RunFolder(out / f"seed-{seed}") for seed in seeds]
     write_json(out / "report.json", _plain(recipe, name, seeds, figures, runs))

@@ -3,12 +3,28 @@
 import errno
 import os
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
 from kinestream.data.store import Store, StoreError, map_array
 from kinestream.files import replacing
+from kinestream.joint_maps import JointMap
+from kinestream.layout import SkeletonLayout
+
+
+@runtime_checkable
+class AnyClips(Protocol):
+    """Clips of one length, one for each recording of a store and in its order, with the joints of `layout`."""
+
+    store: Store
+    frames: int
+
+    @property
+    def layout(self) -> SkeletonLayout: ...
+    def __len__(self) -> int: ...
+    def batch(self, indices: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n t m v c"]: ...
 
 
 class Clips:
@@ -29,9 +45,35 @@ class Clips:
     def __len__(self) -> int:
         return len(self._clips)
 
+    @property
+    def layout(self) -> SkeletonLayout:
+        return self.store.layout
+
     def batch(self, indices: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n t m v c"]:
         """The clips of these recordings, copied out of the file."""
         return self._clips[indices]
+
+
+class MappedClips:
+    """Clips of a store with the joints of another layout, as `joint_map` makes them."""
+
+    def __init__(self, clips: Clips, joint_map: JointMap) -> None:
+        if clips.layout != joint_map.source:
+            raise ValueError(f"the clips have layout {clips.layout.name}, the map takes {joint_map.source.name}")
+        self.store = clips.store
+        self.frames = clips.frames
+        self._clips = clips
+        self._map = joint_map
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    @property
+    def layout(self) -> SkeletonLayout:
+        return self._map.target
+
+    def batch(self, indices: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n t m v c"]:
+        return self._map(self._clips.batch(indices))
 
 
 def caution(store: Store, frames: int) -> str | None:

@@ -8,6 +8,7 @@ import torch
 from lightning_fabric import Fabric
 
 from kinestream.data.clips import Clips, caution
+from kinestream.data.leaks import write_recordings
 from kinestream.data.store import Store
 from kinestream.engine.checkpoint import Position, load_checkpoint
 from kinestream.engine.fit import Interrupted, fit
@@ -47,9 +48,10 @@ def pretrain(
         screen.warn(warning)
     fabric = Fabric(accelerator=device, devices=1, precision=precision)
     clips = Clips(store, recipe.frames)
+    chosen = store.select(recipe.split, "train")
     loader = ViewLoader(
         clips,
-        store.select(recipe.split, "train").tolist(),
+        chosen.tolist(),
         streams=recipe.streams,
         layout=store.layout,
         augmentations=build_views(recipe, store.layout),
@@ -72,6 +74,8 @@ def pretrain(
         _check_same(run.config(), config, out)
     elif not (resume and (out / "config.yaml").is_file() and run.config() == config):
         run.create(config)
+    if not run.recordings.is_file():
+        write_recordings(run.recordings, store, chosen)
 
     torch.manual_seed(derive_seed(recipe.seed, "weights"))
     method = build_method(recipe, store.layout)

@@ -2,7 +2,8 @@
 
 config.yaml                   the recipe, resolved, and the name it was found by
 environment.txt               versions of what it ran with
-metrics.jsonl                 a line a step and a line an epoch
+pretrained-on.csv             name, length and hashes of each recording that it learns from
+metrics.jsonl                 a line a step, a line an epoch and a line an evaluation
 last.ckpt                     everything needed to go on
 encoder-<stream>.safetensors  and .json, its card
 """
@@ -50,6 +51,10 @@ class RunFolder:
     @property
     def metrics(self) -> Path:
         return self.path / "metrics.jsonl"
+
+    @property
+    def recordings(self) -> Path:
+        return self.path / "pretrained-on.csv"
 
     def encoder(self, stream: str) -> Path:
         return self.path / f"encoder-{stream}.safetensors"
@@ -114,10 +119,27 @@ class MetricsLog:
         self._file.close()
 
 
+def append_line(path: Path, entry: Mapping[str, Any]) -> None:
+    """Adds a line to the log of a run that is trained already, or is trained at this moment by another process."""
+    with path.open("a+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 1))
+        torn = file.read(1) not in (b"", b"\n")
+        file.write((b"\n" if torn else b"") + json.dumps(entry).encode() + b"\n")
+
+
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """All whole lines of a log; a last line that was cut by a kill is passed over."""
+    """All whole lines of a log; one that was cut by a kill is passed over."""
     lines = path.read_bytes().split(b"\n")[:-1]
-    return [json.loads(line) for line in lines]
+    return [entry for line in lines if (entry := _parsed(line)) is not None]
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return entry
 
 
 def _is_content(path: Path) -> bool:

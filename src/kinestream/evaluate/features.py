@@ -9,7 +9,7 @@ from einops import rearrange
 from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
-from kinestream.data.clips import Clips
+from kinestream.data.clips import AnyClips
 from kinestream.data.store import batches
 from kinestream.files import replacing
 from kinestream.models.encoder_file import weights_hash
@@ -22,7 +22,7 @@ _BATCH = 128
 @torch.no_grad()
 def compute_features(
     encoders: Mapping[str, nn.Module],
-    clips: Clips,
+    clips: AnyClips,
     *,
     device: torch.device | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -38,7 +38,7 @@ def compute_features(
         progress(0, len(clips))
         for rows in batches(len(clips), _BATCH):
             batch = torch.from_numpy(clips.batch(np.arange(rows.start, rows.stop))).to(device)
-            streams = make_streams(rearrange(batch, "n t m v c -> n c t v m"), encoders, clips.store.layout)
+            streams = make_streams(rearrange(batch, "n t m v c -> n c t v m"), encoders, clips.layout)
             for stream, encoder in encoders.items():
                 parts[stream].append(encoder(streams[stream]).float().cpu())
             progress(rows.stop, len(clips))
@@ -51,15 +51,16 @@ def compute_features(
 def cached_features(
     folder: Path,
     encoders: Mapping[str, nn.Module],
-    clips: Clips,
+    clips: AnyClips,
     *,
     device: torch.device | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Features]:
     """As `compute_features`, kept in `folder` under a name made of the weights and the data: never stale."""
+    mapped = "" if clips.layout == clips.store.layout else f"-{clips.layout.name}"
+    what = f"{clips.store.fingerprint[:12]}-{clips.frames}{mapped}"
     files = {
-        stream: folder / f"{stream}-{weights_hash(encoder)[:12]}-{clips.store.fingerprint[:12]}-{clips.frames}.npy"
-        for stream, encoder in encoders.items()
+        stream: folder / f"{stream}-{weights_hash(encoder)[:12]}-{what}.npy" for stream, encoder in encoders.items()
     }
     known = {stream: features for stream, file in files.items() if (features := _load(file, len(clips))) is not None}
     missing = {stream: encoder for stream, encoder in encoders.items() if stream not in known}
@@ -82,13 +83,13 @@ def _load(file: Path, rows: int) -> Features | None:
     return features if features.ndim == 2 and len(features) == rows and features.dtype == np.float32 else None
 
 
-def raw_coordinates(clips: Clips, indices: Int64[np.ndarray, " n"]) -> Features:
+def raw_coordinates(clips: AnyClips, indices: Int64[np.ndarray, " n"]) -> Features:
     """These clips themselves as features `(n, t * m * v * c)`: what any learning must beat."""
     return rearrange(clips.batch(indices), "n t m v c -> n (t m v c)")
 
 
 @torch.no_grad()
-def calibrate_batch_norm(encoder: nn.Module, clips: Clips, indices: Int64[np.ndarray, " n"], stream: str) -> None:
+def calibrate_batch_norm(encoder: nn.Module, clips: AnyClips, indices: Int64[np.ndarray, " n"], stream: str) -> None:
     """Sets the running statistics of batch normalisation from up to 8 batches of clips: without them the features of an
     encoder that was never trained would vanish, and it would be too easy to beat."""
     norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
@@ -98,5 +99,5 @@ def calibrate_batch_norm(encoder: nn.Module, clips: Clips, indices: Int64[np.nda
     encoder.train()
     for rows in list(batches(len(indices), _BATCH))[:8]:
         batch = rearrange(torch.from_numpy(clips.batch(indices[rows])), "n t m v c -> n c t v m")
-        encoder(make_streams(batch, [stream], clips.store.layout)[stream])
+        encoder(make_streams(batch, [stream], clips.layout)[stream])
     encoder.eval()

@@ -61,7 +61,7 @@ def linear_probe(
     if not train or settings.epochs < 1:
         raise ValueError(f"a linear probe needs a stream and an epoch, not {len(train)} and {settings.epochs}")
     generator = torch.Generator().manual_seed(settings.seed)
-    layers = {stream: _new_layer(features.shape[1], classes, generator) for stream, features in train.items()}
+    layers = {stream: new_layer(features.shape[1], classes, generator) for stream, features in train.items()}
     parameters = [parameter for layer in layers.values() for parameter in layer.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=settings.rate, momentum=settings.momentum)
     best_top1, best_epoch = -1.0, 0
@@ -83,7 +83,8 @@ def linear_probe(
     return ProbeResult(last=last, best_top1=best_top1, best_epoch=best_epoch, scores=scores, layers=layers)
 
 
-def _new_layer(fan_in: int, classes: int, generator: torch.Generator) -> nn.Linear:
+def new_layer(fan_in: int, classes: int, generator: torch.Generator) -> nn.Linear:
+    """Weights N(0, 0.02), biases 0, as published."""
     layer = nn.Linear(fan_in, classes)
     nn.init.normal_(layer.weight, 0.0, 0.02, generator=generator)
     nn.init.zeros_(layer.bias)

@@ -54,7 +54,7 @@ def save_encoder(path: Path, encoder: STGCN, card: EncoderCard) -> None:
 def load_encoder(path: Path) -> tuple[STGCN, EncoderCard]:
     """The encoder in evaluation mode, and its card. Raises ValueError when either file is missing, damaged or does not
     fit the other; no code is run from the files and nothing is loaded in part."""
-    card = _read_card(path.with_suffix(".json"))
+    card = read_card(path)
     encoder = new_encoder(card)
     try:
         encoder.load_state_dict(load_file(path))
@@ -74,7 +74,9 @@ def weights_hash(encoder: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _read_card(path: Path) -> EncoderCard:
+def read_card(encoder: Path) -> EncoderCard:
+    """The card beside an encoder file. Raises ValueError when it is missing or damaged."""
+    path = encoder.with_suffix(".json")
     try:
         plain: dict[str, Any] = json.loads(path.read_text("utf-8"))
         schema = plain.pop("schema")

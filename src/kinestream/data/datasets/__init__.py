@@ -110,6 +110,11 @@ class Dataset:
     """Frames kept of a longer recording, from its middle."""
     label_archive: str | None = None
     """Download that has the label files, where the format has such."""
+    part_of: str | None = None
+    """A data set that has all these recordings, under the same names and with the same first classes."""
+    known_copies: Mapping[str, int] = MappingProxyType({})
+    """By split, how many test clips of the data set as distributed are copies of training clips: a flaw that the field
+    evaluates with."""
 
 
 _FORMATS: Mapping[str, RawFormat] = MappingProxyType(
@@ -174,4 +179,6 @@ def load_dataset(name: str) -> Dataset:
         splits=MappingProxyType({key: Split.from_dict(key, split) for key, split in plain["splits"].items()}),
         longest=plain.get("longest"),
         label_archive=plain.get("label_archive"),
+        part_of=plain.get("part_of"),
+        known_copies=MappingProxyType(dict(plain.get("known_copies", {}))),
     )

@@ -1,0 +1,76 @@
+"""Accuracy of the same encoder trained from random weights with all labels: the bar that pre-training has to pass. The
+run gives the form of the encoder and the augmentation; its weights are not used.
+
+Examples:
+  kinestream evaluate supervised runs/caca-joint --data ntu60/ --epochs 80
+  kinestream evaluate supervised runs/caca-joint --data ntu60/ --seeds 3
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kinestream.configs import required_option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Arguments of `kinestream evaluate supervised`."""
+
+    run: Path
+    """Folder of a pre-training run, or an encoder file (.safetensors)."""
+    data: Path = required_option()
+    """The store with the labels."""
+    split: str | None = None
+    """Split to evaluate on; that of the run if not given."""
+    form: Literal["usual", "published"] = "usual"
+    """usual: encoder in training mode, AdamW, a rate for each layer; published: encoder in evaluation mode, SGD."""
+    epochs: int = 50
+    """Passes over the labelled clips."""
+    batch_size: int | None = None
+    """Clips a step; that of the form if not given, as all that follows."""
+    optimiser: Literal["adamw", "sgd"] | None = None
+    """Which optimiser."""
+    rate: float | None = None
+    """Learning rate of the linear layers."""
+    layer_decay: float | None = None
+    """Factor on the rate for each layer further down; 1 for one rate."""
+    weight_decay: float | None = None
+    """On every parameter."""
+    augment: Literal["none", "published", "recipe"] | None = None
+    """Of the training clips: none, crop and shear as published, or as in the run's recipe."""
+    fusion: Literal["together", "fused", "both"] = "together"
+    """Of several streams: one classifier on all (logits summed), or one for each and their scores summed, or both."""
+    weights: str | None = None
+    """Of the streams when their scores are fused, as in joint=0.6,motion=0.4,bone=0.6; alike if not given."""
+    seeds: int = 1
+    """How many trainings, with the seeds from --seed on; the figures are means."""
+    seed: int = 0
+    """Of the first training."""
+    allow_leak: bool = False
+    """Go on where test clips were learnt from; the results are marked."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+
+
+def run(config: Config) -> None:
+    from kinestream.commands.options import parse_weights, training_settings
+    from kinestream.protocols.finetune import train_supervised
+    from kinestream.protocols.subject import Subject
+    from kinestream.protocols.training import seeds_from
+
+    settings = training_settings(
+        config.form,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        optimiser=config.optimiser,
+        rate=config.rate,
+        layer_decay=1.0 if config.layer_decay is None else config.layer_decay,
+        weight_decay=config.weight_decay,
+        augment=config.augment,
+    )
+    seeds, weights = seeds_from(config.seed, config.seeds), parse_weights(config.weights)
+    subject = Subject(
+        config.run, config.data, config.split, config.device, allow_leak=config.allow_leak, pretrained=False
+    )
+    train_supervised(subject, settings, seeds=seeds, fusion=config.fusion, weights=weights)

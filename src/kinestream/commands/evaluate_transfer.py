@@ -1,0 +1,92 @@
+"""Accuracy of encoders that learnt on one data set on another: linear probe and nearest neighbours on frozen features,
+and fine-tuning if asked for. The layouts may differ where a map of joints is declared (ntu25 and kinect20 either way,
+coco17 to both); it is shown. The store must have the preparation that the encoders learnt from.
+
+Examples:
+  kinestream evaluate transfer runs/caca-joint-ntu60 --data pku2/ --split xsub
+  kinestream evaluate transfer runs/caca-joint-ntu60 --data nw-ucla-published/ --split xview --finetune --seeds 3
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kinestream.configs import required_option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Arguments of `kinestream evaluate transfer`."""
+
+    run: Path
+    """Folder of a pre-training run, or an encoder file (.safetensors)."""
+    data: Path = required_option()
+    """The store of the other data set, with labels."""
+    split: str | None = None
+    """Split to evaluate on; that of the run if not given and there."""
+    finetune: bool = False
+    """Fine-tune, too; the options from --form on are for that."""
+    k: int = 20
+    """Neighbours that vote, beside the 1-NN."""
+    probe_epochs: int = 100
+    """Passes over the features for the linear probe."""
+    form: Literal["usual", "published"] = "usual"
+    """usual: encoder in training mode, AdamW, a rate for each layer; published: encoder in evaluation mode, SGD."""
+    epochs: int = 50
+    """Passes over the labelled clips."""
+    batch_size: int | None = None
+    """Clips a step; that of the form if not given, as all that follows."""
+    optimiser: Literal["adamw", "sgd"] | None = None
+    """Which optimiser."""
+    rate: float | None = None
+    """Learning rate of the linear layers."""
+    layer_decay: float | None = None
+    """Factor on the rate for each layer further down; 1 for one rate."""
+    weight_decay: float | None = None
+    """On every parameter."""
+    augment: Literal["none", "published", "recipe"] | None = None
+    """Of the training clips: none, crop and shear as published, or as in the run's recipe."""
+    fusion: Literal["together", "fused", "both"] = "together"
+    """Of several streams: one classifier on all (logits summed), or one for each and their scores summed, or both."""
+    seeds: int = 1
+    """How many trainings, with the seeds from --seed on; the figures are means."""
+    seed: int = 0
+    """Of the first training."""
+    bare: bool = False
+    """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
+    allow_leak: bool = False
+    """Go on where test clips were learnt from; the results are marked."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+
+
+def run(config: Config) -> None:
+    from kinestream.commands.options import training_settings
+    from kinestream.evaluate.linear import ProbeSettings
+    from kinestream.protocols.subject import Subject
+    from kinestream.protocols.training import seeds_from
+    from kinestream.protocols.transfer import transfer
+
+    settings = training_settings(
+        config.form,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        optimiser=config.optimiser,
+        rate=config.rate,
+        layer_decay=config.layer_decay,
+        weight_decay=config.weight_decay,
+        augment=config.augment,
+    )
+    seeds = seeds_from(config.seed, config.seeds)
+    probe = ProbeSettings(epochs=config.probe_epochs, milestone=round(0.8 * config.probe_epochs), seed=config.seed)
+    subject = Subject(
+        config.run,
+        config.data,
+        config.split,
+        config.device,
+        references=not config.bare,
+        allow_leak=config.allow_leak,
+        other_layout=True,
+    )
+    training = settings if config.finetune else None
+    transfer(subject, probe, k=config.k, training=training, seeds=seeds, fusion=config.fusion)

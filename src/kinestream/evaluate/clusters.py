@@ -1,0 +1,67 @@
+"""Groups that k-means finds in features, against the classes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+Labels = Int64[np.ndarray, " n"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clustering:
+    """Clusters of clips and how they go with the classes."""
+
+    class_scores: Float[Tensor, "n classes"]
+    """Minus the distance to the centre of the cluster matched with each class: ranks the classes of a clip."""
+    nmi: float
+    """Normalised mutual information (arithmetic mean), in percent."""
+    ari: float
+    """Adjusted Rand index, in percent."""
+
+
+def match_clusters(assignment: Labels, labels: Labels) -> dict[int, int]:
+    """The class of each cluster, one to one, that makes most clips right (Hungarian method).
+
+    Raises ValueError unless there are as many classes as clusters or more.
+
+    Example:
+        >>> match_clusters(np.array([0, 0, 1, 1]), np.array([7, 7, 7, 3]))
+        {0: 7, 1: 3}
+    """
+    from scipy.optimize import linear_sum_assignment  # type: ignore[attr-defined]
+
+    clusters, classes = np.unique(assignment), np.unique(labels)
+    if len(clusters) > len(classes):
+        raise ValueError(f"{len(clusters)} clusters cannot be matched one to one with {len(classes)} classes")
+    together = np.array([[np.sum((assignment == a) & (labels == b)) for b in classes] for a in clusters])
+    rows, columns = linear_sum_assignment(together, maximize=True)
+    return {int(clusters[row]): int(classes[column]) for row, column in zip(rows, columns, strict=True)}
+
+
+def cluster(features: Float[Tensor, "n d"], labels: Labels, *, classes: int, seed: int) -> Clustering:
+    """k-means (ten starts, the tightest kept) on unit features, one cluster for each class that occurs.
+
+    Raises ValueError when there are fewer clips than two, or than classes.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+    present = np.unique(labels)
+    if len(labels) < max(2, len(present)):
+        raise ValueError(f"{len(labels)} clips are too few for clusters")
+    means = KMeans(n_clusters=len(present), n_init=10, random_state=seed)  # type: ignore[no-untyped-call]
+    rows = functional.normalize(features.double(), dim=1).numpy()
+    distance = means.fit(rows).transform(rows)
+    assignment = np.asarray(means.labels_, dtype=np.int64)
+    scores = torch.full((len(labels), classes), -torch.inf, dtype=torch.float64)
+    for one, name in match_clusters(assignment, labels).items():
+        scores[:, name] = -torch.from_numpy(distance[:, one])
+    return Clustering(
+        class_scores=scores,
+        nmi=100 * float(normalized_mutual_info_score(labels, assignment)),
+        ari=100 * float(adjusted_rand_score(labels, assignment)),
+    )

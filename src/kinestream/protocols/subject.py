@@ -1,0 +1,216 @@
+"""What every protocol begins with: encoders, a store and a split that go together, looked over for leaks."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from kinestream.data.clips import AnyClips, Clips, MappedClips, caution
+from kinestream.data.store import Store
+from kinestream.evaluate.certainty import calibration_error
+from kinestream.evaluate.features import cached_features, calibrate_batch_norm, raw_coordinates
+from kinestream.evaluate.metrics import accuracy
+from kinestream.joint_maps import JointMap, joint_map
+from kinestream.models.encoder_file import EncoderCard, read_card
+from kinestream.models.stgcn import STGCN
+from kinestream.protocols.guard import look_for_leaks
+from kinestream.protocols.outcome import How, Kind, Outcome
+from kinestream.protocols.source import open_source
+from kinestream.screen import Screen
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Features of the training and the test clips by stream, `(n, d)` and `(q, d)`, and where they come from."""
+
+    kind: Kind
+    train: Mapping[str, Tensor]
+    test: Mapping[str, Tensor]
+
+
+class Subject:
+    """The encoders of a run or a file, a store and a split. Raises ValueError when they do not go together, or when
+    test clips are where they must not be."""
+
+    def __init__(
+        self,
+        path: Path,
+        data: Path,
+        split: str | None,
+        device: Device,
+        *,
+        references: bool = True,
+        allow_leak: bool = False,
+        pretrained: bool = True,
+        other_layout: bool = False,
+    ) -> None:
+        """
+        Args:
+            split: that of the pre-training if None.
+            references: evaluate an untrained encoder and raw coordinates, too.
+            allow_leak: go on where test clips were learnt from; the results are marked.
+            pretrained: the weights of the encoders count; without them only their form does.
+            other_layout: take a store of another layout, through the declared joint map.
+        """
+        self.source = open_source(path)
+        self.store = Store(data)
+        self._labels = self.store.labels
+        self.split = split or self._usual_split()
+        self.screen = Screen()
+        self.references = references
+        cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+        self.device = torch.device("cuda" if cuda else "cpu")
+        self.train = self.store.select(self.split, "train")
+        self.test = self.store.select(self.split, "test")
+        for part, indices in (("training", self.train), ("test", self.test)):
+            if not len(indices):
+                raise ValueError(f"{data} has no {part} clips in split '{self.split}'")
+        self.cards = {stream: read_card(file) for stream, file in self.source.files.items()}
+        self.joint_map = self._map_joints(other_layout)
+        for card in self.cards.values():
+            self._check_preparation(card)
+        verdict = look_for_leaks(
+            self.store,
+            self.split,
+            self.train,
+            self.test,
+            self.source if pretrained else None,
+            self.screen,
+            allow=allow_leak,
+        )
+        self.leak = verdict.leak
+        self.copies = torch.from_numpy(verdict.copies)
+        if pretrained:
+            for stream, card in self.cards.items():
+                if card.epochs_done < card.epochs:
+                    self.screen.warn(f"stream {stream} is at epoch {card.epochs_done} of {card.epochs}: not finished")
+        self._clips: AnyClips | None = None
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        return self.source.streams
+
+    @property
+    def train_labels(self) -> Int[Tensor, " n"]:
+        return torch.from_numpy(self._labels[self.train])
+
+    @property
+    def test_labels(self) -> Int[Tensor, " q"]:
+        return torch.from_numpy(self._labels[self.test])
+
+    @property
+    def classes(self) -> int:
+        return len(self.store.info.classes)
+
+    @property
+    def clips(self) -> AnyClips:
+        """All clips of the store, as the encoders take them."""
+        if self._clips is None:
+            if (warning := caution(self.store, self.source.frames)) is not None:
+                self.screen.warn(warning)
+            clips = Clips(self.store, self.source.frames)
+            self._clips = clips if self.joint_map is None else MappedClips(clips, self.joint_map)
+        return self._clips
+
+    def parts(self) -> Iterator[Parts]:
+        """First those of the run, then those of an untrained encoder and of the raw coordinates."""
+        yield self._features("run", self.encoders(), "features")
+        if self.references:
+            yield self._features("untrained", self._untrained_encoders(), "features, untrained")
+            train, test = (torch.from_numpy(raw_coordinates(self.clips, part)) for part in (self.train, self.test))
+            yield Parts(kind="raw", train={"raw": train}, test={"raw": test})
+
+    def encoders(self) -> dict[str, STGCN]:
+        """As learnt, in evaluation mode."""
+        return {stream: encoder.to(self.device) for stream, (encoder, _) in self.source.encoders().items()}
+
+    def random_encoders(self, seed: int) -> dict[str, STGCN]:
+        """The same networks, not trained."""
+        return {stream: self.source.random_encoder(stream, self.clips.layout, seed) for stream in self.streams}
+
+    def _features(self, kind: Kind, encoders: Mapping[str, nn.Module], what: str) -> Parts:
+        with self.screen.progress(what, "clips") as advance:
+            values = cached_features(
+                self.source.folder.path / "features", encoders, self.clips, device=self.device, progress=advance
+            )
+        train, test = (
+            {stream: torch.from_numpy(rows[indices]) for stream, rows in values.items()}
+            for indices in (self.train, self.test)
+        )
+        return Parts(kind=kind, train=train, test=test)
+
+    def _untrained_encoders(self) -> dict[str, STGCN]:
+        encoders = self.random_encoders(self.source.seed)
+        for stream, encoder in encoders.items():
+            calibrate_batch_norm(encoder, self.clips, self.train, stream)
+            encoder.to(self.device)
+        return encoders
+
+    def reached(
+        self,
+        kind: Kind,
+        how: How,
+        streams: Sequence[str],
+        ranking: Int[Tensor, "q classes"],
+        extra: Mapping[str, Any],
+        *,
+        logits: Float[Tensor, "q classes"] | None = None,
+        variant: str = "",
+    ) -> Outcome:
+        """The outcome of a ranking of the classes for each test clip; `logits` where their softmax is a probability."""
+        unseen = ~self.copies
+        mixed = bool(self.copies.any() and unseen.any())
+        labels = self.test_labels
+        probabilities = None if logits is None else logits.double().softmax(dim=1)
+        return Outcome(
+            kind=kind,
+            how=how,
+            streams=tuple(streams),
+            accuracy=accuracy(ranking, labels),
+            unseen_top1=accuracy(ranking[unseen], labels[unseen]).top1 if mixed else None,
+            extra=extra,
+            ece=None if probabilities is None else calibration_error(probabilities, labels),
+            hits=(ranking[:, 0] == labels).double(),
+            predicted=ranking[:, 0],
+            confidence=None if probabilities is None else probabilities.max(dim=1).values,
+            variant=variant,
+        )
+
+    def for_each_choice(self, parts: Parts, judge: Callable[[Sequence[str], How], Outcome]) -> Iterator[Outcome]:
+        """`judge` of each stream alone and, where there are several, of all together."""
+        for stream in parts.train:
+            yield judge([stream], "alone")
+        if len(parts.train) > 1:
+            yield judge(list(parts.train), "together")
+
+    def _usual_split(self) -> str:
+        splits = self.store.info.splits
+        if self.source.split in splits or (self.source.split and len(splits) != 1):
+            return self.source.split
+        if len(splits) != 1:
+            raise ValueError(f"say on which split, --split: {self.store.path} has {', '.join(splits)}")
+        return next(iter(splits))
+
+    def _map_joints(self, other_layout: bool) -> JointMap | None:
+        card = next(iter(self.cards.values()))
+        if card.layout == self.store.layout:
+            return None
+        if not other_layout:
+            raise ValueError(
+                f"the encoder is for layout {card.layout.name}, {self.store.path} has {self.store.layout.name}: "
+                "'kinestream evaluate transfer' maps joints where a map is declared"
+            )
+        return joint_map(self.store.layout, card.layout)
+
+    def _check_preparation(self, card: EncoderCard) -> None:
+        if not self.store.preparation.gives(card.preparation):
+            raise ValueError(
+                f"the encoder learnt from preparation '{card.preparation}', {self.store.path} was prepared "
+                f"'{self.store.info.preparation}': prepare it as '{card.preparation}'"
+            )
