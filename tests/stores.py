@@ -1,14 +1,20 @@
-"""Stores and recipes made for tests."""
+"""Stores, runs and recipes made for tests."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from kinestream.data.datasets import load_dataset
+from kinestream.data.leaks import write_recordings
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.recording import Source
-from kinestream.data.store import StoreWriter
+from kinestream.data.store import Store, StoreWriter
+from kinestream.engine.run_folder import RunConfig, RunFolder
+from kinestream.models.encoder_file import save_encoder
+from kinestream.recipes import Recipe, StreamName
+from kinestream.recipes.builders import build_encoder, encoder_card
 
 SMALL: dict[str, Any] = {
     "title": "small",
@@ -44,4 +50,19 @@ def write_small_store(path: Path, *, copied: int = 0) -> Path:
             )
             writer.add(source, made[-1])
         writer.finish(dataset, PREPARATIONS["tracked"], excluded=0, rejected=0)
+    return path
+
+
+def write_small_run(path: Path, store: Path, *streams: StreamName, listed: bool = True, **changed: Any) -> Path:
+    """A run on the store with encoders that were not trained, as if its epochs were done; `listed` tells whether it
+    keeps the list of the recordings that it learnt from, `changed` are settings of `SMALL`."""
+    recipe = Recipe.from_dict({**SMALL, "streams": list(streams or ("joint",)), **changed}, "test")
+    opened, run = Store(store), RunFolder(path)
+    run.create(RunConfig(recipe_name="small", recipe=recipe, data=str(store), store_fingerprint=opened.fingerprint))
+    if listed:
+        write_recordings(run.recordings, opened, opened.select(recipe.split, "train"))
+    for number, stream in enumerate(recipe.streams):
+        torch.manual_seed(number)
+        encoder = build_encoder(recipe, opened.layout)
+        save_encoder(run.encoder(stream), encoder, encoder_card(recipe, "small", stream, opened.layout, recipe.epochs))
     return path

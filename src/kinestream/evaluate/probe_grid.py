@@ -63,10 +63,10 @@ def choose_probe(
     """The rate and decay that recognise most of the held-out training clips when trained on the others; of equal ones
     the smaller rate, then the larger decay.
 
-    Raises ValueError when there is no rate or decay, or too few clips to hold some out.
+    Raises ValueError when there is no rate, decay or epoch, or too few clips to hold some out.
     """
-    if not settings.points:
-        raise ValueError("a grid needs at least one rate and one decay")
+    if not settings.points or settings.epochs < 1:
+        raise ValueError(f"a grid needs at least one rate and one decay, and an epoch, not {settings.epochs}")
     held = torch.from_numpy(hold_out(labels.numpy().astype(np.int64), settings.held_out, settings.seed))
     rest = {stream: rows[~held] for stream, rows in train.items()}
     probes = train_grid(rest, labels[~held], settings.points, classes=classes, settings=settings, progress=progress)

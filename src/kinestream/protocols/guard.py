@@ -13,8 +13,8 @@ from kinestream.protocols.source import Source
 from kinestream.screen import Screen
 
 _NAMES_SHOWN = 3
-Marks = Bool[np.ndarray, " q"]
-Indices = Int64[np.ndarray, " n"]
+Marks = Bool[np.ndarray, " _"]
+Indices = Int64[np.ndarray, " _"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -112,7 +112,7 @@ class Dataset:
     """Download that has the label files, where the format has such."""
     part_of: str | None = None
     """A data set that has all these recordings, under the same names and with the same first classes."""
-    known_copies: Mapping[str, int] = MappingProxyType({})
+    known_copies: Mapping[str, int] = field(default_factory=dict)
     """By split, how many test clips of the data set as distributed are copies of training clips: a flaw that the field
     evaluates with."""
 
