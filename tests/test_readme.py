@@ -50,6 +50,8 @@ def test_every_command_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Mo
             one[2] = sorted(path.stem for path in Path("nturgb+d_skeletons").iterdir())[0]
         if one[0] == "evaluate" and one[1] == "knn":
             one += ["--k", "3"]
+        if one[0] == "evaluate" and one[1] in ("finetune", "semi", "supervised", "probe-grid"):
+            one += ["--epochs", "1"]
         more = SHRUNK if one[0] in ("pretrain", "reproduce") else []
         if one[0] == "reproduce":
             more = [*more, "--set=method.cross_epoch=0", "--bare"]

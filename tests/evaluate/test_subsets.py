@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ LABELS = st.lists(st.integers(0, 5), min_size=8, max_size=200).map(lambda values
 def test_smaller_shares_lie_within_larger_ones_of_the_same_seed(labels: np.ndarray, seed: int) -> None:
     shares = [1.0, 5.0, 10.0, 20.0, 50.0, 100.0]
     drawn = [set(draw_subset(labels, share, seed).tolist()) for share in shares]
-    for smaller, larger in zip(drawn, drawn[1:], strict=False):
+    for smaller, larger in pairwise(drawn):
         assert smaller <= larger
     assert drawn[-1] == set(range(len(labels)))
 
