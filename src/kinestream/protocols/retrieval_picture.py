@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image, ImageDraw
+from matplotlib.font_manager import findfont
+from PIL import Image, ImageDraw, ImageFont
 
 from kinestream.files import replacing
 from kinestream.layout import SkeletonLayout
 from kinestream.plots import skeleton_strip
 
-CELL = (560, 170)
-"""Width and height of a strip on the sheet, in pixels."""
+CELL = (560, 180)
+"""Width and height of a clip on the sheet, in pixels, its title included."""
+_TITLE = 26
 _GAP = 14
 _FRAMES = 6
 _RIGHT, _WRONG, _QUERY = "#009e73", "#cc3311", "#303030"
@@ -50,7 +52,7 @@ def draw_retrieval(shown: Sequence[Shown], layout: SkeletonLayout, path: Path) -
     width, height = CELL
     columns = 1 + max(len(query.answers) for query in shown)
     sheet = Image.new("RGB", (columns * (width + _GAP) + _GAP, len(shown) * (height + _GAP) + _GAP), "white")
-    pen = ImageDraw.Draw(sheet)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.truetype(findfont("DejaVu Sans"), 14)
     with tempfile.TemporaryDirectory() as scratch:
         for row, query in enumerate(shown):
             cells = [(f"query: {query.name}, {query.class_name}", query.joints, _QUERY)]
@@ -65,10 +67,12 @@ def draw_retrieval(shown: Sequence[Shown], layout: SkeletonLayout, path: Path) -
             for column, (title, joints, colour) in enumerate(cells):
                 left, top = _GAP + column * (width + _GAP), _GAP + row * (height + _GAP)
                 strip = Path(scratch) / "strip.png"
-                skeleton_strip(joints, layout, strip, frames=_FRAMES, title=title)
+                skeleton_strip(joints, layout, strip, frames=_FRAMES)
                 with Image.open(strip) as picture:
-                    picture.thumbnail((width - 8, height - 8))
-                    sheet.paste(picture, (left + (width - picture.width) // 2, top + (height - picture.height) // 2))
+                    picture.thumbnail((width - 8, height - _TITLE - 8))
+                    below = top + _TITLE + (height - _TITLE - picture.height) // 2
+                    sheet.paste(picture, (left + (width - picture.width) // 2, below))
+                pen.text((left + 8, top + 6), title, fill=_QUERY, font=font)
                 pen.rectangle((left, top, left + width, top + height), outline=colour, width=3)
     with replacing(path) as unfinished:
         sheet.save(unfinished, format="PNG")
