@@ -37,7 +37,7 @@ class TrainingSettings:
     epochs: int = 50
     batch_size: int = 64
     optimiser: Literal["adamw", "sgd"] = "adamw"
-    rate: float = 0.001
+    rate: float = 0.003
     """Of the linear layers, after the warm-up."""
     layer_decay: float = 0.75
     """Factor on the rate for each layer further down; 1 for one rate."""
