@@ -192,7 +192,7 @@ def test_evaluations_stand_beside_untrained_and_raw(
     assert (written["train_clips"], written["test_clips"]) == (27, 13)
     hows = ["joint", "bone", "streams together", *(["scores fused"] if protocol == "linear" else [])]
     names = [f"{source}, {how}" for source in ("small", "untrained encoder") for how in hows]
-    assert list(written["results"]) == [*names, "raw coordinates"]
+    assert list(written["results"]) == [*names, "raw coordinates", "raw coordinates, bone"]
     own = written["results"]["small, joint"]
     shares = {name: share for name, share in own["per_class"].items() if share is not None}
     assert len(shares) == 2, "two classes have test clips"

@@ -201,4 +201,7 @@ def test_raw_coordinates_are_the_clips(small_store: Path) -> None:
     clips = Clips(Store(small_store), 10)
     raw = raw_coordinates(clips, np.array([3, 5]))
     assert raw.shape == (2, 10 * 1 * 20 * 3)
-    np.testing.assert_array_equal(raw[1].reshape(10, 1, 20, 3), clips.batch(np.array([5]))[0])
+    clip = clips.batch(np.array([5]))[0]
+    np.testing.assert_array_equal(raw[1].reshape(10, 1, 20, 3), clip)
+    motion = raw_coordinates(clips, np.array([3, 5]), "motion")[1].reshape(10, 1, 20, 3)
+    np.testing.assert_array_equal(motion[:-1], clip[1:] - clip[:-1])

@@ -83,9 +83,10 @@ def _load(file: Path, rows: int) -> Features | None:
     return features if features.ndim == 2 and len(features) == rows and features.dtype == np.float32 else None
 
 
-def raw_coordinates(clips: AnyClips, indices: Int64[np.ndarray, " n"]) -> Features:
-    """These clips themselves as features `(n, t * m * v * c)`: what any learning must beat."""
-    return rearrange(clips.batch(indices), "n t m v c -> n (t m v c)")
+def raw_coordinates(clips: AnyClips, indices: Int64[np.ndarray, " n"], stream: str = "joint") -> Features:
+    """A stream of these clips itself as features `(n, t * m * v * c)`: what any learning must beat."""
+    batch = rearrange(torch.from_numpy(clips.batch(indices)), "n t m v c -> n c t v m")
+    return rearrange(make_streams(batch, [stream], clips.layout)[stream], "n c t v m -> n (t m v c)").numpy()
 
 
 @torch.no_grad()

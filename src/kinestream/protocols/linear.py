@@ -76,7 +76,8 @@ def chosen(parts: Parts, streams: Sequence[str]) -> tuple[dict[str, Tensor], dic
     test = {stream: parts.test[stream] for stream in streams}
     if parts.kind == "raw":
         # Metres, thousands of them: at the published rate the layer would diverge, and raw data would look worse.
-        train["raw"], test["raw"] = standardise(train["raw"], test["raw"])
+        for stream in streams:
+            train[stream], test[stream] = standardise(train[stream], test[stream])
     return train, test
 
 

@@ -28,8 +28,8 @@ def name(subject: Subject, outcome: Outcome) -> str:
         "raw": "raw coordinates",
     }[outcome.kind]
     how = {"alone": outcome.streams[0], "together": "streams together", "fused": "scores fused"}[outcome.how]
-    parts = (source, *([] if outcome.kind == "raw" else [how]), *([outcome.variant] if outcome.variant else []))
-    return ", ".join(parts)
+    plain = outcome.kind == "raw" and outcome.streams == ("joint",)
+    return ", ".join((source, *([] if plain else [how]), *([outcome.variant] if outcome.variant else [])))
 
 
 def publish(

@@ -119,12 +119,16 @@ class Subject:
         return self._clips
 
     def parts(self) -> Iterator[Parts]:
-        """First those of the run, then those of an untrained encoder and of the raw coordinates."""
+        """First those of the run, then those of an untrained encoder, then the raw coordinates of its streams, of the
+        joints in any case; these one by one, for they are long."""
         yield self._features("run", self.encoders(), "features")
         if self.references:
             yield self._features("untrained", self._untrained_encoders(), "features, untrained")
-            train, test = (torch.from_numpy(raw_coordinates(self.clips, part)) for part in (self.train, self.test))
-            yield Parts(kind="raw", train={"raw": train}, test={"raw": test})
+            for stream in dict.fromkeys(("joint", *self.streams)):
+                train, test = (
+                    torch.from_numpy(raw_coordinates(self.clips, part, stream)) for part in (self.train, self.test)
+                )
+                yield Parts(kind="raw", train={stream: train}, test={stream: test})
 
     def encoders(self) -> dict[str, STGCN]:
         """As learnt, in evaluation mode."""
