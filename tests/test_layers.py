@@ -16,7 +16,8 @@ FLOORS = (
     {"recipes"},
     {"evaluate"},
     {"engine"},
-    {"plots"},
+    {"figures", "plots"},
+    {"report"},
     {"commands"},
     {"cli"},
 )

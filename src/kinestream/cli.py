@@ -19,6 +19,13 @@ COMMANDS = {
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
     "evaluate linear": ("evaluate_linear", "accuracy of a linear layer on the frozen encoder"),
     "evaluate knn": ("evaluate_knn", "accuracy of nearest neighbours of the frozen encoder"),
+    "plot embedding": ("plot_embedding", "draw the test clips by their features, before and after pre-training"),
+    "plot confusion": ("plot_confusion", "draw what is taken for what, with the worst pairs by name"),
+    "plot curves": ("plot_curves", "draw every term of the loss and the online 1-NN over the epochs"),
+    "plot classes": ("plot_classes", "draw the accuracy class by class beside the untrained encoder"),
+    "plot agreement": ("plot_agreement", "draw what the streams agree on in stage 2, and how right it is"),
+    "report": ("report", "write a run as one page to explore: results, figures, a map of its clips"),
+    "compare": ("compare", "set runs side by side: what differs, how they learnt, what they reached"),
 }
 """Words of a command: its module below `kinestream.commands`, and what it does."""
 
