@@ -107,8 +107,6 @@ class _View:
         there = (joints != 0).any(axis=(2, 3))
         shown = joints[there]
         lows = [frame[present][..., 1].min() for frame, present in zip(joints, there, strict=True) if present.any()]
-        lefts, rights = ({pair[side] for pair in layout.pairs} for side in (0, 1))
-        parts = tuple("left" if v in lefts else "right" if v in rights else "trunk" for v, _ in layout.bones)
         margin = 0.08 * float(np.ptp(shown[..., 1])) + 1e-6
         return cls(
             left=float(shown[..., 0].min()) - margin,
@@ -116,7 +114,7 @@ class _View:
             floor=float(np.median(lows)),
             top=float(shown[..., 1].max()) + margin,
             bones=layout.bones,
-            parts=parts,
+            parts=layout.bone_sides,
             head=layout.joints.index("head") if "head" in layout.joints else None,
         )
 
