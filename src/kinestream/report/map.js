@@ -2,6 +2,34 @@
 const CELLS = 96;
 const REACH = 14;
 
+// Lays the pixels of a symbol over an opaque picture of `w` times `h` pixels: solid ones are set, those of its edge mixed.
+function stamp(image, w, h, { size, solid, soft }, left, top) {
+  const { data, whole } = image;
+  const corner = top * w + left;
+  const isInside = left >= 0 && top >= 0 && left + size <= w && top + size <= h;
+  const isOutside = (x, y) => left + x < 0 || top + y < 0 || left + x >= w || top + y >= h;
+  for (let k = 0; k < solid.offset.length; k++) {
+    if (isInside || !isOutside(solid.x[k], solid.y[k])) whole[corner + solid.offset[k]] = solid.colour[k];
+  }
+  for (let k = 0; k < soft.offset.length; k++) {
+    if (!isInside && isOutside(soft.x[k], soft.y[k])) continue;
+    const at = 4 * (corner + soft.offset[k]);
+    const alpha = soft.rgba[4 * k + 3];
+    data[at] += ((soft.rgba[4 * k] - data[at]) * alpha) >> 8;
+    data[at + 1] += ((soft.rgba[4 * k + 1] - data[at + 1]) * alpha) >> 8;
+    data[at + 2] += ((soft.rgba[4 * k + 2] - data[at + 2]) * alpha) >> 8;
+  }
+}
+
+// Some pixels of a square of `size`, for a picture `w` pixels wide.
+function pixelsOf(data, chosen, size, w) {
+  const rgba = new Uint8Array(4 * chosen.length);
+  chosen.forEach((i, k) => rgba.set(data.subarray(4 * i, 4 * i + 4), 4 * k));
+  const x = Int16Array.from(chosen, (i) => i % size);
+  const y = Int16Array.from(chosen, (i) => (i / size) | 0);
+  return { x, y, offset: Int32Array.from(chosen, (_, k) => y[k] * w + x[k]), rgba, colour: new Uint32Array(rgba.buffer) };
+}
+
 class ClipMap {
   constructor({ points, marks, tip, onChoose, onFocus }) {
     Object.assign(this, { points, marks, tip, onChoose, onFocus });
@@ -84,66 +112,91 @@ class ClipMap {
     });
   }
 
+  // In whole and half pixels, so that few sizes of symbols are ever painted.
   radius() {
-    const base = count > 8000 ? 2.6 : count > 2000 ? 3.4 : 4.6;
-    return Math.min(9, base * Math.max(1, this.zoom) ** 0.3);
+    const base = count > 8000 ? 2.5 : count > 2000 ? 3.5 : 4.5;
+    return Math.round(2 * Math.min(9, base * Math.max(1, this.zoom) ** 0.3)) / 2;
   }
 
-  // Each symbol is painted once and copied from then on.
-  sprites() {
+  // The pixels of every symbol for a picture `width` pixels wide: painted by the browser on one sheet, two a class (right,
+  // wrong), then kept as lists of the pixels that are not empty.
+  sprites(width) {
     const ratio = window.devicePixelRatio || 1;
-    const radius = this.radius();
-    const key = `${isDark()} ${ratio} ${radius.toFixed(1)}`;
+    const key = `${isDark()} ${ratio} ${this.radius()} ${width}`;
     if (this.spriteKey === key) return this.spriteSet;
-    const size = Math.ceil((2 * radius + 5) * ratio);
-    const ink = getComputedStyle(document.documentElement).getPropertyValue("--ink");
-    const paper = getComputedStyle(document.documentElement).getPropertyValue("--paper");
-    const paint = ({ shape, filled, light, dark }, wrong) => {
-      const canvas = document.createElement("canvas");
-      canvas.width = canvas.height = size;
-      const context = canvas.getContext("2d");
-      const scale = (radius * 2 * ratio) / 16;
-      context.translate(size / 2, size / 2);
-      context.scale(scale, scale);
-      context.translate(-8, -8);
-      const path = new Path2D(SHAPE_PATHS[shape]);
-      context.lineJoin = "round";
-      if (wrong) {
-        context.lineWidth = (3.6 * ratio) / scale;
-        context.strokeStyle = ink;
-        context.stroke(path);
+    const size = Math.ceil((2 * this.radius() + 5) * ratio);
+    const sheet = document.createElement("canvas");
+    Object.assign(sheet, { width: size * 2, height: size * page.classes.length });
+    const context = sheet.getContext("2d", { willReadFrequently: true });
+    page.classes.forEach((symbol, label) => {
+      for (const wrong of [0, 1]) this.paintSymbol(context, symbol, wrong, wrong * size + size / 2, label * size + size / 2, ratio);
+    });
+    const read = (label, wrong) => {
+      const { data } = context.getImageData(wrong * size, label * size, size, size);
+      const solid = [];
+      const soft = [];
+      for (let i = 0; i < size * size; i++) {
+        const alpha = data[4 * i + 3];
+        if (alpha > 247) solid.push(i);
+        else if (alpha > 8) soft.push(i);
       }
-      context.fillStyle = filled ? (isDark() ? dark : light) : paper;
-      context.lineWidth = filled ? (0.8 * ratio) / scale : 3.2;
-      context.strokeStyle = filled ? paper : isDark() ? dark : light;
-      context.fill(path);
-      context.stroke(path);
-      return canvas;
+      return { size, solid: pixelsOf(data, solid, size, width), soft: pixelsOf(data, soft, size, width) };
     };
     this.spriteKey = key;
-    this.spriteSet = { size, of: page.classes.map((symbol) => [paint(symbol, false), paint(symbol, true)]) };
+    this.spriteSet = { size, of: page.classes.map((_, label) => [read(label, 0), read(label, 1)]) };
     return this.spriteSet;
   }
 
+  paintSymbol(context, { shape, filled, light, dark }, wrong, x, y, ratio) {
+    const style = getComputedStyle(document.documentElement);
+    const [ink, paper] = [style.getPropertyValue("--ink"), style.getPropertyValue("--paper")];
+    const scale = (this.radius() * 2 * ratio) / 16;
+    const path = new Path2D(SHAPE_PATHS[shape]);
+    context.save();
+    context.translate(x, y);
+    context.scale(scale, scale);
+    context.translate(-8, -8);
+    context.lineJoin = "round";
+    if (wrong) {
+      context.lineWidth = ((this.radius() < 3.5 ? 2.6 : 3.6) * ratio) / scale;
+      context.strokeStyle = ink;
+      context.stroke(path);
+    }
+    context.fillStyle = filled ? (isDark() ? dark : light) : paper;
+    context.lineWidth = filled ? (0.8 * ratio) / scale : 3.2;
+    context.strokeStyle = filled ? paper : isDark() ? dark : light;
+    context.fill(path);
+    context.stroke(path);
+    context.restore();
+  }
+
+  // Pixel by pixel into memory, then to the screen at once: with or without a graphics card, 20 000 dots are a few
+  // milliseconds, where as many calls of drawImage take hundreds.
   drawPoints() {
     const { context } = sized(this.points);
-    const { width, height, scale, x0, y0 } = this.measure();
+    const { width: w, height: h } = this.points;
+    if (!w || !h) return;
+    const { scale, x0, y0 } = this.measure();
     const ratio = window.devicePixelRatio || 1;
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, this.points.width, this.points.height);
-    const { size, of } = this.sprites();
-    const half = size / ratio / 2;
+    if (!this.image || this.image.width !== w || this.image.height !== h) this.image = context.createImageData(w, h);
+    const { data } = this.image;
+    const whole = new Uint32Array(data.buffer);
+    const paper = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
+    whole.fill(new Uint32Array(Uint8Array.of(...paper.slice(0, 3), 255).buffer)[0]);
+    const picture = { data, whole };
+    const { size, of } = this.sprites(w);
+    const half = size / 2;
     // Wrong ones last: they are few, and what one looks for.
-    for (let pass = 0; pass < 2; pass++) {
+    for (const wrong of [0, 1]) {
       for (let i = 0; i < count; i++) {
-        const wrong = labels[i] !== predicted[i] ? 1 : 0;
-        if (wrong !== pass || !this.shown[i]) continue;
-        const x = x0 + this.at[2 * i] * scale;
-        const y = y0 + this.at[2 * i + 1] * scale;
-        if (x < -half || y < -half || x > width + half || y > height + half) continue;
-        context.drawImage(of[labels[i]][wrong], Math.round((x - half) * ratio), Math.round((y - half) * ratio));
+        if (!this.shown[i] || (labels[i] !== predicted[i] ? 1 : 0) !== wrong) continue;
+        const left = Math.round((x0 + this.at[2 * i] * scale) * ratio - half);
+        const top = Math.round((y0 + this.at[2 * i + 1] * scale) * ratio - half);
+        if (left <= -size || top <= -size || left >= w || top >= h) continue;
+        stamp(picture, w, h, of[labels[i]][wrong], left, top);
       }
     }
+    context.putImageData(this.image, 0, 0);
   }
 
   drawMarks() {
