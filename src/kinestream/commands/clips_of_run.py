@@ -55,7 +55,7 @@ class EncodedTest:
 
 
 def encode_test_clips(run: FrozenRun) -> EncodedTest:
-    """Features of several streams stand side by side, as unit vectors; those that `run` has cached are not made anew."""
+    """Features of several streams stand side by side, as unit vectors; what `run` has cached is kept."""
     found: dict[str, Encoded] = {}
     for parts in run.parts():
         if parts.kind == "raw":
@@ -82,9 +82,7 @@ def guesses(run: Path, store: Store, split: str, clips: EncodedTest) -> Guesses:
     return Guesses(predicted=clips.after.nearest, confidence=None, how="nearest training clip")
 
 
-def _fitted(
-    rows: Sequence[Prediction], protocol: str, names: Sequence[str], classes: Sequence[str]
-) -> Guesses | None:
+def _fitted(rows: Sequence[Prediction], protocol: str, names: Sequence[str], classes: Sequence[str]) -> Guesses | None:
     """The predictions in the order of `names`; None when they are of other clips or classes."""
     by_name = {row.file: row for row in rows}
     numbers = {name: number for number, name in enumerate(classes)}

@@ -10,7 +10,7 @@ import numpy as np
 from kinestream.commands.clips_of_run import EncodedTest, Guesses, cached_plane
 from kinestream.data.store import Store
 from kinestream.engine.run_folder import RunFolder, read_metrics
-from kinestream.engine.run_results import read_evaluations
+from kinestream.engine.run_results import Evaluation, Result, read_evaluations
 from kinestream.figures.agreement import draw_agreement
 from kinestream.figures.confusion import confusion_matrix, draw_confusion, worst_pairs
 from kinestream.figures.curves import Epoch, draw_curves
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 5000
 MOST_CLASSES = 12
+_METHODS: Mapping[Method, str] = {"tsne": "t-SNE", "pca": "PCA"}
 
 Draw = Callable[[], "Figure"]
 """Draws in the theme in force; what is slow has been done before."""
@@ -91,8 +92,8 @@ def embedding_figure(
     return RunFigure(
         name=f"embedding-{method}",
         title=f"Embedding, {_METHODS[method]}",
-        words=f"{note}. Each dot is a clip; axes have no unit. 1-NN: share of the test clips whose nearest training clip "
-        "is of their class.",
+        words=f"{note}. Each dot is a clip; axes have no unit. 1-NN: share of the test clips whose nearest training "
+        "clip is of their class.",
         draw=lambda: draw_embedding(panels, clips.labels[rows], store.info.classes, note),
     )
 
@@ -118,26 +119,13 @@ def confusion_figure(store: Store, split: str, labels: np.ndarray, guessed: Gues
 def classes_figure(folder: RunFolder, split: str, protocol: str | None = None, most: int = 40) -> RunFigure:
     """Raises ValueError when no evaluation of the split has accuracies by class."""
     for evaluation in read_evaluations(folder.path):
-        if evaluation.split == split and protocol in (None, evaluation.protocol):
-            own, untrained = evaluation.headline(), evaluation.headline("untrained")
-            if own is None or not own.per_class:
-                continue
-            title = f"{evaluation.protocol}, {own.name}: {own.top1:.1f} %"
-            before: Mapping[str, float | None] = untrained.per_class if untrained else {}
-            shares = own.per_class
-            words = f"Accuracy by class, {evaluation.protocol} on split {split}"
-            if untrained:
-                words += f"; all classes: {own.top1:.1f} %, untrained {untrained.top1:.1f} %"
-            return RunFigure(
-                name="classes",
-                title="Class by class",
-                words=f"{words}.",
-                draw=lambda: draw_classes(shares, before, title=title, most=most),
-            )
+        own = evaluation.headline()
+        if evaluation.split == split and protocol in (None, evaluation.protocol) and own is not None and own.per_class:
+            return _classes_of(evaluation, own, most)
     wanted = protocol or "linear"
     raise ValueError(
-        f"{folder.path} has no evaluation{f' {protocol}' if protocol else ''} of split '{split}' with accuracies by class:"
-        f" make one with 'kinestream evaluate {wanted}'"
+        f"{folder.path} has no evaluation{f' {protocol}' if protocol else ''} of split '{split}' with accuracies by "
+        f"class: make one with 'kinestream evaluate {wanted}'"
     )
 
 
@@ -187,4 +175,14 @@ def write_figure(figure: RunFigure, path: Path, *, dark: bool = False) -> None:
         save(figure.draw(), path)
 
 
-_METHODS: Mapping[Method, str] = {"tsne": "t-SNE", "pca": "PCA"}
+def _classes_of(evaluation: Evaluation, own: Result, most: int) -> RunFigure:
+    untrained = evaluation.headline("untrained")
+    before: Mapping[str, float | None] = untrained.per_class if untrained else {}
+    words = f"Accuracy by class, {evaluation.protocol} on split {evaluation.split}; all classes: {own.top1:.1f} %"
+    title = f"{evaluation.protocol}, {own.name}: {own.top1:.1f} %"
+    return RunFigure(
+        name="classes",
+        title="Class by class",
+        words=f"{words}, untrained {untrained.top1:.1f} %." if untrained else f"{words}.",
+        draw=lambda: draw_classes(own.per_class, before, title=title, most=most),
+    )

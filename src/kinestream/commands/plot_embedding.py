@@ -1,6 +1,6 @@
 """Draws the test clips of a run by their features, before and after pre-training, side by side: t-SNE or PCA of the
-unit features. Of many classes, and of many clips, some are drawn by lot, always the same. The picture comes out the same
-each time.
+unit features. Of many classes, and of many clips, some are drawn by lot, always the same, and the picture comes out the
+same each time.
 
 Examples:
   kinestream plot embedding runs/caca-joint --data ntu60/

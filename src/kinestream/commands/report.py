@@ -31,8 +31,8 @@ class Config:
     frames: int = 24
     """Most frames of each skeleton."""
     megabytes: float = 30.0
-    """Most that the skeletons take in the page: beyond it they have fewer frames, down to 8, and then fewer of the clips
-    have one."""
+    """Most that the skeletons take in the page: beyond it they have fewer frames, down to 8, and then fewer clips have
+    one."""
     bare: bool = False
     """Leave out the untrained encoder."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -37,8 +37,8 @@ class Limits:
 
 
 def write_report(run: FrozenRun, out: Path, limits: Limits, *, figures: Path | None = None) -> None:
-    """Writes the page, and the figures as .png and .svg into the folder `figures` where one is given; says where and how
-    large it is, and which figures could not be made."""
+    """Writes the page, and the figures as .png and .svg into the folder `figures` where one is given; says where,
+    how large it is, and which figures could not be made."""
     clips = encode_test_clips(run)
     guessed = guesses(run.folder.path, run.store, run.split, clips)
     made = list(figures_of_run(run.folder, run.store, run.split, clips, guessed, run.screen))
@@ -70,9 +70,7 @@ def _picture(figure: RunFigure) -> Picture:
     return Picture(title=figure.title, words=figure.words, light=contents[0], dark=contents[1], kind=kind)
 
 
-def _map(
-    run: FrozenRun, clips: EncodedTest, guessed: Guesses, limits: Limits
-) -> tuple[dict[str, Any], str, str]:
+def _map(run: FrozenRun, clips: EncodedTest, guessed: Guesses, limits: Limits) -> tuple[dict[str, Any], str, str]:
     """What the map reads, the skeletons, and what is said above it."""
     rows = sample(len(clips.labels), limits.points)
     features = unit(clips.after.features[rows])
@@ -101,11 +99,13 @@ def _map(
     }
     with_skeleton = int((bodies > 0).sum())
     some = "" if len(rows) == len(clips.labels) else f" of {len(clips.labels):,}, drawn by lot"
-    lacking = "" if with_skeleton == len(rows) else f" of {with_skeleton:,} of them, as many as {limits.megabytes:g} MB hold"
+    lacking = (
+        "" if with_skeleton == len(rows) else f" of {with_skeleton:,} of them, as many as {limits.megabytes:g} MB hold"
+    )
     words = (
-        f"{len(rows):,} test clips{some}; skeletons{lacking} with {frames} frames. Clips that lie close are close to the "
-        f"encoder; the five neighbours are the nearest of these test clips by the cosine of their features, and lines join "
-        f"them. A ring marks a clip that the {guessed.how} takes for another class."
+        f"{len(rows):,} test clips{some}; skeletons{lacking} with {frames} frames. Clips that lie close are close to "
+        "the encoder; the five neighbours are the nearest of these test clips by the cosine of their features, and "
+        f"lines join them. A ring marks a clip that the {guessed.how} takes for another class."
     )
     return data, skeletons, words
 
@@ -122,7 +122,9 @@ def _layouts(run: FrozenRun, clips: EncodedTest, rows: Int64[np.ndarray, " n"]) 
         for stage, found in stages:
             if found is not None:
                 with run.screen.progress(f"map, {name}, {stage}", "steps") as advance:
-                    plane = cached_plane(run.folder.path, "pca" if method == "pca" else "tsne", found.features[rows], advance)
+                    plane = cached_plane(
+                        run.folder.path, "pca" if method == "pca" else "tsne", found.features[rows], advance
+                    )
                 yield {"name": f"{name}, {stage}", "points": text_of(in_unit_square(plane), "<u2")}
 
 
@@ -141,7 +143,10 @@ def _skeletons(
                 advance(row + 1, len(indices))
     lot = np.random.default_rng(0).permutation(len(indices))
     fits = budget(
-        bodies[lot], len(run.store.layout.joints), frames=min(limits.frames, clips.frames), most_bytes=1e6 * limits.megabytes
+        bodies[lot],
+        len(run.store.layout.joints),
+        frames=min(limits.frames, clips.frames),
+        most_bytes=1e6 * limits.megabytes,
     )
     bodies[lot[fits.clips :]] = 0
     packed = pack_clips(_each(clips, indices), bodies, fits.frames, reach)
@@ -174,14 +179,17 @@ def _page(run: FrozenRun, map_note: str, pictures: Sequence[Picture], left_out: 
     copied = next((evaluation for evaluation in evaluations if evaluation.copies), None)
     if copied is not None:
         warnings.append(
-            f"{copied.copies} of the {copied.test_clips} test clips are copies of a training clip, to the bit: what they "
-            "add to an accuracy is no generalisation. Figures without them stand beside the usual ones."
+            f"{copied.copies} of the {copied.test_clips} test clips are copies of a training clip, to the bit: what "
+            "they add to an accuracy is no generalisation. Figures without them stand beside the usual ones."
         )
     mixed = any(result.without_copies is not None for one in evaluations for result in one.results)
     headings = ["protocol", "features", "top-1 and 95 % interval", *(["without copies"] if mixed else []), "mean class"]
     if recipe.published is not None:
         headings += ["published", "difference"]
-    note = "Top-1 accuracy in percent, after the last epoch. Bold: what stands for the run, all its streams together or its only one."
+    note = (
+        "Top-1 accuracy in percent, after the last epoch. Bold: what stands for the run, all its streams together or "
+        "its only one."
+    )
     if recipe.published is not None:
         note += f" Published: {recipe.published.accuracy:.2f}, {recipe.published.what}."
     if not evaluations:
@@ -189,7 +197,7 @@ def _page(run: FrozenRun, map_note: str, pictures: Sequence[Picture], left_out: 
         note = f"This run has not been evaluated on split {run.split}: '{missing}' does it; then make the report again."
     return Page(
         title=recipe.title,
-        subtitle=f"A kinestream run: representations of human actions, learnt from unlabelled skeletons of {info.title}.",
+        subtitle=f"A kinestream run: what an encoder learnt from unlabelled skeletons of {info.title}.",
         facts=facts,
         warnings=list(dict.fromkeys(warnings)),
         headings=headings,
@@ -210,19 +218,19 @@ def _row(evaluation: Evaluation, result: Result, config: RunConfig, mixed: bool)
         Cell(text="1-NN" if evaluation.protocol == "knn" else evaluation.protocol),
         Cell(text=result.name),
         Cell(
-            text=f"{result.top1:.2f} ({result.low:.1f}–{result.high:.1f})",
+            text=f"{result.top1:.2f} ({result.low:.1f} to {result.high:.1f})",
             value=result.top1,
             low=result.low,
             high=result.high,
         ),
     ]
     if mixed:
-        cells.append(Cell(text="–" if result.without_copies is None else f"{result.without_copies:.2f}"))
-    cells.append(Cell(text="–" if result.mean_class is None else f"{result.mean_class:.2f}"))
+        cells.append(Cell(text="-" if result.without_copies is None else f"{result.without_copies:.2f}"))
+    cells.append(Cell(text="-" if result.mean_class is None else f"{result.mean_class:.2f}"))
     if (published := config.recipe.published) is not None:
         is_same = own and evaluation.protocol == "linear" and evaluation.split == config.recipe.split
-        cells.append(Cell(text=f"{published.accuracy:.2f}" if is_same else "–"))
-        cells.append(Cell(text=f"{result.top1 - published.accuracy:+.2f}" if is_same else "–"))
+        cells.append(Cell(text=f"{published.accuracy:.2f}" if is_same else "-"))
+        cells.append(Cell(text=f"{result.top1 - published.accuracy:+.2f}" if is_same else "-"))
     return Row(cells=cells, strong=own)
 
 

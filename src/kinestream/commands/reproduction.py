@@ -56,8 +56,8 @@ def reproduce(
     device: Device,
     precision: Precision,
 ) -> None:
-    """Trains and evaluates once for each seed in `out/seed-<n>`, then writes `report.md` and `report.json` into `out`.
-    `command` is what the report says to type to make it again.
+    """Trains and evaluates once for each seed in `out/seed-<n>`, with its figures and its page `report.html`, then writes
+    `report.md` and `report.json` into `out`. `command` is what the report says to type to make it again.
 
     Raises ValueError when a run in `out` was begun with other settings or on other data.
     """
@@ -74,6 +74,7 @@ def reproduce(
             "linear": train_probe(frozen, ProbeSettings()),
             "1-NN": count_neighbours(frozen, k=min(20, len(frozen.train_labels)), temperature=0.1),
         }
+        _show(frozen)
         evaluated.append(found)
         names.append({protocol: [frozen.name(outcome) for outcome in outcomes] for protocol, outcomes in found.items()})
     figures = _figures(evaluated, names)
@@ -87,6 +88,16 @@ def reproduce(
         [(f"{figure.protocol}, {figure.features}", *_cells(recipe, figure)) for figure in figures],
     )
     screen.say(f"report: {out / 'report.md'}")
+
+
+def _show(run: FrozenRun) -> None:
+    """The figures and the page of a run, where there is what draws them."""
+    try:
+        from kinestream.commands.report_of_run import Limits, write_report
+    except ModuleNotFoundError as error:
+        run.screen.say(f"no figures and no page: they need {error.name}, install kinestream[viz]")
+        return
+    write_report(run, run.folder.path / "report.html", Limits(), figures=run.folder.path / "figures")
 
 
 def _figures(

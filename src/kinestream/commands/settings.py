@@ -52,4 +52,6 @@ def in_yaml(value: Any) -> str:
         >>> in_yaml(None), in_yaml([1, 2]), in_yaml("caca")
         ('null', '[1, 2]', 'caca')
     """
-    return yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).removesuffix("...\n").strip()
+    return (
+        yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).removesuffix("...\n").strip()
+    )

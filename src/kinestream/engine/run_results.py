@@ -117,7 +117,9 @@ def _read(path: Path) -> Iterator[Evaluation]:
             copies=int(plain.get("test_clips_that_are_copies") or 0),
             leak=str(plain["leak"]) if plain.get("leak") else None,
             results=tuple(
-                result for name, entry in plain["results"].items() if (result := _result(name, entry, clips)) is not None
+                result
+                for name, entry in plain["results"].items()
+                if (result := _result(name, entry, clips)) is not None
             ),
         )
     except (ValueError, KeyError, TypeError, AttributeError):

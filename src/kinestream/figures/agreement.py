@@ -13,8 +13,8 @@ _VOTED, _RIGHT, _CHANCE = "#0072b2", "#009e73", "#8a8a8a"
 
 
 def draw_agreement(epochs: Sequence[Epoch], *, title: str = "") -> Figure:
-    """Pseudo-positives a clip, voted and right; their purity beside chance; the marks of each stream that are voted down.
-    The labels serve this display only.
+    """Pseudo-positives a clip, voted and right; their purity beside chance; each stream's marks that are voted
+    down. The labels serve this display only.
 
     Raises ValueError when no epoch of the log is of stage 2.
     """
@@ -67,10 +67,14 @@ def _outvoted(axes: Axes, second: Sequence[Epoch], streams: Sequence[str]) -> No
     axes.set_ylim(0, 104)
 
 
-def _line(
-    axes: Axes, epochs: Sequence[Epoch], values: Sequence[float], colour: str, dashes: str, label: str
-) -> None:
+def _line(axes: Axes, epochs: Sequence[Epoch], values: Sequence[float], colour: str, dashes: str, label: str) -> None:
     marker = "o" if len(epochs) <= 20 else None
     axes.plot(
-        [epoch["epoch"] for epoch in epochs], values, color=colour, ls=dashes, label=label, marker=marker, markersize=2.5
+        [epoch["epoch"] for epoch in epochs],
+        values,
+        color=colour,
+        ls=dashes,
+        label=label,
+        marker=marker,
+        markersize=2.5,
     )

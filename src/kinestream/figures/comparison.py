@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -59,6 +60,7 @@ def draw_comparison(runs: Sequence[ComparedRun]) -> Figure:
             if points:
                 axes.plot(*zip(*points, strict=True), **_style(number, len(points)))
         axes.set_xlabel("epoch", labelpad=1)
+        axes.set_xlim(0, 1.02 * max(epoch["epoch"] for run in runs for epoch in run.epochs))
     if protocols:
         _draw_reached(rows[-1], runs, protocols)
     handles = [Line2D([], [], label=shortened(run.name, 30), **_style(number, 1)) for number, run in enumerate(runs)]
@@ -76,7 +78,9 @@ def _draw_reached(axes: Axes, runs: Sequence[ComparedRun], protocols: Sequence[s
             if (found := run.reached.get(protocol)) is not None:
                 style = _style(number, 1)
                 axes.plot([found.low, found.high], [row, row], color=style["color"], linewidth=1.4)
-                axes.plot(found.top1, row, linestyle="none", marker=style["marker"], color=style["color"], markersize=4.5)
+                axes.plot(
+                    found.top1, row, linestyle="none", marker=style["marker"], color=style["color"], markersize=4.5
+                )
                 axes.annotate(
                     f"{found.top1:.1f}",
                     (found.high, row),
@@ -100,7 +104,7 @@ def _points(epochs: Sequence[Epoch], prefixes: Sequence[str]) -> list[tuple[floa
     return [(epoch["epoch"], epoch[keys[0]]) for epoch in epochs if keys and keys[0] in epoch]
 
 
-def _style(number: int, points: int) -> dict[str, str | float | None]:
+def _style(number: int, points: int) -> dict[str, Any]:
     symbol = class_symbol(number)
     return {
         "color": class_colours()[symbol.colour],

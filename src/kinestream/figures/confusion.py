@@ -66,7 +66,7 @@ def draw_confusion(matrix: Int64[np.ndarray, "c c"], classes: Sequence[str], tit
     counts = inner.sum(axis=1, keepdims=True)
     shares = 100 * inner / np.where(counts > 0, counts, 1)
     named = len(there) <= _NAMES_UP_TO
-    names = [shortened(classes[number], 24) for number in there]
+    names = [shortened(classes[number], 24) for number in there.tolist()]
     left = 0.3 + (0.052 * max(map(len, names), default=0) if named else 0.1)
     side = COLUMN - left - 0.08
     below = 0.36 + 0.17 + _LINE * max(1, len(worst)) + 0.05
@@ -76,7 +76,9 @@ def draw_confusion(matrix: Int64[np.ndarray, "c c"], classes: Sequence[str], tit
     _draw_shares(axes, shares)
     _name_classes(axes, there, names if named else [])
     figure.text(0.02, 1 - 0.06 / height, title, fontsize=7.5, va="top")
-    figure.text(0.02, (below - 0.33) / height, "most confused (true → taken for)", fontsize=6.5, va="top", weight="bold")
+    figure.text(
+        0.02, (below - 0.33) / height, "most confused (true → taken for)", fontsize=6.5, va="top", weight="bold"
+    )
     for line, pair in enumerate(worst):
         y = (below - 0.48 - line * _LINE) / height
         words = f"{shortened(classes[pair.label], 23)} → {shortened(classes[pair.predicted], 23)}"

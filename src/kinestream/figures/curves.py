@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +15,8 @@ from kinestream.figures.style import grid, new_figure
 Epoch = Mapping[str, float]
 """A line of kind `epoch` of `metrics.jsonl`."""
 
-STREAM_LINES: Mapping[str, str] = {"joint": "-", "motion": "--", "bone": "-.", "together": ":"}
+Dashes = Literal["-", "--", "-.", ":"]
+STREAM_LINES: Mapping[str, Dashes] = MappingProxyType({"joint": "-", "motion": "--", "bone": "-.", "together": ":"})
 _PANEL = 0.95
 _CHANGE: Any = {"color": "#8a8a8a", "linewidth": 0.8, "linestyle": (0, (2, 2))}
 
@@ -110,7 +112,9 @@ def _series(epochs: Sequence[Epoch], key: str) -> list[tuple[float, float]]:
 def _drawing(lines: Mapping[str, Sequence[tuple[float, float]]]) -> Callable[[Axes], object]:
     def draw(axes: Axes) -> None:
         for stream, points in lines.items():
-            style = {"color": STREAM_COLOURS[stream], "linestyle": STREAM_LINES[stream]} if stream else {"color": "#8a8a8a"}
+            style: Any = (
+                {"color": STREAM_COLOURS[stream], "linestyle": STREAM_LINES[stream]} if stream else {"color": "#8a8a8a"}
+            )
             few = len(points) <= 20
             axes.plot(*zip(*points, strict=True), marker="o" if few else None, markersize=2.5, **style)
 

@@ -27,8 +27,8 @@ class Panel:
 def draw_embedding(
     panels: Sequence[Panel], labels: Int64[np.ndarray, " n"], classes: Sequence[str], note: str
 ) -> Figure:
-    """Points of one class share colour and shape; the classes that have points are listed below, and `note` says what is
-    seen. Each panel has its own scale, the same in both axes.
+    """Points of one class share colour and shape; the classes that have points are listed below, and `note` says what
+    is seen. Each panel has its own scale, the same in both axes.
 
     Raises ValueError when panels and labels do not go together.
     """
@@ -42,7 +42,12 @@ def draw_embedding(
     figure = Figure(figsize=(COLUMN, height))
     left = (COLUMN - side * len(panels)) / 2
     for number, panel in enumerate(panels):
-        box = ((left + number * side + 0.02) / COLUMN, 1 - (title + side) / height, (side - 0.04) / COLUMN, side / height)
+        box = (
+            (left + number * side + 0.02) / COLUMN,
+            1 - (title + side) / height,
+            (side - 0.04) / COLUMN,
+            side / height,
+        )
         _draw_panel(figure.add_axes(box), panel, labels, "abcd"[number] if len(panels) > 1 else "")
     handles = [_handle(label, classes[label]) for label in shown]
     figure.legend(
@@ -65,7 +70,8 @@ def _draw_panel(axes: Axes, panel: Panel, labels: Int64[np.ndarray, " n"], lette
         symbol = class_symbol(label)
         colour = class_colours()[symbol.colour]
         axes.scatter(
-            *panel.points[labels == label].T,
+            panel.points[labels == label, 0],
+            panel.points[labels == label, 1],
             s=size,
             marker=MARKERS[symbol.shape],
             facecolors=colour if symbol.filled else "none",

@@ -8,7 +8,8 @@ CLASS_COLOURS = (
     *("#0170b1", "#f98b06", "#7a0b05", "#00bad1", "#8c6a83"),
     *("#1b0092", "#d0a063", "#d03111", "#a8ad9a", "#45303d"),
 )
-"""On white. Any two are at least 25 apart (CIELAB) for normal, red-, green- and blue-blind eyes; contrast 2.3 or more."""
+"""On white. Any two are at least 25 apart (CIELAB) for normal, red-, green- and blue-blind eyes; contrast 2.3 or
+more."""
 
 CLASS_COLOURS_ON_DARK = (
     *("#4072cc", "#eb7b1e", "#cd172d", "#70ffdf", "#c57e86"),

@@ -15,8 +15,8 @@ _BAR = 0.155
 def draw_classes(
     own: Mapping[str, float | None], untrained: Mapping[str, float | None], *, title: str, most: int = 40
 ) -> Figure:
-    """A bar for each class that has test clips, the best on top, and a mark where the untrained encoder is. Of more than
-    `most` classes the best and the worst halves of that number are shown, and the figure says so.
+    """A bar for each class that has test clips, the best on top, and a mark where the untrained encoder is. Of more
+    than `most` classes the best and the worst halves of that number are shown, and the figure says so.
 
     Raises ValueError when no class has an accuracy.
     """
@@ -39,7 +39,9 @@ def draw_classes(
         axes.barh(row, share, height=0.68, color=_OWN, zorder=2)
         before = untrained.get(name)
         if before is not None:
-            axes.plot(before, row, marker="D", markersize=3.4, color=_UNTRAINED, markeredgecolor="white", mew=0.5, zorder=3)
+            axes.plot(
+                before, row, marker="D", markersize=3.4, color=_UNTRAINED, markeredgecolor="white", mew=0.5, zorder=3
+            )
         axes.text(103.5, row, f"{share:.0f}", fontsize=SMALL, va="center", ha="left")
     axes.set_yticks(range(len(shown)), names, fontsize=6.5)
     axes.set_ylim(len(shown) - 0.4, -0.6)

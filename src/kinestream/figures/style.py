@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ MARKERS = {"circle": "o", "square": "s", "up": "^", "diamond": "D", "down": "v",
 def theme(*, dark: bool = False) -> Iterator[None]:
     """Figures made inside are dark on light, or light on dark. Nothing of the user's own settings is used."""
     ink, faint, paper = ("#e6e6e6", "#3a3f47", DARK_PAPER) if dark else ("#202020", "#d8d8d8", "#ffffff")
-    settings = {
+    settings: Any = {
         "font.family": "sans-serif",
         "font.sans-serif": ["DejaVu Sans"],
         "font.size": 7.0,

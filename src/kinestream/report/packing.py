@@ -88,7 +88,9 @@ def pack_clips(
     for clip, count in zip(clips, bodies.tolist(), strict=True):
         chosen = np.moveaxis(clip[evenly(len(clip), frames), :count], 1, 0)
         parts.append(np.clip(np.round(chosen / unit), -32767, 32767).astype("<i2").tobytes())
-    return PackedClips(base64=base64.b64encode(b"".join(parts)).decode("ascii"), bodies=bodies, frames=frames, unit=unit)
+    return PackedClips(
+        base64=base64.b64encode(b"".join(parts)).decode("ascii"), bodies=bodies, frames=frames, unit=unit
+    )
 
 
 def nearest(
