@@ -56,7 +56,7 @@ def reproduce(
     device: Device,
     precision: Precision,
 ) -> None:
-    """Trains and evaluates once for each seed in `out/seed-<n>`, with its figures and its page `report.html`, then writes
+    """Trains, evaluates and draws once for each seed in `out/seed-<n>`, with a page `report.html`, then writes
     `report.md` and `report.json` into `out`. `command` is what the report says to type to make it again.
 
     Raises ValueError when a run in `out` was begun with other settings or on other data.
