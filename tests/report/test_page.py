@@ -137,7 +137,7 @@ def page(browser: Any, file: Path) -> Iterator[Any]:
     WebDriverWait(browser, 60).until(lambda driver: driver.find_element(By.ID, "count").text)
     browser.execute_script("document.getElementById('map').scrollIntoView({block: 'center'})")
     yield browser
-    # What the browser has to say about the pixels that these tests read back ("rendering") is no complaint about the page.
+    # What the browser says about the pixels that these tests read back ("rendering") is no complaint about the page.
     assert [one for one in browser.get_log("browser") if one["level"] != "INFO" and one["source"] != "rendering"] == []
     asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     addresses = [one["params"]["request"]["url"] for one in asked if one["method"] == "Network.requestWillBeSent"]

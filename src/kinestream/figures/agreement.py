@@ -33,7 +33,7 @@ def draw_agreement(epochs: Sequence[Epoch], *, title: str = "") -> Figure:
     panels.append(("marks of each stream that the others vote down, %", lambda axes: _outvoted(axes, second, streams)))
     return draw_panels(
         panels,
-        epochs=(second[0]["epoch"], second[-1]["epoch"]),
+        epochs=(float(second[0]["epoch"]), float(second[-1]["epoch"])),
         stage_change=None,
         title=title,
         handles=[Line2D([], [], color=STREAM_COLOURS[s], linestyle=STREAM_LINES[s], label=s) for s in streams],

@@ -101,7 +101,7 @@ def _draw_reached(axes: Axes, runs: Sequence[ComparedRun], protocols: Sequence[s
 def _points(epochs: Sequence[Epoch], prefixes: Sequence[str]) -> list[tuple[float, float]]:
     """(epoch, value) of the first key that fits a prefix, in the order of the prefixes."""
     keys = [key for prefix in prefixes for epoch in epochs for key in epoch if key.startswith(prefix)]
-    return [(epoch["epoch"], epoch[keys[0]]) for epoch in epochs if keys and keys[0] in epoch]
+    return [(float(epoch["epoch"]), float(epoch[keys[0]])) for epoch in epochs if keys and keys[0] in epoch]
 
 
 def _style(number: int, points: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from kinestream.figures.palette import STREAM_COLOURS
 from kinestream.figures.style import grid, new_figure
 
-Epoch = Mapping[str, float]
+Epoch = Mapping[str, Any]
 """A line of kind `epoch` of `metrics.jsonl`."""
 
 Dashes = Literal["-", "--", "-.", ":"]
@@ -54,7 +54,7 @@ def draw_curves(epochs: Sequence[Epoch], *, stage_change: int | None = None, tit
     streams = [stream for stream in STREAM_LINES if any(stream in lines for _, lines in kinds)]
     return draw_panels(
         [(name, _drawing(lines)) for name, lines in kinds],
-        epochs=(epochs[0]["epoch"], epochs[-1]["epoch"]),
+        epochs=(float(epochs[0]["epoch"]), float(epochs[-1]["epoch"])),
         stage_change=stage_change,
         title=title,
         handles=[Line2D([], [], color=STREAM_COLOURS[s], linestyle=STREAM_LINES[s], label=s) for s in streams],
@@ -106,7 +106,7 @@ def _lines(epochs: Sequence[Epoch], panel: _Panel) -> dict[str, list[tuple[float
 
 
 def _series(epochs: Sequence[Epoch], key: str) -> list[tuple[float, float]]:
-    return [(epoch["epoch"], epoch[key]) for epoch in epochs if key in epoch]
+    return [(float(epoch["epoch"]), float(epoch[key])) for epoch in epochs if key in epoch]
 
 
 def _drawing(lines: Mapping[str, Sequence[tuple[float, float]]]) -> Callable[[Axes], object]:

@@ -108,7 +108,7 @@ def format_of(path: Path) -> Format:
     raise ValueError(f"{path}: the suffix '{path.suffix}' is not one of .png, .svg")
 
 
-def encoded(figure: Figure, form: Format, *, dpi: float = 300.0) -> bytes:
+def encoded(figure: Figure, form: Format, *, dpi: int = 300) -> bytes:
     """The figure as a file's content: the same figure gives the same bytes."""
     content = io.BytesIO()
     metadata = {"Date": None} if form == "svg" else {"Software": None}
