@@ -90,7 +90,7 @@ def draw_panels(
     if changes:
         entries.append(Line2D([], [], label="stage 2 begins", **_CHANGE))
     if entries:
-        figure.legend(handles=entries, loc="outside lower center", ncols=5, handlelength=2.2, columnspacing=1.0)
+        figure.legend(handles=entries, loc="outside lower center", ncols=5, handlelength=2.0, columnspacing=0.7)
     return figure
 
 

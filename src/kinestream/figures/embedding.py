@@ -13,7 +13,7 @@ from kinestream.figures.palette import class_symbol
 from kinestream.figures.style import COLUMN, MARKERS, SMALL, class_colours, faint, shortened
 
 _LEGEND_LINE = 0.125
-_LETTERS = 31
+_LETTERS = 29
 
 
 @dataclass(frozen=True, kw_only=True)
