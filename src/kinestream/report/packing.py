@@ -50,7 +50,7 @@ def budget(bodies: Int64[np.ndarray, " n"], joints: int, *, frames: int, most_by
     `FEWEST_FRAMES`, these for the first clips, as many as fit.
 
     Example:
-        >>> budget(np.array([1, 1]), 25, frames=24, most_bytes=4000)
+        >>> budget(np.array([1, 1]), 25, frames=24, most_bytes=4000.0)
         Budget(frames=10, clips=2)
     """
     a_frame = np.cumsum(bodies) * joints * 3 * _COORDINATE_TEXT
