@@ -17,8 +17,10 @@ FLOORS = (
     {"recipes"},
     {"evaluate"},
     {"engine"},
+    {"figures"},
     {"plots"},
     {"protocols"},
+    {"report"},
     {"commands"},
     {"cli"},
 )

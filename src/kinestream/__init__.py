@@ -3,5 +3,5 @@
 The commands are in `kinestream.cli`.
 
 Layers, each importing only those before it: layout, files, configs, screen; data; streams, augment; models; methods;
-recipes; engine; evaluate; plots; commands; cli.
+recipes; engine; evaluate; figures; report; commands; cli.
 """

@@ -29,6 +29,13 @@ COMMANDS = {
     "evaluate semi": ("evaluate_semi", "accuracy after fine-tuning with few labels"),
     "evaluate supervised": ("evaluate_supervised", "the same encoder from random weights with all labels"),
     "evaluate transfer": ("evaluate_transfer", "encoders of one data set on another, also of another sensor"),
+    "plot embedding": ("plot_embedding", "draw the test clips by their features, before and after pre-training"),
+    "plot confusion": ("plot_confusion", "draw what is taken for what, with the worst pairs by name"),
+    "plot curves": ("plot_curves", "draw every term of the loss and the online 1-NN over the epochs"),
+    "plot classes": ("plot_classes", "draw the accuracy class by class beside the untrained encoder"),
+    "plot agreement": ("plot_agreement", "draw what the streams agree on in stage 2, and how right it is"),
+    "report": ("report", "write a run as one page to explore: results, figures, a map of its clips"),
+    "compare": ("compare", "set runs side by side: what differs, how they learnt, what they reached"),
 }
 """Words of a command: its module below `kinestream.commands`, and what it does."""
 

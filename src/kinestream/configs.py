@@ -77,9 +77,9 @@ def _parse_chosen(kinds: tuple[type[Any], ...], plain: Any, field: str, where: s
 def parse_command(config: type[Config], command: str, text: str, words: Sequence[str]) -> Config:
     """An instance of the dataclass `config` from the words of a command line.
 
-    Fields without a default are positional, in order (or `required_option`); the others are options. A bool is a
-    switch, a tuple may be given several times. `text` is the command's help: a description, then what begins with
-    "Examples:". Raises SystemExit after help (0) or after saying what is wrong (2).
+    Fields without a default are positional, in order (or `required_option`), a tuple among them takes one word or more;
+    the others are options. A bool is a switch, a tuple may be given several times. `text` is the command's help: a
+    description, then what begins with "Examples:". Raises SystemExit after help (0) or after saying what is wrong (2).
     """
     # The standard parser, not jsonargparse: that one has no positional dataclass fields, switches or repeated options.
     description, _, examples = text.partition("Examples:")
@@ -105,12 +105,16 @@ def _add_argument(parser: ArgumentParser, entry: "dataclasses.Field[Any]", hint:
         options["choices"] = typing.get_args(kind)
     elif hint is not bool:
         options["type"] = kinds[0] if kinds else hint
+    if typing.get_origin(hint) is tuple:
+        options["type"] = typing.get_args(hint)[0]
     flag = f"--{entry.name.replace('_', '-')}"
     if entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
         if entry.metadata.get("option"):
             if "choices" not in options:
                 options["metavar"] = options["type"].__name__.upper()
             parser.add_argument(flag, required=True, **options)
+        elif typing.get_origin(hint) is tuple:
+            parser.add_argument(entry.name, nargs="+", action=_Collect, **options)
         else:
             parser.add_argument(entry.name, **options)
         return
@@ -136,6 +140,13 @@ class _Append(Action):
 
     def __call__(self, parser: object, namespace: Namespace, values: Any, option: str | None = None) -> None:
         setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))
+
+
+class _Collect(Action):
+    """Makes a tuple of all words."""
+
+    def __call__(self, parser: object, namespace: Namespace, values: Any, option: str | None = None) -> None:
+        setattr(namespace, self.dest, tuple(values))
 
 
 @cache

@@ -72,6 +72,12 @@ class SkeletonLayout:
         return tuple((v, parent) for v, parent in enumerate(self.parents) if parent != v)
 
     @property
+    def bone_sides(self) -> tuple[str, ...]:
+        """For each of `bones` the part of the body that its child belongs to: `left`, `right` or `trunk`."""
+        lefts, rights = ({pair[side] for pair in self.pairs} for side in (0, 1))
+        return tuple("left" if v in lefts else "right" if v in rights else "trunk" for v, _ in self.bones)
+
+    @property
     def mirrored(self) -> tuple[int, ...]:
         """For each joint the one that takes its place when left and right are swapped."""
         order = list(range(len(self.joints)))

@@ -59,8 +59,8 @@ def reproduce(
     device: Device,
     precision: Precision,
 ) -> None:
-    """Trains and evaluates once for each seed in `out/seed-<n>`, then writes `report.md` and `report.json` into `out`.
-    `command` is what the report says to type to make it again.
+    """Trains, evaluates and draws once for each seed in `out/seed-<n>`, with a page `report.html`, then writes
+    `report.md` and `report.json` into `out`. `command` is what the report says to type to make it again.
 
     Raises ValueError when a run in `out` was begun with other settings or on other data.
     """
@@ -77,6 +77,7 @@ def reproduce(
             "linear": train_probe(subject, ProbeSettings()),
             "1-NN": count_neighbours(subject, k=min(20, len(subject.train_labels)), temperature=0.1),
         }
+        _show(subject)
         evaluated.append(found)
         names.append(
             {protocol: [name_of(subject, outcome) for outcome in outcomes] for protocol, outcomes in found.items()}
@@ -92,6 +93,18 @@ def reproduce(
         [(f"{figure.protocol}, {figure.features}", *_cells(recipe, figure)) for figure in figures],
     )
     screen.say(f"report: {out / 'report.md'}")
+
+
+def _show(subject: Subject) -> None:
+    """The figures and the page of a run, where there is what draws them."""
+    try:
+        from kinestream.commands.report_of_run import Limits, write_report
+    except ModuleNotFoundError as error:
+        subject.screen.say(f"no figures and no page: they need {error.name}, install kinestream[viz]")
+        return
+    write_report(
+        subject, subject.source.folder.path / "report.html", Limits(), figures=subject.source.folder.path / "figures"
+    )
 
 
 def _figures(

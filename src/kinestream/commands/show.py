@@ -32,14 +32,14 @@ def run(config: Config) -> None:
     index = store.index_of(config.clip)
     out = config.out or Path(f"{config.clip}.png")
     try:
-        from kinestream import plots
+        from kinestream.figures import skeleton
     except ModuleNotFoundError as error:
         raise ValueError(f"drawing needs {error.name}: install kinestream[viz]") from None
     label = "a whole video" if store.continuous else store.info.classes[int(store.labels[index])]
     title = f"{config.clip}: {label} ({store.table.length[index]} frames)"
     joints = store.joints(index)
     if out.suffix == ".gif":
-        plots.skeleton_animation(joints, store.layout, out, title=title)
+        skeleton.skeleton_animation(joints, store.layout, out, title=title)
     else:
-        plots.skeleton_strip(joints, store.layout, out, frames=config.frames, title=title)
+        skeleton.skeleton_strip(joints, store.layout, out, frames=config.frames, title=title)
     Screen().say(f"{title}: {out}")

@@ -53,7 +53,7 @@ def cluster(features: Float[Tensor, "n d"], labels: Labels, *, classes: int, see
     present = np.unique(labels)
     if len(labels) < max(2, len(present)):
         raise ValueError(f"{len(labels)} clips are too few for clusters")
-    means = KMeans(n_clusters=len(present), n_init=10, random_state=seed)  # type: ignore[no-untyped-call]
+    means = KMeans(n_clusters=len(present), n_init=10, random_state=seed)
     rows = functional.normalize(features.double(), dim=1).numpy()
     distance = means.fit(rows).transform(rows)
     assignment = np.asarray(means.labels_, dtype=np.int64)

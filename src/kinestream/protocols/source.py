@@ -44,6 +44,12 @@ class Source:
     def streams(self) -> tuple[str, ...]:
         return tuple(self.files)
 
+    def of_run(self) -> RunConfig:
+        """The configuration of the run. Raises ValueError for an encoder file, which has none."""
+        if self.config is None:
+            raise ValueError(f"{self.path} is one encoder: this needs the folder of a pre-training run")
+        return self.config
+
     def encoders(self) -> dict[str, tuple[STGCN, EncoderCard]]:
         """Raises ValueError where a file is missing or damaged."""
         return {stream: load_encoder(file) for stream, file in self.files.items()}

@@ -7,8 +7,8 @@ import pytest
 
 from kinestream.data.synthetic import kinect20_from_ntu25, perform_ntu, perform_nw_ucla
 from kinestream.data.synthetic.sensor import draw_camera
+from kinestream.figures.skeleton import COLOURS, skeleton_animation, skeleton_strip
 from kinestream.layout import KINECT20, NTU25, SkeletonLayout
-from kinestream.plots import COLOURS, skeleton_animation, skeleton_strip
 
 image = pytest.importorskip("PIL.Image")
 

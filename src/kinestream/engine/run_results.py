@@ -1,0 +1,163 @@
+"""What evaluations left in a run's folder, read as far as it goes: files of other versions may hold less, or more."""
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROTOCOLS = ("linear", "knn")
+"""In the order in which they are asked for what stands for the run; others follow by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One row of an evaluation; accuracies in percent."""
+
+    name: str
+    kind: str
+    """`run`, `untrained` or `raw`."""
+    how: str
+    """`alone`, `together` or `fused`."""
+    streams: tuple[str, ...]
+    top1: float
+    low: float
+    """With `high` the 95 % interval of `top1`: that of the file, else Wilson's by the number of test clips."""
+    high: float
+    top5: float | None
+    mean_class: float | None
+    without_copies: float | None
+    per_class: Mapping[str, float | None]
+    """By class name; None for a class without test clips."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One `evaluation-<protocol>-<split>.json`."""
+
+    protocol: str
+    split: str
+    train_clips: int | None
+    test_clips: int
+    copies: int
+    """Test clips that are copies of a training clip."""
+    leak: str | None
+    """What is wrong with the split, in a sentence."""
+    results: tuple[Result, ...]
+
+    def headline(self, kind: str = "run") -> Result | None:
+        """What stands for the run (or for the `untrained` encoder, or the `raw` coordinates): all its streams together,
+        or its only one."""
+        own = [result for result in self.results if result.kind == kind]
+        return next((result for result in own if result.how == "together"), own[0] if own else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What a test clip was taken for."""
+
+    file: str
+    label: str
+    predicted: str
+    confidence: float | None
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `count` trials (Wilson 1927).
+
+    Example:
+        >>> [round(bound, 3) for bound in wilson(0.5, 100)]
+        [0.404, 0.596]
+    """
+    if count < 1:
+        return 0.0, 1.0
+    z = 1.959964
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def read_evaluations(run: Path) -> tuple[Evaluation, ...]:
+    """All evaluations of a run that can be read, the linear ones first. What is no evaluation is passed over."""
+    found = [evaluation for path in sorted(run.glob("evaluation-*.json")) for evaluation in _read(path)]
+    return tuple(sorted(found, key=lambda one: _rank(one.protocol)))
+
+
+def read_predictions(run: Path, split: str) -> dict[str, tuple[Prediction, ...]]:
+    """The predictions of each protocol on a split, the linear one's first."""
+    found: dict[str, tuple[Prediction, ...]] = {}
+    for path in sorted(run.glob(f"predictions-*-{split}.csv"), key=lambda path: _rank(path.name.split("-")[1])):
+        protocol = path.name.removeprefix("predictions-").removesuffix(f"-{split}.csv")
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        if rows and all(row.get(column) is not None for row in rows for column in ("file", "label", "predicted")):
+            found[protocol] = tuple(
+                Prediction(
+                    file=row["file"],
+                    label=row["label"],
+                    predicted=row["predicted"],
+                    confidence=_number(row.get("confidence")),
+                )
+                for row in rows
+            )
+    return found
+
+
+def _read(path: Path) -> Iterator[Evaluation]:
+    try:
+        plain = json.loads(path.read_text("utf-8"))
+        clips = int(plain["test_clips"])
+        yield Evaluation(
+            protocol=str(plain["protocol"]),
+            split=str(plain["split"]),
+            train_clips=plain.get("train_clips"),
+            test_clips=clips,
+            copies=int(plain.get("test_clips_that_are_copies") or 0),
+            leak=str(plain["leak"]) if plain.get("leak") else None,
+            results=tuple(
+                result
+                for name, entry in plain["results"].items()
+                if (result := _result(name, entry, clips)) is not None
+            ),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return
+
+
+def _result(name: str, plain: Mapping[str, Any], clips: int) -> Result | None:
+    """None for an entry without an accuracy: other protocols have figures of other kinds."""
+    top1 = _number(plain.get("top1"))
+    if top1 is None:
+        return None
+    low, high = (100 * bound for bound in wilson(top1 / 100, clips))
+    streams: Sequence[str] = plain.get("streams") or ()
+    return Result(
+        name=name,
+        kind=str(plain.get("features", "run")),
+        how=str(plain.get("how", "alone")),
+        streams=tuple(streams),
+        top1=top1,
+        low=_or(_number(plain.get("top1_low")), low),
+        high=_or(_number(plain.get("top1_high")), high),
+        top5=_number(plain.get("top5")),
+        mean_class=_number(plain.get("mean_class")),
+        without_copies=_number(plain.get("top1_without_copies")),
+        per_class={key: _number(share) for key, share in (plain.get("per_class") or {}).items()},
+    )
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if value is None or value == "" or float(value) != float(value) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _rank(protocol: str) -> tuple[int, str]:
+    return (PROTOCOLS.index(protocol) if protocol in PROTOCOLS else len(PROTOCOLS), protocol)

@@ -1,0 +1,103 @@
+"""Features laid out in a plane: PCA and t-SNE, the same each time."""
+
+import contextlib
+import io
+import re
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64
+
+Method = Literal["tsne", "pca"]
+Plane = Float32[np.ndarray, "n 2"]
+
+_PERPLEXITY = 30.0
+
+
+def unit(features: Float[np.ndarray, "n d"]) -> Float32[np.ndarray, "n d"]:
+    """Rows of length 1, so that distances are those of the cosine; rows of zeros stay."""
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    return (features / np.where(length > 0, length, 1.0)).astype(np.float32)
+
+
+def pca(features: Float[np.ndarray, "n d"]) -> Plane:
+    """The first two principal components of the unit rows; the component of largest size is positive in each axis."""
+    centred = unit(features).astype(np.float64)
+    centred -= centred.mean(axis=0)
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    axes = axes[:, ::-1][:, :2]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    plane = np.zeros((len(features), 2), np.float32)
+    plane[:, : axes.shape[1]] = centred @ axes
+    return plane
+
+
+def tsne(
+    features: Float[np.ndarray, "n d"],
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Plane:
+    """t-SNE of the unit rows, begun from their PCA.
+
+    Perplexity 30, or what few points allow; 1 000 steps, or 500 above 2 000 points. On one thread, because sums of
+    several threads come in any order, and the picture with them. Fewer than 4 points are laid out by PCA.
+    """
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    if len(features) < 4:
+        return pca(features)
+    start = pca(features)
+    deviation = float(start[:, 0].std())
+    steps = 1000 if len(features) <= 2000 else 500
+    model = TSNE(
+        init=start / deviation * 1e-4 if deviation > 0 else "random",
+        perplexity=min(_PERPLEXITY, (len(features) - 1) / 3),
+        max_iter=steps,
+        random_state=seed,
+        verbose=2,
+    )
+    progress(0, steps)
+    with threadpool_limits(limits=1), contextlib.redirect_stdout(_Steps(steps, progress)):
+        plane = model.fit_transform(unit(features))
+    progress(steps, steps)
+    return np.asarray(plane, dtype=np.float32)
+
+
+def plane_of(
+    method: Method,
+    features: Float[np.ndarray, "n d"],
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Plane:
+    """`tsne` or `pca`."""
+    return pca(features) if method == "pca" else tsne(features, seed=seed, progress=progress)
+
+
+def sample(count: int, most: int, *, seed: int = 0) -> Int64[np.ndarray, " n"]:
+    """Ascending numbers below `count`: all, or `most` of them drawn by the seed.
+
+    Example:
+        >>> sample(3, 5).tolist(), len(sample(1000, 5))
+        ([0, 1, 2], 5)
+    """
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
+class _Steps(io.StringIO):
+    """Takes what scikit-learn prints while it works (it has no other way to tell) and reports the steps done."""
+
+    def __init__(self, total: int, progress: Callable[[int, int], None]) -> None:
+        super().__init__()
+        self._total = total
+        self._progress = progress
+
+    def write(self, text: str) -> int:
+        if (step := re.search(r"Iteration (\d+)", text)) is not None:
+            self._progress(min(int(step[1]), self._total), self._total)
+        return len(text)
