@@ -45,8 +45,9 @@ def _counts(axes: Axes, second: Sequence[Epoch]) -> None:
     right = [epoch.get("by_labels/right", float("nan")) for epoch in second]
     if right[0] == right[0]:
         _line(axes, second, right, _RIGHT, "--", "right by labels")
-    axes.set_ylim(bottom=0)
-    axes.legend(loc="best")
+    most = max(max(line["positives/beyond"] for line in second), 1e-3)
+    axes.set_ylim(0, 1.4 * most)  # the legend has room above the lines
+    axes.legend(loc="upper left", ncols=2)
 
 
 def _purity(axes: Axes, second: Sequence[Epoch]) -> None:
@@ -56,8 +57,9 @@ def _purity(axes: Axes, second: Sequence[Epoch]) -> None:
     ]
     _line(axes, second, purity, _RIGHT, "-", "purity")
     _line(axes, second, [100 * epoch["by_labels/chance"] for epoch in second], _CHANCE, ":", "chance")
-    axes.set_ylim(0, 100)
-    axes.legend(loc="best")
+    axes.set_ylim(0, 140)
+    axes.set_yticks([0, 50, 100])
+    axes.legend(loc="upper left", ncols=2)
 
 
 def _outvoted(axes: Axes, second: Sequence[Epoch], streams: Sequence[str]) -> None:
