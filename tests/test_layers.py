@@ -18,7 +18,6 @@ FLOORS = (
     {"evaluate"},
     {"engine"},
     {"figures"},
-    {"plots"},
     {"protocols"},
     {"report"},
     {"commands"},

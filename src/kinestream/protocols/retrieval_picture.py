@@ -10,9 +10,9 @@ from jaxtyping import Float
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
+from kinestream.figures.skeleton import skeleton_strip
 from kinestream.files import replacing
 from kinestream.layout import SkeletonLayout
-from kinestream.plots import skeleton_strip
 
 CELL = (560, 180)
 """Width and height of a clip on the sheet, in pixels, its title included."""
