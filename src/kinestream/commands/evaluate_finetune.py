@@ -61,16 +61,7 @@ def run(config: Config) -> None:
     from kinestream.protocols.subject import Subject
     from kinestream.protocols.training import seeds_from
 
-    settings = training_settings(
-        config.form,
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        optimiser=config.optimiser,
-        rate=config.rate,
-        layer_decay=config.layer_decay,
-        weight_decay=config.weight_decay,
-        augment=config.augment,
-    )
+    settings = training_settings(config)
     seeds, weights = seeds_from(config.seed, config.seeds), parse_weights(config.weights)
     subject = Subject(config.run, config.data, config.split, config.device, allow_leak=config.allow_leak)
     fine_tune(subject, settings, seeds=seeds, fusion=config.fusion, weights=weights)

@@ -59,16 +59,7 @@ def run(config: Config) -> None:
     from kinestream.protocols.subject import Subject
     from kinestream.protocols.training import seeds_from
 
-    settings = training_settings(
-        config.form,
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        optimiser=config.optimiser,
-        rate=config.rate,
-        layer_decay=1.0 if config.layer_decay is None else config.layer_decay,
-        weight_decay=config.weight_decay,
-        augment=config.augment,
-    )
+    settings = training_settings(config, layer_decay=1.0)
     seeds, weights = seeds_from(config.seed, config.seeds), parse_weights(config.weights)
     subject = Subject(
         config.run, config.data, config.split, config.device, allow_leak=config.allow_leak, pretrained=False

@@ -67,16 +67,7 @@ def run(config: Config) -> None:
     from kinestream.protocols.training import seeds_from
     from kinestream.protocols.transfer import transfer
 
-    settings = training_settings(
-        config.form,
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        optimiser=config.optimiser,
-        rate=config.rate,
-        layer_decay=config.layer_decay,
-        weight_decay=config.weight_decay,
-        augment=config.augment,
-    )
+    settings = training_settings(config)
     seeds = seeds_from(config.seed, config.seeds)
     probe = ProbeSettings(epochs=config.probe_epochs, milestone=round(0.8 * config.probe_epochs), seed=config.seed)
     subject = Subject(

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from kinestream.engine.classify import TrainingSettings
@@ -25,9 +25,36 @@ def parse_weights(text: str | None) -> dict[str, float] | None:
     return weights
 
 
-def training_settings(form: Literal["usual", "published"], **given: Any) -> "TrainingSettings":
-    """The settings of a form, with those instead that are given (not None). Raises ValueError for impossible ones."""
+@runtime_checkable
+class TrainingOptions(Protocol):
+    """The options of the evaluations that train encoders; None where the form decides."""
+
+    @property
+    def form(self) -> Literal["usual", "published"]: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def batch_size(self) -> int | None: ...
+    @property
+    def optimiser(self) -> Literal["adamw", "sgd"] | None: ...
+    @property
+    def rate(self) -> float | None: ...
+    @property
+    def layer_decay(self) -> float | None: ...
+    @property
+    def weight_decay(self) -> float | None: ...
+    @property
+    def augment(self) -> Literal["none", "published", "recipe"] | None: ...
+
+
+def training_settings(given: TrainingOptions, *, layer_decay: float | None = None) -> "TrainingSettings":
+    """The settings of a form, with those instead that are given; `layer_decay` takes the place of that of the form.
+    Raises ValueError for impossible ones."""
     from kinestream.protocols.training import PUBLISHED, USUAL
 
-    base = PUBLISHED if form == "published" else USUAL
-    return replace(base, **{name: value for name, value in given.items() if value is not None})
+    base = PUBLISHED if given.form == "published" else USUAL
+    if layer_decay is not None:
+        base = replace(base, layer_decay=layer_decay)
+    names = ("epochs", "batch_size", "optimiser", "rate", "layer_decay", "weight_decay", "augment")
+    values = {name: getattr(given, name) for name in names}
+    return replace(base, **{name: value for name, value in values.items() if value is not None})
