@@ -65,12 +65,24 @@ def test_stopped_and_resumed_equals_uninterrupted(
     assert train(store, tmp_path / "stopped").equal(whole)
 
 
-def test_a_training_from_elsewhere_is_begun_anew(small_store: Path, tmp_path: Path) -> None:
+def test_a_training_from_elsewhere_is_begun_anew(
+    small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = Store(small_store)
+    steps: list[int] = []
+    counted = Classification.after_step
+
+    def count(self: Classification, progress: Progress) -> None:
+        steps.append(progress.step)
+        counted(self, progress)
+
+    monkeypatch.setattr(Classification, "after_step", count)
     train(store, tmp_path / "run", origin="a")
-    before = (tmp_path / "run" / "last.ckpt").stat().st_ino
+    once = list(steps)
+    train(store, tmp_path / "run", origin="a")
+    assert steps == once, "done: read, not trained"
     train(store, tmp_path / "run", origin="b")
-    assert (tmp_path / "run" / "last.ckpt").stat().st_ino != before
+    assert steps == once + once
     assert '"origin": "b"' in (tmp_path / "run" / "settings.json").read_text()
 
 
