@@ -32,8 +32,9 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Each process has one thread (tests/conftest.py), so as many processes as cores, up to 8.
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 bench: setup
 	$(BIN)/python -m benchmarks
