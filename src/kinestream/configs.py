@@ -130,6 +130,35 @@ def _add_argument(parser: ArgumentParser, entry: "dataclasses.Field[Any]", hint:
     parser.add_argument(flag, default=default, **options)
 
 
+def command_words(command: str, config: Any) -> list[str]:
+    """The words of the command line that `parse_command` makes `config` of.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Config:
+        ...     run: str
+        ...     data: str = required_option()
+        ...     percent: tuple[float, ...] = ()
+        ...     k: int = 20
+        ...     allow_leak: bool = False
+        >>> " ".join(command_words("kinestream evaluate", Config("a", "ntu60", percent=(1.0, 10.0), allow_leak=True)))
+        'kinestream evaluate a --data ntu60 --percent 1.0 --percent 10.0 --allow-leak'
+    """
+    words = command.split()
+    for entry in dataclasses.fields(config):
+        value, flag = getattr(config, entry.name), f"--{entry.name.replace('_', '-')}"
+        needed = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+        if not needed and value == entry.default:
+            continue
+        if isinstance(value, bool):
+            words.append(flag)
+            continue
+        named = not needed or entry.metadata.get("option")
+        for one in value if isinstance(value, tuple) else (value,):
+            words += (flag, str(one)) if named else (str(one),)
+    return words
+
+
 def required_option() -> Any:
     """A field without a default that is `--field VALUE` on the command line, not positional."""
     return dataclasses.field(metadata={"option": True})

@@ -131,7 +131,7 @@ def test_the_report_holds_results_figures_commands_and_every_test_clip(
     assert f"{top1:.2f} (" in words
     assert "60.00" in words
     assert f"{top1 - 60:+.2f}" in words
-    assert "kinestream evaluate linear" in words
+    assert f"kinestream evaluate linear {trained} --data {small_store} --epochs 2" in words
     assert "cross_epoch: 1" in words
     assert not re.search(r"""(?:src|href)=["'](?!data:)""", words), "nothing is loaded from elsewhere"
     store = Store(small_store)

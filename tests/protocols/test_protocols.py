@@ -52,6 +52,10 @@ def written(run: Path, protocol: str) -> dict[str, Any]:
     return json.loads((run / f"evaluation-{protocol}-xview.json").read_text())
 
 
+def number(word: str) -> str:
+    return str(float(word)) if word[0].isdigit() else word
+
+
 def table(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -68,6 +72,9 @@ def test_every_protocol_writes_what_others_read(
     found = written(run, called)
     assert (found["protocol"], found["split"], found["leak"]) == (called, "xview", None)
     assert (found["train_clips"], found["test_clips"]) == (27, 13)
+    words = ["kinestream", "evaluate", protocol, str(run), "--data", str(small_store)]
+    assert found["command"][:6] == words
+    assert sorted(number(word) for word in found["command"][6:]) == sorted(map(number, PROTOCOLS[protocol]))
     for result in found["results"].values():
         assert 0 <= result["top1_low"] <= result["top1"] <= result["top1_high"] <= 100
         assert {"features", "how", "streams", "top5", "mean_class", "per_class", "top1_without_copies"} <= set(result)

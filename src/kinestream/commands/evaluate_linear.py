@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import required_option
+from kinestream.configs import command_words, required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,5 +63,6 @@ def run(config: Config) -> None:
         config.device,
         references=not config.bare,
         allow_leak=config.allow_leak,
+        command=command_words("kinestream evaluate linear", config),
     )
     train_probe(subject, settings, parse_weights(config.weights))

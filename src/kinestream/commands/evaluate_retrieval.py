@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import required_option
+from kinestream.configs import command_words, required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,5 +48,6 @@ def run(config: Config) -> None:
         config.device,
         references=not config.bare,
         allow_leak=config.allow_leak,
+        command=command_words("kinestream evaluate retrieval", config),
     )
     search(subject, ks=config.k or (5, 10), queries_shown=config.queries, seed=config.seed)

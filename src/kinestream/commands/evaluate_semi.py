@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import required_option
+from kinestream.configs import command_words, required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,5 +64,12 @@ def run(config: Config) -> None:
     settings = training_settings(config)
     seeds, weights = seeds_from(config.seed, config.seeds), parse_weights(config.weights)
     percents = config.percent or (1.0, 10.0)
-    subject = Subject(config.run, config.data, config.split, config.device, allow_leak=config.allow_leak)
+    subject = Subject(
+        config.run,
+        config.data,
+        config.split,
+        config.device,
+        allow_leak=config.allow_leak,
+        command=command_words("kinestream evaluate semi", config),
+    )
     semi_supervise(subject, settings, percents=percents, seeds=seeds, fusion=config.fusion, weights=weights)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import required_option
+from kinestream.configs import command_words, required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +77,7 @@ def run(config: Config) -> None:
         config.device,
         references=not config.bare,
         allow_leak=config.allow_leak,
+        command=command_words("kinestream evaluate transfer", config),
         other_layout=True,
     )
     training = settings if config.finetune else None

@@ -1,7 +1,7 @@
 """From a run to its page: what it says, its figures, and the map of its test clips."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -251,7 +251,9 @@ def _commands(run: Subject, evaluations: Sequence[Evaluation]) -> list[str]:
     recipe = config.recipe_name if known else f"{config.recipe_name}.yaml"
     words = ["kinestream", "pretrain", recipe, "--data", data, "--out", folder]
     lines.append(shlex.join([*words, *(word for change in changes for word in ("--set", change))]))
-    protocols: Mapping[str, None] = dict.fromkeys(evaluation.protocol for evaluation in evaluations)
-    lines += [shlex.join(["kinestream", "evaluate", protocol, folder, "--data", data]) for protocol in protocols]
+    for one in evaluations:
+        words = list(one.command) or ["kinestream", "evaluate", one.protocol, folder, "--data", data]
+        if (line := shlex.join(words)) not in lines:
+            lines.append(line)
     lines.append(shlex.join(["kinestream", "report", folder, "--data", data]))
     return lines

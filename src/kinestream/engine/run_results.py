@@ -45,6 +45,8 @@ class Evaluation:
     """Test clips that are copies of a training clip."""
     leak: str | None
     """What is wrong with the split, in a sentence."""
+    command: tuple[str, ...]
+    """The words that make it again; none where it was part of a larger command."""
     results: tuple[Result, ...]
 
     def headline(self, kind: str = "run") -> Result | None:
@@ -116,6 +118,7 @@ def _read(path: Path) -> Iterator[Evaluation]:
             test_clips=clips,
             copies=int(plain.get("test_clips_that_are_copies") or 0),
             leak=str(plain["leak"]) if plain.get("leak") else None,
+            command=tuple(map(str, plain.get("command", ()))),
             results=tuple(
                 result
                 for name, entry in plain["results"].items()

@@ -135,6 +135,7 @@ def _plain(subject: Subject, protocol: str, settings: Mapping[str, Any], outcome
         "test_clips": len(subject.test),
         "test_clips_that_are_copies": int(subject.copies.sum()),
         "leak": subject.leak,
+        "command": list(subject.command),
         "settings": dict(settings),
         "results": results,
     }

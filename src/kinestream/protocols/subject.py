@@ -49,6 +49,7 @@ class Subject:
         allow_leak: bool = False,
         pretrained: bool = True,
         other_layout: bool = False,
+        command: Sequence[str] = (),
     ) -> None:
         """
         Args:
@@ -57,6 +58,7 @@ class Subject:
             allow_leak: go on where test clips were learnt from; the results are marked.
             pretrained: the weights of the encoders count; without them only their form does.
             other_layout: take a store of another layout, through the declared joint map.
+            command: the words that make the results again, to be written down with them.
         """
         self.source = open_source(path)
         self.store = Store(data)
@@ -64,6 +66,7 @@ class Subject:
         self.split = split or self._usual_split()
         self.screen = Screen()
         self.references = references
+        self.command = tuple(command)
         cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
         self.device = torch.device("cuda" if cuda else "cpu")
         self.train = self.store.select(self.split, "train")
