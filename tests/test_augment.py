@@ -28,6 +28,7 @@ ALL: list[Transform] = [
     Rotation((10.0, 30.0, 5.0)),
     Mirror(NTU25),
     JointMask(0.3),
+    JointMask(0.3, NTU25),
     Noise(),
 ]
 
@@ -195,6 +196,22 @@ def test_joint_mask_zeroes_whole_joints() -> None:
         for v in range(25):
             expected = x[clip, :, :, v] if kept[clip, v] else torch.zeros_like(x[clip, :, :, v])
             assert torch.equal(y[clip, :, :, v], expected)
+
+
+def test_folded_mask_puts_a_hidden_joint_on_the_nearest_seen_one_towards_the_root() -> None:
+    x = clips(60, t=3)
+    mask = JointMask(0.4, NTU25)
+    parameters = drawn(mask, 60, shape=(3, 3, 25, 2))
+    y = mask.apply(x, parameters)
+    moved = 0
+    for clip in range(60):
+        for v in range(25):
+            at = v
+            while at != NTU25.root and not parameters["kept"][clip, at]:
+                at = NTU25.parents[at]
+            moved += at not in (v, NTU25.parents[v])
+            assert torch.equal(y[clip, :, :, v], x[clip, :, :, at])
+    assert moved > 50, "over several hidden joints"
 
 
 def test_noise_has_its_deviation_and_leaves_absent_bodies_absent() -> None:

@@ -53,7 +53,9 @@ class AugmentRecipe:
     shear: float = 0.5
     """Amplitude of the shear."""
     joint_mask: float = 0.0
-    """Probability that a joint is zeroed."""
+    """Probability that a joint is hidden."""
+    joint_mask_at: Literal["origin", "parent"] = "origin"
+    """Where a hidden joint is put: at the origin, or on the nearest joint that is seen towards the root."""
     noise: float = 0.0
     """Gaussian noise in metres."""
 

@@ -173,7 +173,8 @@ def build_augmentation(recipe: AugmentRecipe, layout: SkeletonLayout) -> augment
     if recipe.shear:
         transforms.append(augment.Shear(recipe.shear))
     if recipe.joint_mask:
-        transforms.append(augment.JointMask(recipe.joint_mask))
+        fold = layout if recipe.joint_mask_at == "parent" else None
+        transforms.append(augment.JointMask(recipe.joint_mask, fold))
     if recipe.noise:
         transforms.append(augment.Noise(recipe.noise))
     return augment.Augmentation(tuple(transforms))
