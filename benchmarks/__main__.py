@@ -9,6 +9,7 @@ from benchmarks import augmentation, encoder, full_size, reading, scale
 
 BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "reading": reading.measure,
+    "processes": scale.measure_processes,
     "scale": scale.measure,
     "full_size": full_size.measure,
     "encoder": encoder.measure,
