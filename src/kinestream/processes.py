@@ -25,13 +25,18 @@ def gather_rows(rows: Shaped[Tensor, "b ..."]) -> Shaped[Tensor, "B ..."]:
     return gathered
 
 
-def mean_over_processes(value: Tensor) -> Tensor:
+def sum_over_processes(value: Tensor) -> Tensor:
     """Without gradient."""
     if not several_processes():
         return value.detach()
-    total = value.detach().clone()
+    total = value.detach().clone(memory_format=torch.contiguous_format)
     distributed.all_reduce(total)
-    return total / distributed.get_world_size()
+    return total
+
+
+def mean_over_processes(value: Tensor) -> Tensor:
+    """Without gradient."""
+    return sum_over_processes(value) / distributed.get_world_size() if several_processes() else value.detach()
 
 
 class _GatherRows(torch.autograd.Function):
@@ -45,7 +50,6 @@ class _GatherRows(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        total = gradient.contiguous().clone()
-        distributed.all_reduce(total)
+        total = sum_over_processes(gradient)
         first = distributed.get_rank() * ctx.share
         return total[first : first + ctx.share]
