@@ -20,10 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from kinestream.processes import several_processes, sum_over_processes
-
-Moments = tuple[Float[Tensor, " c"], Float[Tensor, " c"], Float[Tensor, ""]]
-"""Mean and variance (divided by N) of each channel in float64, and N."""
+from kinestream.processes import Moments, moments_over_processes, several_processes, sum_over_processes
 
 
 class BatchNorm1d(nn.BatchNorm1d):
@@ -73,8 +70,8 @@ def _normalise(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor, moments: Moment
 @torch.no_grad()
 def _moments(x: Float[Tensor, "n c *rest"]) -> Moments:
     """Of all rows of all processes, each row once."""
-    mean, variance = _mean_and_variance(x)
-    return _over_processes(mean, variance, torch.tensor(x.numel() / x.shape[1], dtype=torch.float64, device=x.device))
+    count = torch.tensor(x.numel() / x.shape[1], dtype=torch.float64, device=x.device)
+    return moments_over_processes(*_mean_and_variance(x), count)
 
 
 @torch.no_grad()
@@ -85,18 +82,7 @@ def _moments_of_rows(each: Float[Tensor, "n bc _"], weights: Float[Tensor, " b"]
     pooled = share @ mean
     within_and_between = share @ (variance + (mean - pooled) ** 2)
     values = each.numel() / each.shape[1]
-    return _over_processes(pooled, within_and_between, weights.double().sum() * values)
-
-
-def _over_processes(mean: Float[Tensor, " c"], variance: Float[Tensor, " c"], count: Float[Tensor, ""]) -> Moments:
-    """One sum over processes of N, of x and of its square. That the mean square is less the square of the mean costs
-    digits, and float64 has 29 bits of them more than the values that it is made of."""
-    if not several_processes():
-        return mean, variance, count
-    sums = sum_over_processes(torch.cat([count[None], count * mean, count * (variance + mean**2)]))
-    total = sums[0]
-    first, second = (sums[1:] / total).chunk(2)
-    return first, (second - first**2).clamp(min=0), total
+    return moments_over_processes(pooled, within_and_between, weights.double().sum() * values)
 
 
 def _mean_and_variance(x: Float[Tensor, "n c *rest"]) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
