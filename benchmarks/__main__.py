@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import augmentation, encoder, full_size, reading, scale
+from benchmarks import augmentation, encoder, full_size, reading, scale, traffic
 
 BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "reading": reading.measure,
@@ -14,6 +14,7 @@ BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "full_size": full_size.measure,
     "encoder": encoder.measure,
     "augmentation": augmentation.measure,
+    "traffic": traffic.measure,
 }
 
 

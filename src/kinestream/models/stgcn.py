@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinestream.models.batch_norm import BatchNorm1d, BatchNorm2d
 from kinestream.models.spatial import Links, gather_links
 from kinestream.models.temporal import as_image, as_rows, temporal_convolution
 
@@ -63,7 +64,7 @@ class Projection(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
         self.linear = nn.Linear(in_channels, out_channels)
-        self.bn = nn.BatchNorm2d(out_channels)
+        self.bn = BatchNorm2d(out_channels)
         self.stride = stride
 
     def forward(self, x: Float[Tensor, "1 c t p"]) -> Float[Tensor, "1 d s p"]:
@@ -76,11 +77,11 @@ class Block(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, stride: int, dropout: float, residual: bool) -> None:
         super().__init__()
         self.graph = GraphConvolution(in_channels, out_channels)
-        self.graph_bn = nn.BatchNorm2d(out_channels)
+        self.graph_bn = BatchNorm2d(out_channels)
         self.temporal = nn.Conv2d(
             out_channels, out_channels, (TEMPORAL_TAPS, 1), (stride, 1), padding=(TEMPORAL_TAPS // 2, 0)
         )
-        self.temporal_bn = nn.BatchNorm2d(out_channels)
+        self.temporal_bn = BatchNorm2d(out_channels)
         self.dropout = nn.Dropout(dropout)
         self.residual: nn.Module | None
         if not residual:
@@ -137,7 +138,7 @@ class STGCN(nn.Module):
         self.skip_absent = skip_absent
         joints = adjacency.shape[1]
         self.register_buffer("adjacency", adjacency.to(torch.get_default_dtype()).clone())
-        self.data_bn = nn.BatchNorm1d(joints * in_channels)
+        self.data_bn = BatchNorm1d(joints * in_channels)
         h = hidden
         widths = (h, h, h, h, 2 * h, 2 * h, 2 * h, 4 * h, 4 * h, dim)
         strides = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
