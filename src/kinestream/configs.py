@@ -97,20 +97,36 @@ def parse_command(config: type[Config], command: str, text: str, words: Sequence
     return config(**vars(parser.parse_args(list(words))))
 
 
-def command_words(config: Any) -> list[str]:
-    """The words of a command line that `parse_command` makes `config` of."""
-    positional, options = [], []
+def command_words(command: str, config: Any) -> list[str]:
+    """The words of the command line that `parse_command` makes `config` of, defaults left out.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Config:
+        ...     run: str
+        ...     data: str = required_option()
+        ...     percent: tuple[float, ...] = ()
+        ...     k: int = 20
+        ...     allow_leak: bool = False
+        >>> " ".join(command_words("evaluate", Config("a", "ntu60", percent=(1.0, 10.0), allow_leak=True)))
+        'evaluate a --data ntu60 --percent 1.0 --percent 10.0 --allow-leak'
+    """
+    positional: list[str] = []
+    options: list[str] = []
     for entry in dataclasses.fields(config):
-        value = getattr(config, entry.name)
+        value, flag = getattr(config, entry.name), f"--{entry.name.replace('_', '-')}"
         values = [str(one) for one in value] if isinstance(value, tuple) else [str(value)]
-        required = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
-        if required and not entry.metadata.get("option"):
+        needed = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+        if needed and not entry.metadata.get("option"):
             positional += values
-        elif value is True:
-            options.append(f"--{entry.name.replace('_', '-')}")
-        elif value is not None and value is not False:
-            options += [f"--{entry.name.replace('_', '-')}={one}" for one in values]
-    return [*options, "--", *positional]
+        elif isinstance(value, bool):
+            options += [flag] if value else []
+        elif needed or value != entry.default:
+            for one in values:
+                options += [f"{flag}={one}"] if one.startswith("-") else [flag, one]
+    if any(word.startswith("-") for word in positional):
+        return [*command.split(), *options, "--", *positional]
+    return [*command.split(), *positional, *options]
 
 
 def _add_argument(parser: ArgumentParser, entry: "dataclasses.Field[Any]", hint: Any, text: str) -> None:
@@ -144,35 +160,6 @@ def _add_argument(parser: ArgumentParser, entry: "dataclasses.Field[Any]", hint:
         if "choices" not in options:
             options["metavar"] = options["type"].__name__.upper()
     parser.add_argument(flag, default=default, **options)
-
-
-def command_words(command: str, config: Any) -> list[str]:
-    """The words of the command line that `parse_command` makes `config` of.
-
-    Example:
-        >>> @dataclasses.dataclass(frozen=True)
-        ... class Config:
-        ...     run: str
-        ...     data: str = required_option()
-        ...     percent: tuple[float, ...] = ()
-        ...     k: int = 20
-        ...     allow_leak: bool = False
-        >>> " ".join(command_words("kinestream evaluate", Config("a", "ntu60", percent=(1.0, 10.0), allow_leak=True)))
-        'kinestream evaluate a --data ntu60 --percent 1.0 --percent 10.0 --allow-leak'
-    """
-    words = command.split()
-    for entry in dataclasses.fields(config):
-        value, flag = getattr(config, entry.name), f"--{entry.name.replace('_', '-')}"
-        needed = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
-        if not needed and value == entry.default:
-            continue
-        if isinstance(value, bool):
-            words.append(flag)
-            continue
-        named = not needed or entry.metadata.get("option")
-        for one in value if isinstance(value, tuple) else (value,):
-            words += (flag, str(one)) if named else (str(one),)
-    return words
 
 
 def required_option() -> Any:

@@ -12,4 +12,4 @@ def in_processes(name: str, config: Any, processes: int) -> None:
     if processes < 1:
         raise ValueError(f"--devices ({processes}) must be at least 1")
     if processes > 1 and not is_worker():
-        raise SystemExit(supervise([*name.split(), *command_words(config)], processes))
+        raise SystemExit(supervise(command_words(name, config), processes))
