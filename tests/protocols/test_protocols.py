@@ -153,6 +153,19 @@ def test_what_is_trained_is_not_trained_again_unless_something_else_is_asked_for
     assert checkpoint.stat().st_mtime_ns != made
 
 
+@pytest.mark.parametrize("protocol", ["finetune", "supervised", "semi"])
+def test_the_published_form_lies_beside_the_usual_one(protocol: str, run: Path, small_store: Path) -> None:
+    words = ["--epochs", "1", *(["--percent", "50"] if protocol == "semi" else [])]
+    assert evaluate(protocol, run, small_store, *words) == 0
+    usual = written(run, protocol)
+    assert evaluate(protocol, run, small_store, *words, "--form", "published") == 0
+    assert written(run, protocol) == usual
+    published = written(run, f"{protocol}-published")
+    assert (usual["settings"]["frozen_statistics"], published["settings"]["frozen_statistics"]) == (False, True)
+    rows = {row["protocol"] for row in table(run / "results.csv")}
+    assert {protocol, f"{protocol}-published"} <= rows
+
+
 def test_streams_are_fused_by_their_scores_when_asked_for(run: Path, small_store: Path) -> None:
     words = ["--epochs", "1", "--fusion", "both", "--weights", "joint=0.6,bone=0.4"]
     assert evaluate("finetune", run, small_store, *words) == 0

@@ -8,7 +8,7 @@ from kinestream.protocols.linear import check_weights
 from kinestream.protocols.outcome import Outcome
 from kinestream.protocols.report import publish
 from kinestream.protocols.subject import Subject
-from kinestream.protocols.training import Fusion, trained_outcomes
+from kinestream.protocols.training import Fusion, protocol_in_form, trained_outcomes
 
 
 def fine_tune(
@@ -21,10 +21,11 @@ def fine_tune(
 ) -> Sequence[Outcome]:
     """All labels of the training part, the encoders going on to learn."""
     check_weights(subject, weights)
+    protocol = protocol_in_form("finetune", settings)
     outcomes = list(
-        trained_outcomes(subject, "run", settings, seeds, protocol="finetune", fusion=fusion, weights=weights)
+        trained_outcomes(subject, "run", settings, seeds, protocol=protocol, fusion=fusion, weights=weights)
     )
-    publish(subject, "finetune", _told(settings, seeds, fusion, weights), outcomes)
+    publish(subject, protocol, _told(settings, seeds, fusion, weights), outcomes)
     return outcomes
 
 
@@ -39,10 +40,11 @@ def train_supervised(
     """The same networks from random weights with all labels: the bar that pre-training has to pass. `subject` is made
     with `pretrained=False`."""
     check_weights(subject, weights)
+    protocol = protocol_in_form("supervised", settings)
     outcomes = list(
-        trained_outcomes(subject, "supervised", settings, seeds, protocol="supervised", fusion=fusion, weights=weights)
+        trained_outcomes(subject, "supervised", settings, seeds, protocol=protocol, fusion=fusion, weights=weights)
     )
-    publish(subject, "supervised", _told(settings, seeds, fusion, weights), outcomes)
+    publish(subject, protocol, _told(settings, seeds, fusion, weights), outcomes)
     return outcomes
 
 

@@ -17,7 +17,7 @@ from kinestream.protocols.linear import check_weights
 from kinestream.protocols.outcome import Outcome
 from kinestream.protocols.report import publish
 from kinestream.protocols.subject import Subject
-from kinestream.protocols.training import Fusion, trained_outcomes
+from kinestream.protocols.training import Fusion, protocol_in_form, trained_outcomes
 
 
 def semi_supervise(
@@ -37,6 +37,7 @@ def semi_supervise(
     ordered = sorted(set(percents), reverse=True)
     if not ordered:
         raise ValueError("no share of the labels is given: --percent 1 --percent 10")
+    protocol = protocol_in_form("semi", settings)
     outcomes: list[Outcome] = []
     labelled: list[str] = []
     for percent in ordered:
@@ -47,7 +48,7 @@ def semi_supervise(
                 "run",
                 settings,
                 seeds,
-                protocol="semi",
+                protocol=protocol,
                 fusion=fusion,
                 weights=weights,
                 subsets=subsets,
@@ -58,7 +59,7 @@ def semi_supervise(
         outcomes += found
         labelled += [f"{len(subsets[0]):,}"] * len(found)
     told = {**asdict(settings), "seeds": list(seeds), "percents": ordered, "fusion": fusion}
-    publish(subject, "semi", {**told, "fusion_weights": weights or "uniform"}, outcomes, {"labelled clips": labelled})
+    publish(subject, protocol, {**told, "fusion_weights": weights or "uniform"}, outcomes, {"labelled clips": labelled})
     subject.screen.say(f"which clips: {_folder(subject)}")
     return outcomes
 

@@ -37,6 +37,11 @@ those of the published pre-training."""
 USUAL = TrainingSettings()
 
 
+def protocol_in_form(protocol: str, settings: TrainingSettings) -> str:
+    """What results and trainings are called: those of the published form lie beside those of the usual one."""
+    return f"{protocol}-published" if settings.frozen_statistics else protocol
+
+
 def trained_outcomes(
     subject: Subject,
     kind: Kind,
