@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinestream.models.dropout import Dropout
 from kinestream.models.spatial import Links, gather_links
 from kinestream.models.temporal import as_image, as_rows, temporal_convolution
 
@@ -81,7 +82,7 @@ class Block(nn.Module):
             out_channels, out_channels, (TEMPORAL_TAPS, 1), (stride, 1), padding=(TEMPORAL_TAPS // 2, 0)
         )
         self.temporal_bn = nn.BatchNorm2d(out_channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.residual: nn.Module | None
         if not residual:
             self.residual = None
@@ -130,8 +131,6 @@ class STGCN(nn.Module):
         super().__init__()
         if hidden < 1 or dim < 1:
             raise ValueError(f"hidden ({hidden}) and dim ({dim}) must be at least 1")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout ({dropout}) must be in [0, 1)")
         self.dim = dim
         self.in_channels = in_channels
         self.skip_absent = skip_absent
