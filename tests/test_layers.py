@@ -11,7 +11,7 @@ FLOORS = (
     {"layout", "files", "configs", "screen"},
     {"joint_maps"},
     {"data"},
-    {"streams", "augment"},
+    {"streams", "augment", "processes"},
     {"models"},
     {"methods"},
     {"recipes"},

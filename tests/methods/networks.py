@@ -1,10 +1,11 @@
 """Small networks and views for tests of methods, without dropout."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from kinestream.layout import KINECT20
 from kinestream.methods.in_batch import Projected
+from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.query_key import QueryKey
 from kinestream.methods.queue import KeyQueue
 from kinestream.models.graph import adjacency
@@ -28,16 +29,13 @@ def projected(seed: int = 0) -> Projected:
     return Projected(encoder(), mlp_head(DIM, 16, EMBEDDING))
 
 
+def pair(seed: int = 0) -> OnlineTarget:
+    torch.manual_seed(seed)
+    return OnlineTarget(encoder(), mlp_head(DIM, 16, EMBEDDING), mlp_head(EMBEDDING, 16, EMBEDDING))
+
+
 def views(
     seed: int = 0, streams: tuple[str, ...] = ("joint",), count: int = 2, batch: int = 6
 ) -> list[dict[str, Tensor]]:
     generator = torch.Generator().manual_seed(seed)
     return [{stream: torch.randn(batch, 3, 8, 20, 1, generator=generator) for stream in streams} for _ in range(count)]
-
-
-def freeze_statistics(method: nn.Module) -> nn.Module:
-    """Batch normalisation with the statistics it has: each clip is computed by itself."""
-    for module in method.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.eval()
-    return method

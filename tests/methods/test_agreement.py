@@ -109,3 +109,13 @@ def test_labels_carry_no_gradient() -> None:
     assert not label.requires_grad
     agreement_loss(similarity, label).backward()
     assert similarity.grad is not None
+
+
+def test_rows_of_a_process_are_rows_of_the_batch() -> None:
+    whole, classes = similarities(0), torch.tensor([0, 0, 1, 1, 2, 0, 1])
+    marks = top_marks(whole, 2)
+    parts = [top_marks(whole[rows], 2, rows.start) for rows in (slice(0, 3), slice(3, 7))]
+    assert torch.equal(torch.cat(parts), marks)
+    found = [watched_by_labels(part, classes, first) for part, first in zip(parts, (0, 3), strict=True)]
+    for name, value in watched_by_labels(marks, classes).items():
+        assert (3 * found[0][name] + 4 * found[1][name]).item() / 7 == pytest.approx(value.item())

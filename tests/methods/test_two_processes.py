@@ -1,4 +1,4 @@
-"""Two processes with half a batch each are one process with the whole: losses, weights, queues."""
+"""Two processes with half a batch each are one process with the whole: losses, weights, queues, pseudo-positives."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import torch
 from tests.methods import two_processes
 from torch import multiprocessing
 
-from kinestream.methods.processes import gather_rows, mean_over_processes
+from kinestream.processes import gather_rows, mean_over_processes
 
 
 @pytest.fixture(scope="module")
@@ -19,22 +19,52 @@ def of_two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", two_processes.METHODS)
 def test_two_processes_are_one(name: str, of_two: list[dict[str, Any]]) -> None:
-    losses, state = two_processes.train(name)
+    """Batch normalisation in training mode, no dropout."""
+    numbers, positives, state = two_processes.train(name)
     initial = two_processes.METHODS[name]().double().state_dict()
     changed = [key for key, value in state.items() if not torch.equal(value, initial[key])]
     assert len(changed) > 40, "it learns"
     for of_one_rank in of_two:
-        found, weights = of_one_rank[name]
-        assert found == pytest.approx(losses, rel=1e-9)
+        found, _, weights = of_one_rank[name]
+        for step, terms in enumerate(numbers):
+            for term, value in terms.items():
+                # Shares that are counted for the log are in single precision.
+                close = 1e-8 if term.startswith(("loss", "agreement", "distribution", "spread")) else 1e-6
+                assert found[step][term] == pytest.approx(value, rel=close, abs=1e-12), (step, term)
         assert set(weights) == set(state)
         for key, value in state.items():
             torch.testing.assert_close(
                 weights[key], value, rtol=1e-8, atol=1e-10, msg=lambda text, key=key: f"{key}: {text}"
             )
+    for step, expected in enumerate(positives):
+        rows = [of_one_rank[name][1][step] for of_one_rank in of_two]
+        if expected is None:
+            assert rows == [None, None]
+        else:
+            assert torch.equal(torch.cat(rows), expected)
     if "networks.joint.queue.ring" in state:
-        rings = [found[name][1]["networks.joint.queue.ring"] for found in of_two]
+        rings = [found[name][2]["networks.joint.queue.ring"] for found in of_two]
         assert torch.equal(*rings)
-        assert int(state["networks.joint.queue.pointer"]) == 30 % 10
+        assert int(state["networks.joint.queue.pointer"]) == 18 % 10
+
+
+def test_stage_2_finds_positives_beyond_the_diagonal() -> None:
+    numbers, positives, _ = two_processes.train("caca, then 3s-caca")
+    assert [found is None for found in positives] == [True, False, False]
+    assert any(0 < terms["positives/beyond"] < 5 for terms in numbers[1:])
+    assert any(terms["outvoted/joint"] > 0 for terms in numbers[1:])
+
+
+def test_batch_normalisation_of_two_processes_is_that_of_one(of_two: list[dict[str, Any]]) -> None:
+    expected = two_processes.normalise()
+    halves = [found["normalise"] for found in of_two]
+    for name, value in expected.items():
+        if name.endswith((" y", " gradient")):
+            found = torch.cat([half[name] for half in halves], dim=4)
+            torch.testing.assert_close(found, value, rtol=1e-11, atol=1e-12)
+        else:
+            for half in halves:
+                torch.testing.assert_close(half[name], value, rtol=1e-11, atol=1e-12)
 
 
 def test_one_process_gathers_nothing() -> None:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from kinestream.methods.losses import nt_xent_loss, vicreg_loss
 from kinestream.methods.method import Progress, Views
-from kinestream.methods.processes import gather_rows
 from kinestream.methods.spread import feature_spread
 from kinestream.models.stgcn import STGCN
+from kinestream.processes import gather_rows
 
 TwoViewLoss = Callable[[Tensor, Tensor], Tensor]
 """A loss of the embeddings (z1, z2) of two views; see `kinestream.methods.losses`."""

@@ -36,8 +36,9 @@ class Method(Protocol):
     views it takes, and under which augmentation each, the recipe knows (`kinestream.recipes.builders.build_views`)."""
 
     @property
-    def positives(self) -> Bool[Tensor, "B B"] | None:
-        """Which clips of the batch the last step took for positives of each, to be watched; None where it took none."""
+    def positives(self) -> Bool[Tensor, "b B"] | None:
+        """Which clips of the batch the last step took for positives of each of this process's, to be watched; None
+        where it took none."""
         ...
 
     def start_epoch(self, epoch: int) -> None:

@@ -1,5 +1,10 @@
 """SkeletonBYOL, CACA and 3s-CACA: an online network that learns from a moving average of itself, in each stream, and
-from the agreement of the streams."""
+from the agreement of the streams.
+
+Over several processes each sees its own rows of the batch and, where the targets of other clips matter, those of all:
+targets carry no gradient, so that nothing need be sent back for them. The mean over processes of what each finds is
+what one process finds with the whole batch.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +28,7 @@ from kinestream.methods.method import Progress, Views
 from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.spread import feature_spread
 from kinestream.models.stgcn import STGCN
+from kinestream.processes import gather_rows, own_rows
 
 PairLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """A loss of (q1, q2, z1, z2); see `kinestream.methods.losses`."""
@@ -76,7 +82,7 @@ class SelfDistillation(nn.Module):
         self.predictor_rate = predictor_rate
         self.targets = targets
         self.collaboration = collaboration
-        self.positives: Bool[Tensor, "B B"] | None = None
+        self.positives: Bool[Tensor, "b B"] | None = None
         """The vote of the last step of stage 2, to be watched."""
         self._stage_2: Collaboration | None = None
         for name, value in (("decay", self.decay), ("final_decay", self.final_decay)):
@@ -91,24 +97,30 @@ class SelfDistillation(nn.Module):
 
     def forward(self, views: Views) -> dict[str, Tensor]:
         first, second = views
+        own = own_rows(len(next(iter(first.values()))))
         terms: dict[str, Tensor] = {}
         similarities: dict[str, StreamSimilarities] = {}
         for stream, pair in self._pairs():
             q1, q2, z1, z2, h1 = pair(first[stream], second[stream])
+            all1, all2 = z1, z2
+            if self.targets is not None or self._stage_2 is not None:
+                all1, all2 = gather_rows(z1), gather_rows(z2)
             if self.targets is not None:
-                z1, z2 = self.targets(z1), self.targets(z2)
+                all1, all2 = self.targets(all1), self.targets(all2)
+                z1, z2 = all1[own], all2[own]
             terms[f"loss/{stream}"] = self.loss(q1, q2, z1, z2)
             terms[f"spread/{stream}"] = feature_spread(h1)
             terms[f"spread/{stream}/predictions"] = feature_spread(q1)
             if self._stage_2 is not None:
                 similarities[stream] = StreamSimilarities(
-                    first=cosine_similarities(q1, z2), second=cosine_similarities(q2, z1)
+                    first=cosine_similarities(q1, all2), second=cosine_similarities(q2, all1)
                 )
         if self._stage_2 is not None:
-            labels = {name: stream_label(similarity, self._stage_2.k) for name, similarity in similarities.items()}
+            k, weight = self._stage_2.k, self._stage_2.weight
+            labels = {name: stream_label(similarity, k, own.start) for name, similarity in similarities.items()}
             self.positives = vote(list(labels.values()))
-            terms |= _agreement_terms(similarities, self.positives, self._stage_2.weight)
-            terms |= watched(labels, self.positives)
+            terms |= _agreement_terms(similarities, self.positives, weight)
+            terms |= watched(labels, self.positives, own.start)
         losses = [term for name, term in terms.items() if name.startswith(("loss/", "agreement/"))]
         return {"loss": sum(losses[1:], start=losses[0]), **terms}
 
@@ -136,7 +148,7 @@ class SelfDistillation(nn.Module):
 
 
 def _agreement_terms(
-    similarities: Mapping[str, StreamSimilarities], positives: Bool[Tensor, "B B"], weight: float
+    similarities: Mapping[str, StreamSimilarities], positives: Bool[Tensor, "b B"], weight: float
 ) -> dict[str, Tensor]:
     """For each stream `lambda [CE(S1, Y) + CE(S2, Y)]`, Y the vote."""
     return {

@@ -1,7 +1,7 @@
 """Dropout that spends one random bit on an element, not one random number.
 
 The draws are the largest cost of dropout on CPUs. With p = 1/2 every bit of the generator's words decides on an
-element, so that zeros are exactly as likely as ones; other p compare 32 bits with p, right to 2^-32. The bits themselves
+element, and zeros are exactly as likely as ones; other p compare 32 bits with p, right to 2^-32. The bits themselves
 are kept for the gradient, an eighth of a byte for an element, and become a mask again by a table of bytes.
 """
 
