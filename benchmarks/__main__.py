@@ -5,13 +5,16 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import augmentation, encoder, full_size, reading, scale
+from benchmarks import augmentation, encoder, full_size, linear, memory, reading, scale, step
 
 BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "reading": reading.measure,
     "scale": scale.measure,
     "full_size": full_size.measure,
     "encoder": encoder.measure,
+    "step": step.measure,
+    "linear": linear.measure,
+    "memory": memory.measure,
     "augmentation": augmentation.measure,
 }
 

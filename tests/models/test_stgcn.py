@@ -1,4 +1,6 @@
 import copy
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -85,6 +87,32 @@ def test_autocast_follows_single_precision() -> None:
         found.float().square().sum().backward()
     torch.testing.assert_close(found.float(), expected, rtol=0.1, atol=0.1)
     assert all(parameter.grad is not None for parameter in ours.parameters())
+
+
+def test_compiled_blocks_keep_values_gradients_and_names() -> None:
+    """Followed by the compiler, as far as its graph. In a process of its own, where nothing checks shapes meanwhile."""
+    subprocess.run([sys.executable, "-c", COMPILED], check=True)
+
+
+COMPILED = """
+import copy, torch
+from kinestream.layout import KINECT20
+from kinestream.models.graph import adjacency
+from kinestream.models.stgcn import STGCN, compile_blocks
+torch.manual_seed(0)
+ours = STGCN(torch.from_numpy(adjacency(KINECT20)), hidden=4, dim=8, dropout=0.0)
+compiled = copy.deepcopy(ours)
+compile_blocks(compiled.blocks[4], backend="eager")
+x = torch.randn(2, 3, 8, 20, 1)
+expected, found = ours(x), compiled(x)
+torch.testing.assert_close(found, expected)
+expected.square().sum().backward()
+found.square().sum().backward()
+assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
+assert compiled.state_dict().keys() == ours.state_dict().keys()
+for name, parameter in compiled.named_parameters():
+    torch.testing.assert_close(parameter.grad, ours.get_parameter(name).grad)
+"""
 
 
 def test_published_size() -> None:

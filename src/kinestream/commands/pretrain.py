@@ -35,6 +35,10 @@ class Config:
     """Where to compute."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
     """Number format of the computation."""
+    tf32: bool = False
+    """On CUDA: matrix products of float32 with the mantissa cut to 10 bits."""
+    compile: bool = False
+    """On CUDA: compile the blocks of the encoders (torch.compile), minutes before the first step, for long runs."""
 
 
 def run(config: Config) -> None:
@@ -49,5 +53,7 @@ def run(config: Config) -> None:
         resume=config.resume,
         device=config.device,
         precision=config.precision,
+        tf32=config.tf32,
+        compiled=config.compile,
         screen=Screen(),
     )

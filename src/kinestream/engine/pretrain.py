@@ -18,6 +18,7 @@ from kinestream.engine.seeds import derive_seed
 from kinestream.engine.views import ViewLoader
 from kinestream.engine.watch import Watch
 from kinestream.models.encoder_file import save_encoder
+from kinestream.models.stgcn import compile_blocks
 from kinestream.recipes import Recipe
 from kinestream.recipes.builders import build_method, build_optimiser, build_views, encoder_card
 from kinestream.screen import Screen
@@ -35,6 +36,8 @@ def pretrain(
     resume: bool,
     device: Device,
     precision: Precision,
+    tf32: bool = False,
+    compiled: bool = False,
     screen: Screen,
 ) -> None:
     """Trains as `recipe` says on the store `data` and leaves the run in `out`.
@@ -47,6 +50,10 @@ def pretrain(
     if (warning := caution(store, recipe.frames)) is not None:
         screen.warn(warning)
     fabric = Fabric(accelerator=device, devices=1, precision=precision)
+    if (tf32 or compiled) and fabric.device.type != "cuda":
+        raise ValueError(f"--tf32 and --compile are for CUDA, this would train on {fabric.device.type}: leave them out")
+    if tf32:
+        torch.set_float32_matmul_precision("high")
     clips = Clips(store, recipe.frames)
     chosen = store.select(recipe.split, "train")
     loader = ViewLoader(
@@ -79,12 +86,14 @@ def pretrain(
 
     torch.manual_seed(derive_seed(recipe.seed, "weights"))
     method = build_method(recipe, store.layout)
-    optimizer = build_optimiser(recipe.optimiser, method)
+    optimizer = build_optimiser(recipe.optimiser, method, fused=fabric.device.type == "cuda")
     position = load_checkpoint(run.checkpoint, method, optimizer) if resumed else Position()
     if position.epoch >= recipe.epochs:
         screen.say(f"{out} is done: all {recipe.epochs} epochs are trained")
         return
     module, wrapped = fabric.setup(method, optimizer)
+    if compiled:
+        compile_blocks(method)
 
     watch = Watch(recipe, method, clips, fabric.device, screen)
     log = MetricsLog(run.metrics, keep=position.log_bytes)

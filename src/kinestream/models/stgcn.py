@@ -231,6 +231,13 @@ class STGCN(nn.Module):
         return every_body(x)
 
 
+def compile_blocks(module: nn.Module, backend: str = "inductor") -> None:
+    """Lets torch compile every block in `module`, in place: names and values of the weights stay as they are."""
+    for part in module.modules():
+        if isinstance(part, Block):
+            part.compile(backend=backend)
+
+
 @torch.no_grad()
 def initialise_as_published(module: nn.Module, generator: torch.Generator | None = None) -> None:
     """Conv and linear weights N(0, 0.02), biases 0; BN weights N(1, 0.02), BN biases 0 (reference, section 3)."""
