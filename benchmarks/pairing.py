@@ -1,10 +1,10 @@
-"""Timing two ways to do the same thing in turn, so that their ratio holds on a machine whose speed drifts."""
+"""Timing several ways to do the same thing in turn, so that their ratios hold on a machine whose speed drifts."""
 
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -18,22 +18,37 @@ def machine() -> dict[str, Any]:
     return {"processor": model, "cores": os.cpu_count(), "python": platform.python_version()}
 
 
-def pair(ours: Callable[[], object], other: Callable[[], object], rounds: int) -> dict[str, Any]:
-    """Seconds of both, in turn, after one round that does not count; `ratio` is other / ours, round by round."""
-    ours()
-    other()
-    seconds: dict[str, list[float]] = {"ours": [], "other": []}
-    for _ in range(rounds):
-        for name, work in (("ours", ours), ("other", other)):
-            began = time.perf_counter()
+def in_turn(
+    ways: Mapping[str, Callable[[], object]],
+    rounds: int,
+    *,
+    warm: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
+    """Seconds of each way in each round, after one that does not count unless they are `warm` already."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for round_ in range(rounds if warm else rounds + 1):
+        for name, work in ways.items():
+            began = clock()
             work()
-            seconds[name].append(time.perf_counter() - began)
-    ratios = [slow / fast for fast, slow in zip(seconds["ours"], seconds["other"], strict=True)]
+            if warm or round_:
+                seconds[name].append(clock() - began)
+    return seconds
+
+
+def ratio(slow: list[float], fast: list[float]) -> dict[str, float]:
+    """Round by round."""
+    return spread([one / other for one, other in zip(slow, fast, strict=True)])
+
+
+def pair(ours: Callable[[], object], other: Callable[[], object], rounds: int) -> dict[str, Any]:
+    """Seconds of both, in turn, after one round that does not count; `ratio` is other / ours."""
+    seconds = in_turn({"ours": ours, "other": other}, rounds)
     return {
         "rounds": rounds,
         "ours_seconds": spread(seconds["ours"]),
         "other_seconds": spread(seconds["other"]),
-        "ratio": spread(ratios),
+        "ratio": ratio(seconds["other"], seconds["ours"]),
     }
 
 

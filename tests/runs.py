@@ -13,8 +13,8 @@ from kinestream.recipes import Recipe
 from kinestream.screen import Screen
 
 
-def train(recipe: Recipe, store: Path, out: Path, *, resume: bool = False) -> None:
-    pretrain(recipe, "small", store, out, resume=resume, device="cpu", precision="32-true", screen=Screen())
+def train(recipe: Recipe, store: Path, out: Path, *, resume: bool = False, **options: bool) -> None:
+    pretrain(recipe, "small", store, out, resume=resume, device="cpu", precision="32-true", screen=Screen(), **options)
 
 
 def without_times(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -183,6 +183,15 @@ def test_configurations_of_finished_runs_are_read() -> None:
             assert dataclasses.replace(recipe, title="") == dataclasses.replace(resolve(file.parent.name), title="")
 
 
+@pytest.mark.parametrize(("skip", "absent"), [(True, "skip"), (False, "published")])
+def test_what_earlier_versions_called_skip_absent_is_read(skip: bool, absent: str) -> None:
+    plain = resolve("caca-joint-ntu60-xsub").to_dict()
+    del plain["encoder"]["absent"]
+    plain["encoder"]["skip_absent"] = skip
+    assert Recipe.from_dict(plain, "earlier").encoder.absent == absent
+    assert resolve("caca-joint-ntu60-xsub", [f"encoder.skip_absent={str(skip).lower()}"]).encoder.absent == absent
+
+
 def test_the_published_optimiser_has_one_group_with_decay_on_everything() -> None:
     recipe = resolve("caca-joint-ntu60-xsub")
     small = dataclasses.replace(recipe, encoder=dataclasses.replace(recipe.encoder, hidden=2, dim=4))

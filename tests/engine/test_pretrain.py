@@ -236,6 +236,15 @@ def test_a_store_that_the_recipe_is_not_for_is_refused(small_recipe: Recipe, sma
             train(dataclasses.replace(small_recipe, **change), small_store, tmp_path / "refused")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("option", ["tf32", "compiled"])
+def test_what_only_cuda_has_is_refused_elsewhere(
+    small_recipe: Recipe, small_store: Path, tmp_path: Path, option: str
+) -> None:
+    with pytest.raises(ValueError, match="for CUDA, this would train on cpu: leave them out"):
+        train(small_recipe, small_store, tmp_path / "refused", **{option: True})
+    assert not (tmp_path / "refused").exists()
+
+
 def test_divergence_is_named(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> None:
     wild = dataclasses.replace(small_recipe.optimiser, rate=float("inf"))
     with pytest.raises(ValueError, match=r"the loss is nan at step 2 .* lower optimiser.rate"):

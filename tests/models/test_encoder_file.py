@@ -14,7 +14,7 @@ CARD = EncoderCard(
     hidden=4,
     dim=8,
     dropout=0.5,
-    skip_absent=True,
+    absent="skip",
     partition="distance",
     frames=20,
     preparation="tracked",
@@ -52,6 +52,16 @@ def test_the_hash_sees_one_changed_weight() -> None:
     with torch.no_grad():
         encoder.blocks[3].temporal.bias[0] += 1e-6
     assert weights_hash(encoder) != before
+
+
+@pytest.mark.parametrize(("skip", "absent"), [(True, "skip"), (False, "published")])
+def test_cards_of_earlier_versions_are_read(saved: Path, skip: bool, absent: str) -> None:
+    path = saved.with_suffix(".json")
+    card = json.loads(path.read_text())
+    del card["absent"]
+    path.write_text(json.dumps({**card, "skip_absent": skip}))
+    encoder, read = load_encoder(saved)
+    assert read.absent == encoder.absent == absent
 
 
 def test_missing_files_are_named(saved: Path) -> None:

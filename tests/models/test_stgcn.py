@@ -1,8 +1,12 @@
 import copy
+import subprocess
+import sys
+from collections.abc import Sequence
 
 import pytest
 import torch
 from tests.reference.literal_stgcn import LiteralSTGCN, copy_weights
+from torch import Tensor
 
 from kinestream.layout import KINECT20, NTU25, SkeletonLayout
 from kinestream.models.graph import adjacency
@@ -85,6 +89,32 @@ def test_autocast_follows_single_precision() -> None:
     assert all(parameter.grad is not None for parameter in ours.parameters())
 
 
+def test_compiled_blocks_keep_values_gradients_and_names() -> None:
+    """Followed by the compiler, as far as its graph. In a process of its own, where nothing checks shapes meanwhile."""
+    subprocess.run([sys.executable, "-c", COMPILED], check=True)
+
+
+COMPILED = """
+import copy, torch
+from kinestream.layout import KINECT20
+from kinestream.models.graph import adjacency
+from kinestream.models.stgcn import STGCN, compile_blocks
+torch.manual_seed(0)
+ours = STGCN(torch.from_numpy(adjacency(KINECT20)), hidden=4, dim=8, dropout=0.0)
+compiled = copy.deepcopy(ours)
+compile_blocks(compiled.blocks[4], backend="eager")
+x = torch.randn(2, 3, 8, 20, 1)
+expected, found = ours(x), compiled(x)
+torch.testing.assert_close(found, expected)
+expected.square().sum().backward()
+found.square().sum().backward()
+assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
+assert compiled.state_dict().keys() == ours.state_dict().keys()
+for name, parameter in compiled.named_parameters():
+    torch.testing.assert_close(parameter.grad, ours.get_parameter(name).grad)
+"""
+
+
 def test_published_size() -> None:
     encoder = STGCN(torch.from_numpy(adjacency(NTU25)))
     widths = [block.temporal.out_channels for block in encoder.blocks]
@@ -120,7 +150,7 @@ def test_absent_bodies_can_be_skipped() -> None:
     x[2, ..., 0] = 0
     x[3] = 0
     first, second = (ours(x[..., [m]]) for m in (0, 1))
-    ours.skip_absent = True
+    ours.absent = "skip"
     found = ours(x)
     torch.testing.assert_close(found[0], (first[0] + second[0]) / 2)
     torch.testing.assert_close(found[1], first[1])
@@ -130,6 +160,100 @@ def test_absent_bodies_can_be_skipped() -> None:
     ours.train()
     alone = ours(x[[1]][..., [0]])
     torch.testing.assert_close(ours(x[[1]]), alone)
+
+
+def encoded_rows(network: STGCN, x: Tensor) -> int:
+    """How many bodies pass through the blocks."""
+    rows: list[int] = []
+    hook = network.data_bn.register_forward_pre_hook(lambda module, inputs: rows.append(len(inputs[0])))
+    with torch.no_grad():
+        network(x)
+    hook.remove()
+    return rows[0]
+
+
+def clips_with_absent_bodies(clips: int, absent: Sequence[tuple[int, int]]) -> Tensor:
+    torch.manual_seed(5)
+    x = torch.randn(clips, 3, 20, 25, 2, dtype=torch.float64)
+    for clip, body in absent:
+        x[clip, ..., body] = 0
+    return x
+
+
+@pytest.mark.parametrize(
+    ("absent", "rows"),
+    [
+        ([(0, 1), (2, 1), (3, 1)], 6),
+        ([(0, 0), (1, 1), (2, 0), (2, 1)], 5),  # also first bodies, and a clip of nobody
+        ([(1, 1)], 8),
+        ([], 8),
+        ([(clip, body) for clip in range(4) for body in range(2)], 1),
+    ],
+)
+@pytest.mark.parametrize("training", [True, False])
+def test_one_absent_body_stands_for_all_without_a_difference(
+    absent: list[tuple[int, int]], rows: int, training: bool
+) -> None:
+    literal, ours = both(NTU25)
+    x = clips_with_absent_bodies(4, absent)
+    if not training:
+        literal(x.flip(0) + 0.1)  # running statistics that are not those of the beginning
+        copy_weights(literal, ours)
+    literal.train(training)
+    ours.train(training)
+    x1, x2 = x.clone().requires_grad_(), x.clone().requires_grad_()
+    expected, found = literal(x1), ours(x2)
+    torch.testing.assert_close(found, expected)
+    direction = torch.randn(expected.shape, dtype=torch.float64)
+    (expected * direction).sum().backward()
+    (found * direction).sum().backward()
+    of_ours = copy.deepcopy(ours)
+    with torch.no_grad():
+        for parameter in literal.parameters():
+            parameter.copy_(parameter.grad)
+    copy_weights(literal, of_ours)
+    for name, gradient in of_ours.named_parameters():
+        torch.testing.assert_close(ours.get_parameter(name).grad, gradient.detach(), msg=name)
+    for name, buffer in of_ours.named_buffers():
+        torch.testing.assert_close(ours.get_buffer(name), buffer, msg=name)
+    for clip in range(4):
+        for body in range(2):
+            if (clip, body) not in absent:
+                torch.testing.assert_close(x2.grad[clip, ..., body], x1.grad[clip, ..., body])
+    assert encoded_rows(ours, x) == rows
+
+
+def test_with_dropout_absent_bodies_share_a_mask_only_where_it_is_asked_for() -> None:
+    a = torch.from_numpy(adjacency(NTU25))
+    x = clips_with_absent_bodies(6, [(clip, 1) for clip in range(4)]).float()
+    x[4] = x[5] = 0
+    published, once = (STGCN(a, hidden=4, dim=8, absent=absent) for absent in ("published", "once"))
+    assert encoded_rows(published, x) == 12
+    assert encoded_rows(once, x) == 5
+    assert encoded_rows(published.eval(), x) == 5
+    torch.manual_seed(0)
+    nobody = once(x)[4:]
+    assert torch.equal(nobody[0], nobody[1]), "a mask for all"
+    nobody = published.train()(x)[4:]
+    assert not torch.equal(nobody[0], nobody[1]), "a mask for each"
+    once.load_state_dict(published.state_dict())
+    torch.testing.assert_close(once.eval()(x), published.eval()(x))
+
+
+def test_a_change_of_the_last_map_sees_every_body() -> None:
+    _, ours = both(NTU25)
+    x = clips_with_absent_bodies(4, [(0, 1), (1, 1), (2, 1)])
+    seen: list[Tensor] = []
+
+    def change(y: Tensor) -> Tensor:
+        seen.append(y)
+        return y / y.mean()
+
+    plain, changed = ours.variants(x, None, change)
+    (maps,) = seen
+    assert maps.shape[2] == 8
+    torch.testing.assert_close(maps[:, :, 1], maps[:, :, 3])
+    torch.testing.assert_close(changed, plain / maps.mean())
 
 
 def test_true_distance_partition_differs_and_sums_to_the_same_graph() -> None:

@@ -41,6 +41,10 @@ class Config:
     """Processes that share each batch, one a GPU with --device cuda."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
     """Number format of the computation."""
+    tf32: bool = False
+    """On CUDA: matrix products of float32 with the mantissa cut to 10 bits."""
+    compile: bool = False
+    """On CUDA: compile the blocks of the encoders (torch.compile), minutes before the first step, for long runs."""
 
 
 def run(config: Config) -> None:
@@ -58,5 +62,7 @@ def run(config: Config) -> None:
         resume=config.resume,
         device=config.device,
         precision=config.precision,
+        tf32=config.tf32,
+        compiled=config.compile,
         screen=Screen(),
     )

@@ -20,6 +20,7 @@ from kinestream.engine.supervise import check_shares
 from kinestream.engine.views import ViewLoader
 from kinestream.engine.watch import Watch
 from kinestream.models.encoder_file import save_encoder
+from kinestream.models.stgcn import compile_blocks
 from kinestream.recipes import Recipe
 from kinestream.recipes.builders import build_method, build_optimiser, build_views, encoder_card
 from kinestream.screen import Screen
@@ -34,6 +35,8 @@ def pretrain(
     resume: bool,
     device: Device,
     precision: Precision,
+    tf32: bool = False,
+    compiled: bool = False,
     screen: Screen,
 ) -> None:
     """Trains as `recipe` says on the store `data` and leaves the run in `out`: in this process, or in all that were
@@ -53,12 +56,27 @@ def pretrain(
         screen.hush()
     with contact():
         check_shares(recipe.batch_size, fabric.world_size)
+        if (tf32 or compiled) and fabric.device.type != "cuda":
+            raise ValueError(
+                f"--tf32 and --compile are for CUDA, this would train on {fabric.device.type}: leave them out"
+            )
+        if tf32:
+            torch.set_float32_matmul_precision("high")
         if (warning := caution(store, recipe.frames)) is not None:
             screen.warn(warning)
-        _train(fabric, store, run, config, screen, resumed=resumed)
+        _train(fabric, store, run, config, screen, resumed=resumed, compiled=compiled)
 
 
-def _train(fabric: Fabric, store: Store, run: RunFolder, config: RunConfig, screen: Screen, *, resumed: bool) -> None:
+def _train(
+    fabric: Fabric,
+    store: Store,
+    run: RunFolder,
+    config: RunConfig,
+    screen: Screen,
+    *,
+    resumed: bool,
+    compiled: bool,
+) -> None:
     recipe, name = config.recipe, config.recipe_name
     clips = in_turn(fabric, lambda: Clips(store, recipe.frames))
     chosen = store.select(recipe.split, "train")
@@ -89,7 +107,7 @@ def _train(fabric: Fabric, store: Store, run: RunFolder, config: RunConfig, scre
 
     torch.manual_seed(derive_seed(recipe.seed, "weights"))
     method = build_method(recipe, store.layout)
-    optimizer = build_optimiser(recipe.optimiser, method)
+    optimizer = build_optimiser(recipe.optimiser, method, fused=fabric.device.type == "cuda")
     module, wrapped = fabric.setup(method, optimizer)
     # Not before: only now the weights have the precision of those that were saved.
     begun = resumed and run.checkpoint.is_file()
@@ -97,6 +115,8 @@ def _train(fabric: Fabric, store: Store, run: RunFolder, config: RunConfig, scre
     if position.epoch >= recipe.epochs:
         screen.say(f"{run.path} is done: all {recipe.epochs} epochs are trained")
         return
+    if compiled:
+        compile_blocks(method)
 
     watch = Watch(recipe, method, clips, fabric.device, screen)
     log: Log = MetricsLog(run.metrics, keep=position.log_bytes) if fabric.is_global_zero else SilentLog()

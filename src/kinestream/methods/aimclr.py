@@ -72,7 +72,7 @@ class AimCLR(nn.Module):
         terms: dict[str, Tensor] = {}
         for stream, network in self._networks():
             normal = network.query(first[stream])
-            plain, dropped = network.queries(extreme[stream], [lambda y: y, self._drop])
+            plain, dropped = network.queries(extreme[stream], [None, self._drop])
             key, queue = network.key(second[stream]), network.queue.keys
             found = [similarities(query.q, key, queue) for query in (normal, plain, dropped)]
             logits, logits_e, logits_d = (similarity.logits(self.temperature) for similarity in found)

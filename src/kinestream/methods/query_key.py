@@ -42,7 +42,7 @@ class QueryKey(nn.Module):
         self._waiting: Tensor | None = None
 
     def query(self, x: Float[Tensor, "B c t v m"]) -> Query:
-        return self.queries(x, [lambda y: y])[0]
+        return self.queries(x, [None])[0]
 
     def queries(self, x: Float[Tensor, "B c t v m"], changes: Sequence[MapChange]) -> list[Query]:
         """One pass of the encoder; a query for each of `changes` of its last map."""

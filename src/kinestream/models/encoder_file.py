@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from kinestream.files import replacing, write_json
 from kinestream.layout import SkeletonLayout
+from kinestream.models.bodies import Absent
 from kinestream.models.graph import Partition, adjacency
 from kinestream.models.stgcn import STGCN
 
@@ -35,13 +36,13 @@ class EncoderCard:
     recipe: str
     epochs_done: int
     epochs: int
-    skip_absent: bool = False
+    absent: Absent = "published"
 
 
 def new_encoder(card: EncoderCard) -> STGCN:
     """An encoder as the card says, with random weights."""
     weights = torch.as_tensor(adjacency(card.layout, card.partition))
-    return STGCN(weights, hidden=card.hidden, dim=card.dim, dropout=card.dropout, skip_absent=card.skip_absent)
+    return STGCN(weights, hidden=card.hidden, dim=card.dim, dropout=card.dropout, absent=card.absent)
 
 
 def save_encoder(path: Path, encoder: STGCN, card: EncoderCard) -> None:
@@ -82,6 +83,8 @@ def read_card(encoder: Path) -> EncoderCard:
         schema = plain.pop("schema")
         if schema != SCHEMA:
             raise ValueError(f"schema {schema}, this kinestream reads {SCHEMA}")
+        if "skip_absent" in plain:  # cards of earlier versions
+            plain["absent"] = "skip" if plain.pop("skip_absent") else "published"
         return EncoderCard(**{**plain, "layout": SkeletonLayout.from_dict(plain["layout"])})
     except FileNotFoundError:
         raise ValueError(f"no card {path} beside the encoder") from None

@@ -9,20 +9,23 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
-from einops import rearrange, reduce
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from kinestream.models.batch_norm import BatchNorm1d, BatchNorm2d
+from kinestream.models.bodies import Absent, Bodies, absent_once, absent_skipped, every_body
+from kinestream.models.dropout import Dropout
+from kinestream.models.folding import Affine, folded, running_affine
 from kinestream.models.spatial import Links, gather_links
 from kinestream.models.temporal import as_image, as_rows, temporal_convolution
 
 TEMPORAL_TAPS = 9
 FEW_CHANNELS = 8
 
-MapChange = Callable[[Tensor], Tensor]
-"""Of the last block's output `(s, v, b, dim)`, into one of the same shape."""
+MapChange = Callable[[Tensor], Tensor] | None
+"""Of the last block's output `(s, v, b, dim)`, into one of the same shape; None leaves it as it is."""
 
 
 class GraphConvolution(nn.Module):
@@ -37,18 +40,28 @@ class GraphConvolution(nn.Module):
         self.linear = nn.Linear(in_channels, parts * out_channels)
         self.parts = parts
 
-    def forward(self, x: Float[Tensor, "t v b c"], a: Float[Tensor, "k v w"], links: Links) -> Float[Tensor, "t w b d"]:
+    def forward(
+        self, x: Float[Tensor, "t v b c"], a: Float[Tensor, "k v w"], links: Links, after: Affine | None = None
+    ) -> Float[Tensor, "t w b d"]:
+        """`after` is a scale and a shift of the result, taken up by the weights."""
         frames, _, batch, channels = x.shape
         joints = a.shape[2]
+        weight: Tensor = self.linear.weight
+        bias: Tensor = self.linear.bias
+        if after is not None:
+            scale = after.scale.repeat(self.parts)
+            weight, bias = weight * scale[:, None], bias * scale
         gathered = gather_links(x, a, links)
-        bias = torch.einsum("kvw,kd->wd", a, rearrange(self.linear.bias, "(k d) -> k d", k=self.parts))
+        bias = torch.einsum("kvw,kd->wd", a, rearrange(bias, "(k d) -> k d", k=self.parts))
+        if after is not None:
+            bias = bias + after.shift
         if channels < FEW_CHANNELS:
             rows = rearrange(gathered, "t (w k) b c -> (t w b) (k c)", k=self.parts)
-            y = rows @ rearrange(self.linear.weight, "(k d) c -> (k c) d", k=self.parts)
+            y = rows @ rearrange(weight, "(k d) c -> (k c) d", k=self.parts)
         else:
             # The sum over parts and channels without a copy: a convolution of images with k rows and b columns.
             image = gathered.view(frames * joints, self.parts, batch, channels).permute(0, 3, 1, 2)
-            y = functional.conv2d(image, rearrange(self.linear.weight, "(k d) c -> d c k 1", k=self.parts))
+            y = functional.conv2d(image, rearrange(weight, "(k d) c -> d c k 1", k=self.parts))
             y = y.permute(0, 2, 3, 1)
         return y.reshape(frames, joints, batch, -1) + bias[:, None]
 
@@ -67,8 +80,11 @@ class Projection(nn.Module):
         self.bn = BatchNorm2d(out_channels)
         self.stride = stride
 
-    def forward(self, x: Float[Tensor, "1 c t p"]) -> Float[Tensor, "1 d s p"]:
-        return self.bn(as_image(self.linear(as_rows(x)[:, :: self.stride])))
+    def forward(
+        self, x: Float[Tensor, "1 c t p"], weights: Float[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "1 d s p"]:
+        y = as_image(functional.linear(as_rows(x)[:, :: self.stride], *folded(self.linear, self.bn)))
+        return self.bn(y, weights) if self.bn.training else y
 
 
 class Block(nn.Module):
@@ -82,7 +98,7 @@ class Block(nn.Module):
             out_channels, out_channels, (TEMPORAL_TAPS, 1), (stride, 1), padding=(TEMPORAL_TAPS // 2, 0)
         )
         self.temporal_bn = BatchNorm2d(out_channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.residual: nn.Module | None
         if not residual:
             self.residual = None
@@ -91,15 +107,30 @@ class Block(nn.Module):
         else:
             self.residual = Projection(in_channels, out_channels, stride)
 
-    def forward(self, x: Float[Tensor, "1 c t p"], a: Float[Tensor, "k v v"], links: Links) -> Float[Tensor, "1 d s p"]:
+    def forward(
+        self,
+        x: Float[Tensor, "1 c t p"],
+        a: Float[Tensor, "k v v"],
+        links: Links,
+        weights: Float[Tensor, " b"] | None = None,
+    ) -> Float[Tensor, "1 d s p"]:
+        """In evaluation mode the layers before have taken up the batch normalisations; in training mode `weights` are
+        those of the bodies in them."""
         joints, frames = a.shape[1], x.shape[2]
-        y = self.graph(as_rows(x).view(frames, joints, -1, x.shape[1]), a, links)
+        after = None if self.graph_bn.training else running_affine(self.graph_bn)
+        y = self.graph(as_rows(x).view(frames, joints, -1, x.shape[1]), a, links, after)
         y = as_image(y.view(1, frames, -1, y.shape[3]))
-        y = functional.relu(self.graph_bn(y), inplace=True)
-        y = temporal_convolution(y, self.temporal.weight, self.temporal.bias, self.temporal.stride[0])
-        y = self.dropout(self.temporal_bn(y))
-        if self.residual is not None:
-            y += self.residual(x)
+        if self.graph_bn.training:
+            y = self.graph_bn(y, weights)
+        y = functional.relu(y, inplace=True)
+        y = temporal_convolution(y, *folded(self.temporal, self.temporal_bn), self.temporal.stride[0])
+        if self.temporal_bn.training:
+            y = self.temporal_bn(y, weights)
+        y = self.dropout(y)
+        if isinstance(self.residual, Projection):
+            y += self.residual(x, weights)
+        elif self.residual is not None:
+            y += x
         return functional.relu(y, inplace=True)
 
 
@@ -114,8 +145,9 @@ class STGCN(nn.Module):
         hidden: channels of the first blocks; 16 as published.
         dim: channels of the last block and of the result; 512 as published.
         dropout: at the end of each block but the first; 0.5 as published.
-        skip_absent: encode only the bodies that are there (not all zero; the first always counts) and average over
-            those. As published, absent bodies are encoded and averaged in like real ones.
+        absent: what becomes of bodies that are not there, all zero (see `Absent`). As published they are encoded and
+            averaged in like real ones; where that is the same, in evaluation mode and without dropout, one is encoded
+            for all of them.
     """
 
     def __init__(
@@ -126,16 +158,15 @@ class STGCN(nn.Module):
         hidden: int = 16,
         dim: int = 512,
         dropout: float = 0.5,
-        skip_absent: bool = False,
+        absent: Absent = "published",
     ) -> None:
         super().__init__()
         if hidden < 1 or dim < 1:
             raise ValueError(f"hidden ({hidden}) and dim ({dim}) must be at least 1")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout ({dropout}) must be in [0, 1)")
         self.dim = dim
         self.in_channels = in_channels
-        self.skip_absent = skip_absent
+        self.absent = absent
+        self.dropout = dropout
         joints = adjacency.shape[1]
         self.register_buffer("adjacency", adjacency.to(torch.get_default_dtype()).clone())
         self.data_bn = BatchNorm1d(joints * in_channels)
@@ -158,38 +189,53 @@ class STGCN(nn.Module):
         """The last block's output for single bodies, before averaging; s = t / 4 frames, rounded up."""
         return rearrange(self._blocks(x), "s v b dim -> b dim s v")
 
-    def _blocks(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "s v b dim"]:
+    def _blocks(
+        self, x: Float[Tensor, "b c t v"], weights: Float[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "s v b dim"]:
         c, v = x.shape[1], x.shape[3]
         if c != self.in_channels or v != self.a.shape[1]:
             raise ValueError(
                 f"the encoder takes {self.in_channels} coordinates of {self.a.shape[1]} joints, "
                 f"the clips have {c} of {v}"
             )
-        y = self.data_bn(rearrange(x, "b c t v -> b (v c) t"))
+        y = self.data_bn(rearrange(x, "b c t v -> b (v c) t"), weights)
         y = as_image(rearrange(y, "b (v c) t -> 1 t (v b) c", c=c).contiguous())
         links = Links.of(self.a)
         for block, importance in zip(self.blocks, cast(Sequence[Tensor], self.edge_importance), strict=True):
-            y = block(y, self.a * importance, links)
+            y = block(y, self.a * importance, links, weights)
         return as_rows(y).view(-1, v, len(x), self.dim)
 
     def forward(self, x: Float[Tensor, "n c t v m"]) -> Float[Tensor, "n dim"]:
-        return self.variants(x, lambda y: y)[0]
+        return self.variants(x, None)[0]
 
     def variants(self, x: Float[Tensor, "n c t v m"], *changes: MapChange) -> tuple[Float[Tensor, "n dim"], ...]:
         """The features of one pass through the blocks, once for each of `changes` of the last block's output."""
-        # NOTE(deviation 8): absent bodies are encoded and averaged in, as published, unless they are to be skipped.
-        if not self.skip_absent:
-            y = self._blocks(rearrange(x, "n c t v m -> (n m) c t v"))
-            return tuple(
-                reduce(change(y).mean(dim=(0, 1)), "(n m) dim -> n dim", "mean", m=x.shape[4]) for change in changes
-            )
-        present = (x != 0).any(dim=1).any(dim=1).any(dim=1)
-        present[:, 0] = True
-        y = self._blocks(rearrange(x, "n c t v m -> n m c t v")[present])
-        clip = present.nonzero()[:, 0]
-        bodies = present.sum(dim=1, keepdim=True)
-        none = y.new_zeros(len(x), self.dim)
-        return tuple(none.index_add(0, clip, change(y).mean(dim=(0, 1))) / bodies for change in changes)
+        bodies = self._bodies(x)
+        y = self._blocks(bodies.rows, bodies.weights)
+        features = []
+        for change in changes:
+            if change is None:
+                features.append(bodies.clips(y.mean(dim=(0, 1))))
+            else:
+                each, maps = bodies.apart(y)
+                features.append(each.clips(change(maps).mean(dim=(0, 1))))
+        return tuple(features)
+
+    def _bodies(self, x: Float[Tensor, "n c t v m"]) -> Bodies:
+        # NOTE(deviation 8): absent bodies are averaged in, as published, unless they are to be skipped.
+        if self.absent == "skip":
+            return absent_skipped(x)
+        # Equal rows stay equal unless each draws its own mask.
+        if self.absent == "once" or not self.training or self.dropout == 0:
+            return absent_once(x)
+        return every_body(x)
+
+
+def compile_blocks(module: nn.Module, backend: str = "inductor") -> None:
+    """Lets torch compile every block in `module`, in place: names and values of the weights stay as they are."""
+    for part in module.modules():
+        if isinstance(part, Block):
+            part.compile(backend=backend)
 
 
 @torch.no_grad()

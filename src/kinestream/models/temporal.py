@@ -67,11 +67,13 @@ def spectral_convolution(
     x: Float[Tensor, "1 c t p"], weight: Float[Tensor, "d c k 1"], bias: Float[Tensor, " d"] | None, stride: int
 ) -> Float[Tensor, "1 d s p"]:
     """By way of the frequency domain."""
-    return cast(Tensor, _Spectral.apply(x, weight, bias, stride))  # type: ignore[no-untyped-call]
+    rows = cast(Tensor, _Spectral.apply(x, weight, bias, stride))  # type: ignore[no-untyped-call]
+    return as_image(rows[None])
 
 
 class _Spectral(torch.autograd.Function):
-    """Written out, so that the bias and the phases of a stride are added and stored in place."""
+    """Written out, so that the bias and the phases of a stride are added and stored in place. Gives `(s, p, d)` as a
+    tensor of its own, no view, so that it may be changed in place after."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
@@ -83,10 +85,11 @@ class _Spectral(torch.autograd.Function):
         spectrum = torch.bmm(spectra[0], kernels[0].mT)
         for more, kernel in zip(spectra[1:], kernels[1:], strict=True):
             spectrum.baddbmm_(more, kernel.mT)
-        y = (plan.back @ spectrum.view(len(spectrum), -1)).view(1, -1, positions, len(weight))
+        y = x.new_empty(len(plan.back), positions, len(weight))
+        torch.mm(plan.back, spectrum.view(len(spectrum), -1), out=y.view(len(y), -1))
         ctx.save_for_backward(*spectra, *kernels)
         ctx.plan, ctx.stride, ctx.frames = plan, stride, frames
-        return as_image(y if bias is None else y.add_(bias))
+        return y if bias is None else y.add_(bias)
 
     @staticmethod
     @once_differentiable
@@ -95,8 +98,7 @@ class _Spectral(torch.autograd.Function):
         phases = len(plan.frames)
         spectra, kernels = ctx.saved_tensors[:phases], ctx.saved_tensors[phases:]
         _, positions, channels = spectra[0].shape
-        grad = as_rows(grad)
-        out, width = grad.shape[1], grad.shape[3]
+        out, _, width = grad.shape
         of_spectrum = (plan.back.T @ grad.reshape(out, -1)).view(-1, positions, width)
         of_x = of_weight = of_bias = None
         if ctx.needs_input_grad[0]:
@@ -111,7 +113,7 @@ class _Spectral(torch.autograd.Function):
             )
             of_weight = rearrange(cast(Tensor, by_tap), "d k c -> d c k 1")
         if ctx.needs_input_grad[2]:
-            of_bias = grad.sum(dim=(0, 1, 2))
+            of_bias = grad.sum(dim=(0, 1))
         return of_x, of_weight, of_bias, None
 
 

@@ -30,8 +30,9 @@ class EncoderRecipe:
     """Channels of the last block: the length of a feature."""
     dropout: float = 0.5
     """At the end of each block but the first."""
-    skip_absent: bool = False
-    """Encode and average only the bodies that are there; as published, absent ones count like real ones."""
+    absent: Literal["published", "once", "skip"] = "published"
+    """Bodies that are not there: encoded and averaged in as published; one encoded for all of them, its mask of dropout
+    too; or left out of the average."""
     partition: Literal["one-hop", "distance"] = "one-hop"
     """Of the adjacency: as published, or by true hop distance."""
     initialisation: Literal["published", "torch"] = "published"
@@ -147,6 +148,12 @@ class Recipe:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any], where: str) -> "Recipe":
         """Raises ValueError, naming `where`, for a key that is unknown or a value that does not fit."""
+        encoder = plain.get("encoder")
+        if isinstance(encoder, Mapping) and isinstance(encoder.get("skip_absent"), bool):
+            # What earlier versions wrote.
+            rest = {key: value for key, value in encoder.items() if key != "skip_absent"}
+            absent = "skip" if encoder["skip_absent"] else "published"
+            plain = {**plain, "encoder": {"absent": absent, **rest}}
         return parse_strictly(cls, plain, where)
 
 
