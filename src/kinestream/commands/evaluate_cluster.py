@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import command_words, required_option
+from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +36,10 @@ class Config:
 
 
 def run(config: Config) -> None:
+    from kinestream.commands.options import open_subject
     from kinestream.protocols.cluster import find_clusters
-    from kinestream.protocols.subject import Subject
     from kinestream.protocols.training import seeds_from
 
     seeds = seeds_from(config.seed, config.seeds)
-    subject = Subject(
-        config.run,
-        config.data,
-        config.split,
-        config.device,
-        references=not config.bare,
-        allow_leak=config.allow_leak,
-        command=command_words("kinestream evaluate cluster", config),
-    )
+    subject = open_subject(config, "evaluate cluster", references=not config.bare)
     find_clusters(subject, seeds=seeds)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import command_words, required_option
+from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,16 +37,8 @@ class Config:
 
 
 def run(config: Config) -> None:
+    from kinestream.commands.options import open_subject
     from kinestream.protocols.knn import count_neighbours
-    from kinestream.protocols.subject import Subject
 
-    subject = Subject(
-        config.run,
-        config.data,
-        config.split,
-        config.device,
-        references=not config.bare,
-        allow_leak=config.allow_leak,
-        command=command_words("kinestream evaluate knn", config),
-    )
+    subject = open_subject(config, "evaluate knn", references=not config.bare)
     count_neighbours(subject, k=config.k, temperature=config.temperature)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import command_words, required_option
+from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +44,9 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.options import parse_weights
+    from kinestream.commands.options import open_subject, parse_weights
     from kinestream.evaluate.linear import ProbeSettings
     from kinestream.protocols.linear import train_probe
-    from kinestream.protocols.subject import Subject
 
     settings = ProbeSettings(
         epochs=config.epochs,
@@ -56,13 +55,5 @@ def run(config: Config) -> None:
         batch_size=config.batch_size,
         seed=config.seed,
     )
-    subject = Subject(
-        config.run,
-        config.data,
-        config.split,
-        config.device,
-        references=not config.bare,
-        allow_leak=config.allow_leak,
-        command=command_words("kinestream evaluate linear", config),
-    )
+    subject = open_subject(config, "evaluate linear", references=not config.bare)
     train_probe(subject, settings, parse_weights(config.weights))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import command_words, required_option
+from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +44,9 @@ class Config:
 
 
 def run(config: Config) -> None:
+    from kinestream.commands.options import open_subject
     from kinestream.evaluate.probe_grid import GridSettings
     from kinestream.protocols.probe_grid import probe_grid
-    from kinestream.protocols.subject import Subject
 
     usual = GridSettings()
     settings = GridSettings(
@@ -57,13 +57,5 @@ def run(config: Config) -> None:
         batch_size=config.batch_size,
         seed=config.seed,
     )
-    subject = Subject(
-        config.run,
-        config.data,
-        config.split,
-        config.device,
-        references=not config.bare,
-        allow_leak=config.allow_leak,
-        command=command_words("kinestream evaluate probe-grid", config),
-    )
+    subject = open_subject(config, "evaluate probe-grid", references=not config.bare)
     probe_grid(subject, settings)

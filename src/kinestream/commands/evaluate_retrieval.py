@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import command_words, required_option
+from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +38,8 @@ class Config:
 
 
 def run(config: Config) -> None:
+    from kinestream.commands.options import open_subject
     from kinestream.protocols.retrieval import search
-    from kinestream.protocols.subject import Subject
 
-    subject = Subject(
-        config.run,
-        config.data,
-        config.split,
-        config.device,
-        references=not config.bare,
-        allow_leak=config.allow_leak,
-        command=command_words("kinestream evaluate retrieval", config),
-    )
+    subject = open_subject(config, "evaluate retrieval", references=not config.bare)
     search(subject, ks=config.k or (5, 10), queries_shown=config.queries, seed=config.seed)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import command_words, required_option
+from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,20 +56,12 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.options import parse_weights, training_settings
+    from kinestream.commands.options import open_subject, parse_weights, training_settings
     from kinestream.protocols.semi import semi_supervise
-    from kinestream.protocols.subject import Subject
     from kinestream.protocols.training import seeds_from
 
     settings = training_settings(config)
     seeds, weights = seeds_from(config.seed, config.seeds), parse_weights(config.weights)
     percents = config.percent or (1.0, 10.0)
-    subject = Subject(
-        config.run,
-        config.data,
-        config.split,
-        config.device,
-        allow_leak=config.allow_leak,
-        command=command_words("kinestream evaluate semi", config),
-    )
+    subject = open_subject(config, "evaluate semi")
     semi_supervise(subject, settings, percents=percents, seeds=seeds, fusion=config.fusion, weights=weights)

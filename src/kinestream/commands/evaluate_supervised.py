@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import command_words, required_option
+from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,20 +54,11 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.options import parse_weights, training_settings
+    from kinestream.commands.options import open_subject, parse_weights, training_settings
     from kinestream.protocols.finetune import train_supervised
-    from kinestream.protocols.subject import Subject
     from kinestream.protocols.training import seeds_from
 
     settings = training_settings(config, layer_decay=1.0)
     seeds, weights = seeds_from(config.seed, config.seeds), parse_weights(config.weights)
-    subject = Subject(
-        config.run,
-        config.data,
-        config.split,
-        config.device,
-        allow_leak=config.allow_leak,
-        command=command_words("kinestream evaluate supervised", config),
-        pretrained=False,
-    )
+    subject = open_subject(config, "evaluate supervised", pretrained=False)
     train_supervised(subject, settings, seeds=seeds, fusion=config.fusion, weights=weights)

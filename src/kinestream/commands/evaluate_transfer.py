@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import command_words, required_option
+from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,24 +61,14 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.options import training_settings
+    from kinestream.commands.options import open_subject, training_settings
     from kinestream.evaluate.linear import ProbeSettings
-    from kinestream.protocols.subject import Subject
     from kinestream.protocols.training import seeds_from
     from kinestream.protocols.transfer import transfer
 
     settings = training_settings(config)
     seeds = seeds_from(config.seed, config.seeds)
     probe = ProbeSettings(epochs=config.probe_epochs, milestone=round(0.8 * config.probe_epochs), seed=config.seed)
-    subject = Subject(
-        config.run,
-        config.data,
-        config.split,
-        config.device,
-        references=not config.bare,
-        allow_leak=config.allow_leak,
-        command=command_words("kinestream evaluate transfer", config),
-        other_layout=True,
-    )
+    subject = open_subject(config, "evaluate transfer", references=not config.bare, other_layout=True)
     training = settings if config.finetune else None
     transfer(subject, probe, k=config.k, training=training, seeds=seeds, fusion=config.fusion)

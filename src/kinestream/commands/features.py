@@ -37,17 +37,10 @@ class Config:
 
 def run(config: Config) -> None:
     in_processes("features", config, config.devices)
+    from kinestream.commands.options import open_subject
     from kinestream.engine.devices import contact, in_turn, make_fabric
-    from kinestream.protocols.subject import Subject
 
-    subject = Subject(
-        config.run,
-        config.data,
-        config.split,
-        config.device,
-        references=not config.bare,
-        allow_leak=config.allow_leak,
-    )
+    subject = open_subject(config, "features", references=not config.bare)
     fabric = make_fabric(config.device)
     if not fabric.is_global_zero:
         subject.screen.hush()

@@ -2,10 +2,50 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from kinestream.configs import command_words
 
 if TYPE_CHECKING:
     from kinestream.engine.classify import TrainingSettings
+    from kinestream.protocols.subject import Subject
+
+
+@runtime_checkable
+class SubjectOptions(Protocol):
+    """The options of all evaluations."""
+
+    @property
+    def run(self) -> Path: ...
+    @property
+    def data(self) -> Path: ...
+    @property
+    def split(self) -> str | None: ...
+    @property
+    def device(self) -> Literal["auto", "cpu", "cuda"]: ...
+    @property
+    def allow_leak(self) -> bool: ...
+
+
+def open_subject(
+    given: SubjectOptions, command: str, *, references: bool = True, pretrained: bool = True, other_layout: bool = False
+) -> "Subject":
+    """What `command` was asked to evaluate; its words are written down with the results. The rest, and errors, as of
+    `Subject`."""
+    from kinestream.protocols.subject import Subject
+
+    return Subject(
+        given.run,
+        given.data,
+        given.split,
+        given.device,
+        references=references,
+        allow_leak=given.allow_leak,
+        pretrained=pretrained,
+        other_layout=other_layout,
+        command=command_words(f"kinestream {command}", given),
+    )
 
 
 def parse_weights(text: str | None) -> dict[str, float] | None:
