@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import augmentation, encoder, full_size, linear, memory, reading, scale, step
+from benchmarks import augmentation, encoder, full_size, linear, memory, reading, scale, step, traffic
 
 BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "reading": reading.measure,
@@ -16,6 +16,7 @@ BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "linear": linear.measure,
     "memory": memory.measure,
     "augmentation": augmentation.measure,
+    "traffic": traffic.measure,
 }
 
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from kinestream import exits
+
 COMMANDS = {
     "generate": ("generate", "write made-up recordings in a data set's raw format, to try things out"),
     "prepare": ("prepare", "read a folder of raw recordings into a store"),
@@ -17,6 +19,7 @@ COMMANDS = {
     "recipes": ("recipes", "list what can be run by name, with its published figure"),
     "pretrain": ("pretrain", "learn an encoder from unlabelled clips, as a recipe says"),
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
+    "features": ("features", "compute a run's features once, for all evaluations, on one device or several"),
     "evaluate linear": ("evaluate_linear", "accuracy of a linear layer on the frozen encoder"),
     "evaluate knn": ("evaluate_knn", "accuracy of nearest neighbours of the frozen encoder"),
     "evaluate probe-grid": (
@@ -39,13 +42,12 @@ COMMANDS = {
 }
 """Words of a command: its module below `kinestream.commands`, and what it does."""
 
-_NO_SUCCESS = 1
 _MISUSE = 2
-_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command. The exit status: 0, 1 for work that cannot be done, 2 for a wrong call, 130 after Ctrl-C."""
+    """Runs one command. The exit status: 0, 1 for work that cannot be done, 2 for a wrong call, 3 where another process
+    of the same command is gone, 130 after Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words == ["--version"]:
         print(f"kinestream {version('kinestream')}")
@@ -63,15 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return end.code if isinstance(end.code, int) else _MISUSE
     except KeyboardInterrupt:
         print("interrupted; nothing half-written is left", file=sys.stderr)
-        return _INTERRUPTED
+        return exits.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _NO_SUCCESS
+        return exits.FAILED
     except (ValueError, OSError) as error:
         if os.environ.get("KINESTREAM_TRACEBACK"):
             raise
         print(f"kinestream {name}: {error}", file=sys.stderr)
-        return _NO_SUCCESS
+        return exits.LOST if isinstance(error, exits.LostContactError) else exits.FAILED
     return 0
 
 

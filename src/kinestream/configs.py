@@ -97,6 +97,22 @@ def parse_command(config: type[Config], command: str, text: str, words: Sequence
     return config(**vars(parser.parse_args(list(words))))
 
 
+def command_words(config: Any) -> list[str]:
+    """The words of a command line that `parse_command` makes `config` of."""
+    positional, options = [], []
+    for entry in dataclasses.fields(config):
+        value = getattr(config, entry.name)
+        values = [str(one) for one in value] if isinstance(value, tuple) else [str(value)]
+        required = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+        if required and not entry.metadata.get("option"):
+            positional += values
+        elif value is True:
+            options.append(f"--{entry.name.replace('_', '-')}")
+        elif value is not None and value is not False:
+            options += [f"--{entry.name.replace('_', '-')}={one}" for one in values]
+    return [*options, "--", *positional]
+
+
 def _add_argument(parser: ArgumentParser, entry: "dataclasses.Field[Any]", hint: Any, text: str) -> None:
     kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType]
     kind = kinds[0] if len(kinds) == 1 and types.NoneType in typing.get_args(hint) else hint

@@ -6,6 +6,8 @@ that reaches a process's own rows is the sum over all processes, so that the mea
 training takes of the gradients of the parameters, is the gradient of that one number.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,8 +18,28 @@ Moments = tuple[Float[Tensor, " c"], Float[Tensor, " c"], Float[Tensor, ""]]
 """Mean and variance (divided by N) of each of c channels in float64, and N."""
 
 
+_by_themselves = False
+
+
 def several_processes() -> bool:
-    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+    started = distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+    return started and not _by_themselves
+
+
+@contextmanager
+def by_themselves() -> Iterator[None]:
+    """Within, each process computes as if it were the only one."""
+    global _by_themselves
+    before, _by_themselves = _by_themselves, True
+    try:
+        yield
+    finally:
+        _by_themselves = before
+
+
+def place() -> tuple[int, int]:
+    """The rank of this process, and how many there are."""
+    return (distributed.get_rank(), distributed.get_world_size()) if several_processes() else (0, 1)
 
 
 def gather_rows(rows: Shaped[Tensor, "b ..."]) -> Shaped[Tensor, "B ..."]:
@@ -39,12 +61,18 @@ def sum_over_processes(value: Tensor) -> Tensor:
 
 def mean_over_processes(value: Tensor) -> Tensor:
     """Without gradient."""
-    return sum_over_processes(value) / distributed.get_world_size() if several_processes() else value.detach()
+    return sum_over_processes(value) / place()[1] if several_processes() else value.detach()
+
+
+def agree(*wishes: bool, device: torch.device) -> tuple[bool, ...]:
+    """Of each wish whether any process has it."""
+    counts = sum_over_processes(torch.tensor(wishes, dtype=torch.int64, device=device))
+    return tuple(count > 0 for count in counts.tolist())
 
 
 def own_rows(share: int) -> slice:
     """Of the rows of all processes those of this one, which holds `share`."""
-    first = distributed.get_rank() * share if several_processes() else 0
+    first = place()[0] * share
     return slice(first, first + share)
 
 
@@ -67,7 +95,7 @@ class _GatherRows(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor) -> Tensor:
         ctx.own = own_rows(len(rows))
         rows = rows.contiguous()
-        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+        parts = [torch.empty_like(rows) for _ in range(place()[1])]
         distributed.all_gather(parts, rows)
         return torch.cat(parts)
 

@@ -63,6 +63,10 @@ class Screen:
 
             yield advance
 
+    def hush(self) -> None:
+        """Nothing is shown from here on: another process speaks."""
+        self.out.quiet = self.err.quiet = True
+
     def say(self, text: str) -> None:
         self.out.print(text, markup=False, highlight=False, soft_wrap=True)
 

@@ -1,18 +1,22 @@
 """Learns an encoder from the unlabelled training clips of a split, as a recipe says. A run may be stopped or killed at
-any moment; with --resume it goes on where it was and ends with the same result.
+any moment; with --resume it goes on where it was and ends with the same result. With --devices so many processes of
+this machine share each batch; torchrun and SLURM start those of several machines. The result is that of one process.
 
 Examples:
   kinestream pretrain caca-joint-ntu60-xsub --data ntu60/ --out runs/caca-joint
   kinestream pretrain caca-joint-ntu60-xsub --data ntu60/ --out runs/caca-joint --resume
   kinestream pretrain nw-ucla --data nw-ucla/ --out runs/quick --set epochs=10 --set optimiser.rate=0.002
   kinestream pretrain my-recipe.yaml --data ntu60/ --out runs/mine --device cuda --precision bf16-mixed
+  kinestream pretrain caca-3s-ntu60-xsub --data ntu60/ --out runs/3s --device cuda --devices 8
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kinestream.commands.starting import in_processes
 from kinestream.configs import required_option
+from kinestream.engine.supervise import check_shares
 from kinestream.recipes import resolve
 from kinestream.screen import Screen
 
@@ -33,6 +37,8 @@ class Config:
     """Go on with the run in --out (or begin it when there is none)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
+    devices: int = 1
+    """Processes that share each batch, one a GPU with --device cuda."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
     """Number format of the computation."""
     tf32: bool = False
@@ -43,6 +49,9 @@ class Config:
 
 def run(config: Config) -> None:
     recipe = resolve(config.recipe, config.set)
+    if config.devices > 1:
+        check_shares(recipe.batch_size, config.devices)
+    in_processes("pretrain", config, config.devices)
     from kinestream.engine.pretrain import pretrain
 
     pretrain(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kinestream.engine.pretrain import Device, Precision, pretrain
+from kinestream.engine.devices import Device, Precision
+from kinestream.engine.pretrain import pretrain
 from kinestream.engine.run_folder import RunFolder, read_metrics
 from kinestream.evaluate.linear import ProbeSettings
 from kinestream.files import replacing, write_json

@@ -30,10 +30,18 @@ class Position:
 
 
 def save_checkpoint(fabric: Fabric, path: Path, method: nn.Module, optimizer: Optimizer, position: Position) -> None:
-    """Written under another name, then renamed: a run that is killed here keeps its last one."""
-    state = {"schema": SCHEMA, "method": method, "optimizer": optimizer, "position": asdict(position)}
-    with replacing(path) as part:
-        fabric.save(part, state)
+    """Written under another name, then renamed: a run that is killed here keeps its last one. Process 0 writes, all
+    wait for it."""
+    if fabric.is_global_zero:
+        state = {
+            "schema": SCHEMA,
+            "method": method.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "position": asdict(position),
+        }
+        with replacing(path) as part:
+            torch.save(state, part)
+    fabric.barrier()
 
 
 def load_checkpoint(path: Path, method: nn.Module, optimizer: Optimizer) -> Position:

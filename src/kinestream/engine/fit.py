@@ -17,14 +17,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from kinestream.engine.checkpoint import Position, save_checkpoint
-from kinestream.engine.run_folder import MetricsLog
+from kinestream.engine.run_folder import Log
 from kinestream.engine.schedule import Schedule
 from kinestream.engine.seeds import derive_seed
 from kinestream.engine.views import Loader
 from kinestream.methods.method import Method, Progress
+from kinestream.processes import agree, mean_over_processes
 
 _LOG_EVERY = 10
-"""Steps between two transfers of the logged numbers from the device."""
+"""Steps between two transfers of the logged numbers from the device; several processes also agree then whether to stop
+or to save."""
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
@@ -53,7 +55,7 @@ def fit(
     epochs: int,
     seed: int,
     checkpoint: Path,
-    log: MetricsLog,
+    log: Log,
     start: Position | None = None,
     observe: Callable[[int, int], Mapping[str, Tensor]] = lambda epoch, step: {},
     on_step: Callable[[int, Mapping[str, float]], None] = lambda step, terms: None,
@@ -64,7 +66,8 @@ def fit(
     """Trains `method` (a `Method`) from `start` to the end of epoch `epochs`.
 
     A checkpoint is written after each epoch, and within one when `save_seconds` have passed. The learning rate of each
-    parameter group is its own at the beginning times `schedule`.
+    parameter group is its own at the beginning times `schedule`. Of several processes each calls this; the first one
+    writes, numbers are means over all, and a signal to any of them stops all.
 
     Args:
         observe: called after the pass forward of a step with the epoch and the step in it; what it returns is logged
@@ -89,7 +92,8 @@ def fit(
         here = Position(epoch=epoch, step=step, sums=sums, log_bytes=log.size, seconds=seconds)
         save_checkpoint(fabric, checkpoint, method, optimizer, here)
         last_save = time.monotonic()
-        on_saved(epoch)
+        if fabric.is_global_zero:
+            on_saved(epoch)
 
     with _graceful_stop() as stop_asked:
         for epoch in range(position.epoch, epochs):
@@ -109,11 +113,14 @@ def fit(
                 optimizer.step()
                 learner.after_step(Progress(step=done + 1, steps=epochs * loader.steps, epoch=epoch))
                 record.add(done, rates[0] * rate, {**terms, **observe(epoch, step)})
-                stop = stop_asked()
-                if stop or (step + 1) % _LOG_EVERY == 0 or step + 1 == loader.steps:
-                    on_step(done + 1, record.flush())
                 last = step + 1 == loader.steps
-                if not last and (stop or time.monotonic() - last_save > save_seconds):
+                beat = (step + 1) % _LOG_EVERY == 0 or last
+                stop, due = stop_asked(), time.monotonic() - last_save > save_seconds
+                if fabric.world_size > 1:
+                    stop, due = agree(stop, due, device=fabric.device) if beat else (False, False)
+                if stop or beat:
+                    on_step(done + 1, record.flush())
+                if not last and (stop or due):
                     record.flush()
                     save(epoch, step + 1, record.sums)
                 if stop and not last:
@@ -124,14 +131,14 @@ def fit(
             method.train()
             log.append({"kind": "epoch", "epoch": epoch + 1, "rate": end.rate, **means, **extra})
             save(epoch + 1, 0, {})
-            if stop_asked() and epoch + 1 < epochs:
+            if epoch + 1 < epochs and agree(stop_asked(), device=fabric.device)[0]:
                 raise Interrupted
 
 
 class _StepRecord:
     """Collects the numbers of the steps of an epoch; writes them to the log a few at a time."""
 
-    def __init__(self, log: MetricsLog, epoch: int, sums: Mapping[str, float]) -> None:
+    def __init__(self, log: Log, epoch: int, sums: Mapping[str, float]) -> None:
         self._log = log
         self._epoch = epoch
         self.sums = dict(sums)
@@ -143,10 +150,12 @@ class _StepRecord:
 
     def flush(self) -> Mapping[str, float]:
         """Logs what waits and returns the latest numbers. Raises ValueError when a loss is not finite."""
+        if not self._waiting:
+            return self._latest
+        waiting = [torch.stack([value.double() for value in terms.values()]) for _, _, terms in self._waiting]
+        values = iter(mean_over_processes(torch.cat(waiting)).tolist())
         for done, rate, terms in self._waiting:
-            names = list(terms)
-            values = torch.stack([terms[name].double() for name in names]).tolist()
-            self._latest = dict(zip(names, values, strict=True))
+            self._latest = {name: next(values) for name in terms}
             if not math.isfinite(self._latest["loss"]):
                 raise ValueError(
                     f"the loss is {self._latest['loss']} at step {done + 1} (epoch {self._epoch + 1}): "

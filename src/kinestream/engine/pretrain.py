@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -11,10 +11,12 @@ from kinestream.data.clips import Clips, caution
 from kinestream.data.leaks import write_recordings
 from kinestream.data.store import Store
 from kinestream.engine.checkpoint import Position, load_checkpoint
+from kinestream.engine.devices import Device, Precision, contact, in_turn, make_fabric
 from kinestream.engine.fit import Interrupted, fit
-from kinestream.engine.run_folder import MetricsLog, RunConfig, RunFolder
+from kinestream.engine.run_folder import Log, MetricsLog, RunConfig, RunFolder, SilentLog
 from kinestream.engine.schedule import make_schedule
 from kinestream.engine.seeds import derive_seed
+from kinestream.engine.supervise import check_shares
 from kinestream.engine.views import ViewLoader
 from kinestream.engine.watch import Watch
 from kinestream.models.encoder_file import save_encoder
@@ -22,9 +24,6 @@ from kinestream.models.stgcn import compile_blocks
 from kinestream.recipes import Recipe
 from kinestream.recipes.builders import build_method, build_optimiser, build_views, encoder_card
 from kinestream.screen import Screen
-
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["32-true", "bf16-mixed", "16-mixed", "64-true"]
 
 
 def pretrain(
@@ -40,21 +39,44 @@ def pretrain(
     compiled: bool = False,
     screen: Screen,
 ) -> None:
-    """Trains as `recipe` says on the store `data` and leaves the run in `out`.
+    """Trains as `recipe` says on the store `data` and leaves the run in `out`: in this process, or in all that were
+    started together with it.
 
-    Raises ValueError when store, recipe and run folder do not go together, or when the training diverges, and
-    KeyboardInterrupt when it was asked to stop and the state is saved.
+    Raises ValueError when store, recipe and run folder do not go together, or when the training diverges,
+    KeyboardInterrupt when it was asked to stop and the state is saved, `LostContactError` when another process ended.
     """
     store = Store(data)
     _check_fit(recipe, store)
-    if (warning := caution(store, recipe.frames)) is not None:
-        screen.warn(warning)
-    fabric = Fabric(accelerator=device, devices=1, precision=precision)
+    run = RunFolder(out)
+    config = RunConfig(recipe_name=name, recipe=recipe, data=str(data), store_fingerprint=store.fingerprint)
+    resumed = _check_run(run, config, resume=resume)
+    # What any process may refuse is refused above: from here on they wait for each other.
+    fabric = make_fabric(device, precision)
+    if not fabric.is_global_zero:
+        screen.hush()
     if (tf32 or compiled) and fabric.device.type != "cuda":
         raise ValueError(f"--tf32 and --compile are for CUDA, this would train on {fabric.device.type}: leave them out")
     if tf32:
         torch.set_float32_matmul_precision("high")
-    clips = Clips(store, recipe.frames)
+    with contact():
+        check_shares(recipe.batch_size, fabric.world_size)
+        if (warning := caution(store, recipe.frames)) is not None:
+            screen.warn(warning)
+        _train(fabric, store, run, config, screen, resumed=resumed, compiled=compiled)
+
+
+def _train(
+    fabric: Fabric,
+    store: Store,
+    run: RunFolder,
+    config: RunConfig,
+    screen: Screen,
+    *,
+    resumed: bool,
+    compiled: bool,
+) -> None:
+    recipe, name = config.recipe, config.recipe_name
+    clips = in_turn(fabric, lambda: Clips(store, recipe.frames))
     chosen = store.select(recipe.split, "train")
     loader = ViewLoader(
         clips,
@@ -65,6 +87,8 @@ def pretrain(
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         device=fabric.device,
+        rank=fabric.global_rank,
+        processes=fabric.world_size,
     )
     schedule = make_schedule(
         recipe.optimiser.schedule,
@@ -73,30 +97,27 @@ def pretrain(
         milestones=recipe.optimiser.milestones,
         factor=recipe.optimiser.factor,
     )
-
-    run = RunFolder(out)
-    config = RunConfig(recipe_name=name, recipe=recipe, data=str(data), store_fingerprint=store.fingerprint)
-    resumed = resume and run.checkpoint.is_file()
-    if resumed:
-        _check_same(run.config(), config, out)
-    elif not (resume and (out / "config.yaml").is_file() and run.config() == config):
-        run.create(config)
-    if not run.recordings.is_file():
-        write_recordings(run.recordings, store, chosen)
+    if fabric.is_global_zero:
+        if not resumed:
+            run.create(config)
+        if not run.recordings.is_file():
+            write_recordings(run.recordings, store, chosen)
 
     torch.manual_seed(derive_seed(recipe.seed, "weights"))
     method = build_method(recipe, store.layout)
     optimizer = build_optimiser(recipe.optimiser, method, fused=fabric.device.type == "cuda")
-    position = load_checkpoint(run.checkpoint, method, optimizer) if resumed else Position()
-    if position.epoch >= recipe.epochs:
-        screen.say(f"{out} is done: all {recipe.epochs} epochs are trained")
-        return
-    module, wrapped = fabric.setup(method, optimizer)
     if compiled:
         compile_blocks(method)
+    module, wrapped = fabric.setup(method, optimizer)
+    # Not before: only now the weights have the precision of those that were saved.
+    begun = resumed and run.checkpoint.is_file()
+    position = load_checkpoint(run.checkpoint, method, optimizer) if begun else Position()
+    if position.epoch >= recipe.epochs:
+        screen.say(f"{run.path} is done: all {recipe.epochs} epochs are trained")
+        return
 
     watch = Watch(recipe, method, clips, fabric.device, screen)
-    log = MetricsLog(run.metrics, keep=position.log_bytes)
+    log: Log = MetricsLog(run.metrics, keep=position.log_bytes) if fabric.is_global_zero else SilentLog()
 
     def save_encoders(epochs_done: int) -> None:
         for stream, encoder in method.encoders().items():
@@ -123,11 +144,23 @@ def pretrain(
                 on_saved=save_encoders,
             )
     except Interrupted:
-        screen.say(f"stopped and saved; go on with the same command and --resume: {out}")
+        screen.say(f"stopped and saved; go on with the same command and --resume: {run.path}")
         raise KeyboardInterrupt from None
     finally:
         log.close()
-    watch.summary(run)
+    if fabric.is_global_zero:
+        watch.summary(run)
+
+
+def _check_run(run: RunFolder, config: RunConfig, *, resume: bool) -> bool:
+    """Whether the folder holds this run already; changes nothing in it."""
+    if resume and run.checkpoint.is_file():
+        _check_same(run.config(), config, run.path)
+        return True
+    if resume and (run.path / "config.yaml").is_file() and run.config() == config:
+        return True
+    run.check_free()
+    return False
 
 
 def _check_fit(recipe: Recipe, store: Store) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import yaml
 
@@ -59,10 +59,14 @@ class RunFolder:
     def encoder(self, stream: str) -> Path:
         return self.path / f"encoder-{stream}.safetensors"
 
-    def create(self, config: RunConfig) -> None:
-        """Makes the folder. Raises ValueError when there is something in it."""
+    def check_free(self) -> None:
+        """Raises ValueError when there is something in the folder."""
         if self.path.exists() and (not self.path.is_dir() or any(map(_is_content, self.path.iterdir()))):
             raise ValueError(f"{self.path} exists already: go on with --resume, or choose another --out")
+
+    def create(self, config: RunConfig) -> None:
+        """Makes the folder. Raises ValueError when there is something in it."""
+        self.check_free()
         self.path.mkdir(parents=True, exist_ok=True)
         self.environment.write_text(_environment(), encoding="utf-8")
         plain = {
@@ -93,6 +97,31 @@ class RunFolder:
     def streams(self) -> tuple[str, ...]:
         """The streams whose encoder has been written."""
         return tuple(stream for stream in self.config().recipe.streams if self.encoder(stream).is_file())
+
+
+@runtime_checkable
+class Log(Protocol):
+    """Where the training loop writes its lines."""
+
+    @property
+    def size(self) -> int:
+        """Bytes written."""
+        ...
+
+    def append(self, entry: Mapping[str, Any]) -> None: ...
+    def close(self) -> None: ...
+
+
+class SilentLog:
+    """Of processes that write no log."""
+
+    size = 0
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Nothing is kept."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class MetricsLog:

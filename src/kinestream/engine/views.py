@@ -39,7 +39,8 @@ class ViewLoader:
     """Augmented views of every training clip, one for each of `augmentations`, in a new order each epoch; the last,
     smaller batch is dropped.
 
-    Order and augmentation depend on (seed, epoch, step) alone.
+    Order and augmentation depend on (seed, epoch, step) alone. Of several processes each makes its share of a batch:
+    the parameters of the augmentation are drawn for all clips and applied to its own.
     """
 
     # NOTE(deviation 1): the published loader's workers replay the same augmentation numbers in every epoch.
@@ -55,6 +56,8 @@ class ViewLoader:
         batch_size: int,
         seed: int,
         device: torch.device,
+        rank: int = 0,
+        processes: int = 1,
     ) -> None:
         self._clips = clips
         self._indices = torch.as_tensor(indices)
@@ -64,6 +67,7 @@ class ViewLoader:
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
+        self._own = slice(rank * batch_size // processes, (rank + 1) * batch_size // processes)
         self._order: tuple[int, Int64[Tensor, " n"]] | None = None
         self.steps = len(self._indices) // batch_size
         if not self.steps:
@@ -73,7 +77,7 @@ class ViewLoader:
             )
 
     def chosen(self, epoch: int, step: int) -> Int64[Tensor, " B"]:
-        """Which recordings (indices into the store) a batch is made of."""
+        """Which recordings (indices into the store) a batch is made of, in all processes."""
         if self._order is None or self._order[0] != epoch:
             drawn = torch.randperm(len(self._indices), generator=self._generator("order", epoch))
             self._order = (epoch, self._indices[drawn])
@@ -81,12 +85,14 @@ class ViewLoader:
 
     def epoch(self, epoch: int, first: int) -> Iterator[Views]:
         for step in range(first, self.steps):
-            clips = to_batch(torch.from_numpy(self._clips.batch(self.chosen(epoch, step).numpy())).to(self._device))
+            own = self.chosen(epoch, step)[self._own]
+            clips = to_batch(torch.from_numpy(self._clips.batch(own.numpy())).to(self._device))
             generator = self._generator("augmentation", epoch, step)
-            yield [
-                make_streams(augmentation(clips, generator), self._streams, self._layout)
+            drawn = (
+                augmentation(clips, generator, total=self._batch_size, first=self._own.start)
                 for augmentation in self._augmentations
-            ]
+            )
+            yield [make_streams(view, self._streams, self._layout) for view in drawn]
 
     def _generator(self, *where: int | str) -> torch.Generator:
         return torch.Generator().manual_seed(derive_seed(self._seed, *where))

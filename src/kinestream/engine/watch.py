@@ -17,6 +17,7 @@ from kinestream.evaluate.metrics import accuracy
 from kinestream.evaluate.streams_together import side_by_side
 from kinestream.methods.agreement import watched_by_labels
 from kinestream.methods.method import Method
+from kinestream.processes import own_rows, place
 from kinestream.recipes import Recipe
 from kinestream.recipes.methods import SelfDistillationRecipe, stage_1_epochs
 from kinestream.screen import Screen
@@ -44,7 +45,8 @@ class Watch:
         positives = self._method.positives
         if positives is None or self._labels is None:
             return {}
-        return watched_by_labels(positives, self._labels[chosen].to(positives.device))
+        labels = self._labels[chosen].to(positives.device)
+        return watched_by_labels(positives, labels, own_rows(len(positives)).start)
 
     def epoch_end(self, end: EpochEnd) -> Mapping[str, Any]:
         self._last = end.means
@@ -105,6 +107,8 @@ class Watch:
             return {}
         labels = torch.from_numpy(store.labels)
         computed = compute_features(self._method.encoders(), self._clips, device=self._device)
+        if place()[0] != 0:
+            return {}
         features = {stream: torch.from_numpy(values) for stream, values in computed.items()}
         if len(features) > 1:
             features[_TOGETHER] = side_by_side(features)

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Float32, Int64
-from torch import Tensor, nn
+from torch import nn
 
 from kinestream.data.clips import AnyClips
 from kinestream.data.store import batches
 from kinestream.files import replacing
 from kinestream.models.encoder_file import weights_hash
+from kinestream.processes import agree, by_themselves, place, sum_over_processes
 from kinestream.streams import make_streams
 
 Features = Float32[np.ndarray, "n d"]
@@ -28,24 +30,32 @@ def compute_features(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Features]:
     """For each stream the features `(n, d)` of all clips, in the order of the store, in evaluation mode, without
-    augmentation. The encoders' modes are left as they were; all streams share one pass over the clips."""
+    augmentation. The encoders' modes are left as they were; all streams share one pass over the clips.
+
+    Several processes take the batches in turn and all have the features of all: the same bits as of one process, for
+    the batches are the same."""
     device = device or torch.device("cpu")
     modes = {stream: encoder.training for stream, encoder in encoders.items()}
-    parts: dict[str, list[Tensor]] = {stream: [] for stream in encoders}
+    made = {stream: torch.zeros(len(clips), cast(int, encoder.dim)) for stream, encoder in encoders.items()}
+    rank, processes = place()
     try:
         for encoder in encoders.values():
             encoder.eval()
         progress(0, len(clips))
-        for rows in batches(len(clips), _BATCH):
+        for rows in list(batches(len(clips), _BATCH))[rank::processes]:
             batch = torch.from_numpy(clips.batch(np.arange(rows.start, rows.stop))).to(device)
             streams = make_streams(rearrange(batch, "n t m v c -> n c t v m"), encoders, clips.layout)
             for stream, encoder in encoders.items():
-                parts[stream].append(encoder(streams[stream]).float().cpu())
+                dtype = next(encoder.parameters()).dtype
+                made[stream][rows] = encoder(streams[stream].to(dtype)).float().cpu()
             progress(rows.stop, len(clips))
     finally:
         for stream, encoder in encoders.items():
             encoder.train(modes[stream])
-    return {stream: torch.cat(rows).numpy() for stream, rows in parts.items()}
+    if processes > 1:
+        progress(len(clips), len(clips))
+        made = {stream: sum_over_processes(values.to(device)).cpu() for stream, values in made.items()}
+    return {stream: values.numpy() for stream, values in made.items()}
 
 
 def cached_features(
@@ -56,21 +66,24 @@ def cached_features(
     device: torch.device | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Features]:
-    """As `compute_features`, kept in `folder` under a name made of the weights and the data: never stale."""
+    """As `compute_features`, kept in `folder` under a name made of the weights and the data: never stale. Of several
+    processes the first one writes."""
     mapped = "" if clips.layout == clips.store.layout else f"-{clips.layout.name}"
     what = f"{clips.store.fingerprint[:12]}-{clips.frames}{mapped}"
     files = {
         stream: folder / f"{stream}-{weights_hash(encoder)[:12]}-{what}.npy" for stream, encoder in encoders.items()
     }
     known = {stream: features for stream, file in files.items() if (features := _load(file, len(clips))) is not None}
-    missing = {stream: encoder for stream, encoder in encoders.items() if stream not in known}
+    lacking = agree(*(stream not in known for stream in encoders), device=device or torch.device("cpu"))
+    missing = {stream: encoders[stream] for stream, lacks in zip(encoders, lacking, strict=True) if lacks}
     if missing:
         made = compute_features(missing, clips, device=device, progress=progress)
-        folder.mkdir(parents=True, exist_ok=True)
-        for stream, features in made.items():
-            with replacing(files[stream]) as part:
-                np.save(part, features)
         known |= made
+        if place()[0] == 0:
+            folder.mkdir(parents=True, exist_ok=True)
+            for stream, features in made.items():
+                with replacing(files[stream]) as part:
+                    np.save(part, features)
     return {stream: known[stream] for stream in encoders}
 
 
@@ -92,13 +105,14 @@ def raw_coordinates(clips: AnyClips, indices: Int64[np.ndarray, " n"], stream: s
 @torch.no_grad()
 def calibrate_batch_norm(encoder: nn.Module, clips: AnyClips, indices: Int64[np.ndarray, " n"], stream: str) -> None:
     """Sets the running statistics of batch normalisation from up to 8 batches of clips: without them the features of an
-    encoder that was never trained would vanish, and it would be too easy to beat."""
+    encoder that was never trained would vanish, and it would be too easy to beat. Every process takes the same."""
     norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain average over the batches
     encoder.train()
-    for rows in list(batches(len(indices), _BATCH))[:8]:
-        batch = rearrange(torch.from_numpy(clips.batch(indices[rows])), "n t m v c -> n c t v m")
-        encoder(make_streams(batch, [stream], clips.layout)[stream])
+    with by_themselves():
+        for rows in list(batches(len(indices), _BATCH))[:8]:
+            batch = rearrange(torch.from_numpy(clips.batch(indices[rows])), "n t m v c -> n c t v m")
+            encoder(make_streams(batch, [stream], clips.layout)[stream])
     encoder.eval()

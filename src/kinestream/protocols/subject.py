@@ -130,6 +130,13 @@ class Subject:
                 )
                 yield Parts(kind="raw", train={stream: train}, test={stream: test})
 
+    def keep_features(self) -> None:
+        """Computes what `parts` takes from encoders and leaves it where that finds it, by all processes together."""
+        self._features("run", self.encoders(), "features")
+        if self.references:
+            self._features("untrained", self._untrained_encoders(), "features, untrained")
+        self.screen.say(f"features: {self.source.folder.path / 'features'}")
+
     def encoders(self) -> dict[str, STGCN]:
         """As learnt, in evaluation mode."""
         return {stream: encoder.to(self.device) for stream, (encoder, _) in self.source.encoders().items()}

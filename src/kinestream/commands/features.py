@@ -1,0 +1,56 @@
+"""Computes the features of a run on a store and keeps them beside the run, where every evaluation of frozen features
+finds them: those of the run and of the untrained encoder. With --devices so many processes of this machine share the
+clips; torchrun and SLURM start those of several machines. The features are the same bits.
+
+Examples:
+  kinestream features runs/3s --data ntu60/ --device cuda --devices 8
+  kinestream evaluate linear runs/3s --data ntu60/
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kinestream.commands.starting import in_processes
+from kinestream.configs import required_option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Arguments of `kinestream features`."""
+
+    run: Path
+    """Folder of a pre-training run, or an encoder file (.safetensors)."""
+    data: Path = required_option()
+    """The store with the clips."""
+    split: str | None = None
+    """Split whose training clips calibrate the untrained encoder; that of the run if not given."""
+    bare: bool = False
+    """Only the run: leave out the untrained encoder."""
+    allow_leak: bool = False
+    """Go on where test clips were learnt from."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+    devices: int = 1
+    """Processes that share the clips, one a GPU with --device cuda."""
+
+
+def run(config: Config) -> None:
+    in_processes("features", config, config.devices)
+    from kinestream.engine.devices import contact, in_turn, make_fabric
+    from kinestream.protocols.subject import Subject
+
+    subject = Subject(
+        config.run,
+        config.data,
+        config.split,
+        config.device,
+        references=not config.bare,
+        allow_leak=config.allow_leak,
+    )
+    fabric = make_fabric(config.device)
+    if not fabric.is_global_zero:
+        subject.screen.hush()
+    with contact():
+        in_turn(fabric, lambda: subject.clips)
+        subject.keep_features()
