@@ -1,41 +1,75 @@
 """Loading and augmenting a batch, beside the training step that it feeds: it should not be seen."""
 
-import time
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.pairing import machine, spread
-from kinestream.layout import NTU25
+from benchmarks.arithmetic import clock, setting
+from benchmarks.pairing import spread
+from kinestream.data.build import build_store
+from kinestream.data.clips import Clips
+from kinestream.data.datasets import load_dataset
+from kinestream.data.preparation import PREPARATIONS
+from kinestream.data.store import Store
+from kinestream.data.synthetic import generate_ntu
+from kinestream.engine.views import ViewLoader
+from kinestream.methods.method import Progress
 from kinestream.recipes import resolve
-from kinestream.recipes.builders import build_augmentation, build_method
-from kinestream.streams import make_streams
+from kinestream.recipes.builders import build_method, build_optimiser, build_views
 
 BATCH = 32
-ROUNDS = 4
+STEPS = 3
 
 
 def measure() -> dict[str, Any]:
-    """Seconds of two augmented views, and of the pass forward and back on them, for the published one-stream recipe."""
-    recipe = resolve("caca-joint-ntu60-xsub")
-    torch.manual_seed(0)
-    method = build_method(recipe, NTU25)
-    augmentation = build_augmentation(recipe.augment, NTU25)
-    clips = torch.randn(BATCH, 3, recipe.frames, 25, 2)
-    generator = torch.Generator().manual_seed(0)
-    seconds: dict[str, list[float]] = {"views": [], "step": []}
-    for _ in range(ROUNDS + 1):
-        began = time.perf_counter()
-        views = [make_streams(augmentation(clips, generator), recipe.streams, NTU25) for _ in range(2)]
-        between = time.perf_counter()
-        method(views)["loss"].backward()
-        seconds["views"].append(between - began)
-        seconds["step"].append(time.perf_counter() - between)
-    shares = [views / step for views, step in zip(seconds["views"][1:], seconds["step"][1:], strict=True)]
+    """Seconds of reading two views of a batch from a store of generated recordings, augmenting them and making their
+    streams, and of the step on them, for the published one-stream recipe."""
+    recipe = resolve("caca-joint-ntu60-xsub", [f"batch_size={BATCH}"])
+    with tempfile.TemporaryDirectory(prefix="kinestream-benchmark-") as folder:
+        generate_ntu(Path(folder) / "raw", BATCH * (STEPS + 1), 0)
+        build_store(
+            load_dataset("ntu60"),
+            Path(folder) / "raw",
+            Path(folder) / "store",
+            preparation=PREPARATIONS["published"],
+            processes=1,
+        )
+        store = Store(Path(folder) / "store")
+        loader = ViewLoader(
+            Clips(store, recipe.frames),
+            range(len(store.table.label)),
+            streams=recipe.streams,
+            layout=store.layout,
+            augmentations=build_views(recipe, store.layout),
+            batch_size=BATCH,
+            seed=0,
+            device=torch.device("cpu"),
+        )
+        torch.manual_seed(0)
+        method = build_method(recipe, store.layout)
+        optimizer = build_optimiser(recipe.optimiser, method)
+        seconds: dict[str, list[float]] = {"views": [], "step": []}
+        now, batches = clock(), loader.epoch(0, 0)
+        for step in range(STEPS + 1):
+            began = now()
+            views = next(batches)
+            between = now()
+            optimizer.zero_grad()
+            method(views)["loss"].backward()
+            optimizer.step()
+            method.after_step(Progress(step=step + 1, steps=STEPS + 1, epoch=0))
+            if step:  # the first does not count
+                seconds["views"].append(between - began)
+                seconds["step"].append(now() - between)
     return {
-        "machine": {**machine(), "torch": torch.__version__, "threads": torch.get_num_threads()},
+        "machine": setting(),
         "batch": BATCH,
-        "views_seconds": spread(seconds["views"][1:]),
-        "step_seconds": spread(seconds["step"][1:]),
-        "share_of_the_step": spread(shares),
+        "steps": STEPS,
+        "views_seconds": spread(seconds["views"]),
+        "step_seconds": spread(seconds["step"]),
+        "share_of_the_step_percent": spread(
+            [100 * views / step for views, step in zip(seconds["views"], seconds["step"], strict=True)]
+        ),
     }

@@ -54,14 +54,12 @@ def pretrain(
     fabric = make_fabric(device, precision)
     if not fabric.is_global_zero:
         screen.hush()
+    if (tf32 or compiled) and fabric.device.type != "cuda":
+        raise ValueError(f"--tf32 and --compile are for CUDA, this would train on {fabric.device.type}: leave them out")
+    if tf32:
+        torch.set_float32_matmul_precision("high")
     with contact():
         check_shares(recipe.batch_size, fabric.world_size)
-        if (tf32 or compiled) and fabric.device.type != "cuda":
-            raise ValueError(
-                f"--tf32 and --compile are for CUDA, this would train on {fabric.device.type}: leave them out"
-            )
-        if tf32:
-            torch.set_float32_matmul_precision("high")
         if (warning := caution(store, recipe.frames)) is not None:
             screen.warn(warning)
         _train(fabric, store, run, config, screen, resumed=resumed, compiled=compiled)
@@ -108,6 +106,8 @@ def _train(
     torch.manual_seed(derive_seed(recipe.seed, "weights"))
     method = build_method(recipe, store.layout)
     optimizer = build_optimiser(recipe.optimiser, method, fused=fabric.device.type == "cuda")
+    if compiled:
+        compile_blocks(method)
     module, wrapped = fabric.setup(method, optimizer)
     # Not before: only now the weights have the precision of those that were saved.
     begun = resumed and run.checkpoint.is_file()
@@ -115,8 +115,6 @@ def _train(
     if position.epoch >= recipe.epochs:
         screen.say(f"{run.path} is done: all {recipe.epochs} epochs are trained")
         return
-    if compiled:
-        compile_blocks(method)
 
     watch = Watch(recipe, method, clips, fabric.device, screen)
     log: Log = MetricsLog(run.metrics, keep=position.log_bytes) if fabric.is_global_zero else SilentLog()

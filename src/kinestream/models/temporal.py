@@ -77,17 +77,17 @@ class _Spectral(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
-        _, channels, frames, positions = x.shape
+        _, _, frames, positions = x.shape
         plan = transforms(frames, weight.shape[2], stride, x.dtype, x.device)
-        rows = as_rows(x).reshape(frames, -1)
-        spectra = [(f @ rows[phase::stride]).view(len(f), positions, channels) for phase, f in enumerate(plan.frames)]
+        spectra = _spectra(x, plan, stride)
         kernels = [torch.matmul(g, rearrange(weight, "d c k 1 -> d k c")).transpose(0, 1) for g in plan.taps]
         spectrum = torch.bmm(spectra[0], kernels[0].mT)
         for more, kernel in zip(spectra[1:], kernels[1:], strict=True):
             spectrum.baddbmm_(more, kernel.mT)
         y = x.new_empty(len(plan.back), positions, len(weight))
         torch.mm(plan.back, spectrum.view(len(spectrum), -1), out=y.view(len(y), -1))
-        ctx.save_for_backward(*spectra, *kernels)
+        # The spectra have twice the size of x, which others keep anyway: they are made again.
+        ctx.save_for_backward(x, *kernels)
         ctx.plan, ctx.stride, ctx.frames = plan, stride, frames
         return y if bias is None else y.add_(bias)
 
@@ -95,13 +95,12 @@ class _Spectral(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         plan: Transforms = ctx.plan
-        phases = len(plan.frames)
-        spectra, kernels = ctx.saved_tensors[:phases], ctx.saved_tensors[phases:]
-        _, positions, channels = spectra[0].shape
-        out, _, width = grad.shape
+        x, *kernels = ctx.saved_tensors
+        out, positions, width = grad.shape
         of_spectrum = (plan.back.T @ grad.reshape(out, -1)).view(-1, positions, width)
         of_x = of_weight = of_bias = None
         if ctx.needs_input_grad[0]:
+            channels = x.shape[1]
             rows = grad.new_empty(ctx.frames, positions * channels)
             for phase, (f, kernel) in enumerate(zip(plan.frames, kernels, strict=True)):
                 torch.mm(f.T, torch.bmm(of_spectrum, kernel).view(len(f), -1), out=rows[phase :: ctx.stride])
@@ -109,12 +108,19 @@ class _Spectral(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             by_tap = sum(
                 torch.matmul(g.T, torch.bmm(of_spectrum.mT, spectrum).transpose(0, 1))
-                for g, spectrum in zip(plan.taps, spectra, strict=True)
+                for g, spectrum in zip(plan.taps, _spectra(x, plan, ctx.stride), strict=True)
             )
             of_weight = rearrange(cast(Tensor, by_tap), "d k c -> d c k 1")
         if ctx.needs_input_grad[2]:
             of_bias = grad.sum(dim=(0, 1))
         return of_x, of_weight, of_bias, None
+
+
+def _spectra(x: Float[Tensor, "1 c t p"], plan: Transforms, stride: int) -> list[Float[Tensor, "r p c"]]:
+    """Of each phase of the stride."""
+    _, channels, frames, positions = x.shape
+    rows = as_rows(x).reshape(frames, -1)
+    return [(f @ rows[phase::stride]).view(len(f), positions, channels) for phase, f in enumerate(plan.frames)]
 
 
 def as_rows(image: Float[Tensor, "1 c t p"]) -> Float[Tensor, "1 t p c"]:
