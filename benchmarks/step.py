@@ -4,6 +4,7 @@ Both start from the same weights; their losses and the gradients of some paramet
 whose masks differ. `once` is ours with `encoder.absent: once`.
 """
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ from kinestream.models.stgcn import STGCN, initialise_as_published
 ROUNDS = 3
 DROPOUT = 0.5
 FRAMES, DIM, HIDDEN, EMBEDDING = 50, 512, 2048, 512
+CLIPS_TO_COMPARE = 6
 PASSES = 8
 """Of the encoder in a step, as counted here: two views forward and back (three times a pass forward), two of the
 target."""
@@ -59,8 +61,7 @@ def _measure(layout: SkeletonLayout, batch: int, *, bodies: int, once: bool) -> 
     difference = _compare(literal, ours["published"], views)
     ways: dict[str, Callable[[], object]] = {"literal": _literal_step(literal, views)}
     ways |= {absent: _our_step(method, views) for absent, method in ours.items()}
-    # The comparison was the round that does not count.
-    seconds = in_turn(ways, ROUNDS, warm=True, clock=clock())
+    seconds = in_turn(ways, ROUNDS, clock=clock())
     operations = PASSES * batch * forward_operations(layout, frames=FRAMES, bodies=bodies, dim=DIM)
     rate = matrix_product_rate()
     return {
@@ -94,38 +95,34 @@ def _ours(literal: LiteralCACA, absent: Absent) -> SelfDistillation:
 
 
 def _compare(literal: LiteralCACA, ours: SelfDistillation, views: list[Tensor]) -> dict[str, float]:
-    """Without dropout; raises AssertionError when losses differ by more than 1e-4 or gradients by a thousandth."""
-    drawing = [part for network in (literal, ours) for part in network.modules() if _draws(part)]
-    encoders = [part for part in ours.modules() if isinstance(part, STGCN)]
-    for part in [*drawing, *encoders]:
-        _set_dropout(part, 0.0)
-    expected = literal(*views)
-    found = ours([{"joint": view} for view in views])["loss"]
+    """Without dropout. Losses of the whole batch as they are; gradients of some of its clips in double precision, for
+    in single precision rounding alone parts those of the projector by up to a hundredth. Raises AssertionError."""
+    literal, ours = copy.deepcopy(literal), copy.deepcopy(ours)
+    for part in [*literal.modules(), *ours.modules()]:
+        _leave_out_dropout(part)
+    with torch.no_grad():
+        expected = literal(*views)
+        found = ours([{"joint": view} for view in views])["loss"]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
-    expected.backward()
-    found.backward()
+    some = [view[:CLIPS_TO_COMPARE].double() for view in views]
+    literal.double()(*some).backward()
+    ours.double()([{"joint": view} for view in some])["loss"].backward()
     pair = ours.pairs["joint"]
-    apart = {"loss": float((found - expected).detach().abs())}
+    apart = {"loss": float((found - expected).abs())}
     for name in ("predictor.3.weight", "projector.0.weight"):
         one, other = pair.get_parameter(name).grad, literal.get_parameter(name).grad
         assert one is not None
         assert other is not None
-        apart[f"gradient of {name}, relative"] = float((one - other).norm() / other.norm())
-        assert apart[f"gradient of {name}, relative"] < 1e-3, apart
-    for part in [*drawing, *encoders]:
-        _set_dropout(part, DROPOUT)
+        apart[f"gradient of {name}, relative, double precision"] = float((one - other).norm() / other.norm())
+    assert max(apart.values()) < 1e-4, apart
     return apart
 
 
-def _draws(part: nn.Module) -> bool:
-    return isinstance(part, nn.Dropout | Dropout) and part.p > 0
-
-
-def _set_dropout(part: nn.Module, p: float) -> None:
+def _leave_out_dropout(part: nn.Module) -> None:
     if isinstance(part, STGCN):
-        part.dropout = p
+        part.dropout = 0.0
     elif isinstance(part, nn.Dropout | Dropout):
-        part.p = p
+        part.p = 0.0
 
 
 def _literal_step(literal: LiteralCACA, views: list[Tensor]) -> Callable[[], None]:
