@@ -96,7 +96,7 @@ def _ours(literal: LiteralCACA, absent: Absent) -> SelfDistillation:
 
 def _compare(literal: LiteralCACA, ours: SelfDistillation, views: list[Tensor]) -> dict[str, float]:
     """Without dropout. Losses of the whole batch as they are; gradients of some of its clips in double precision, for
-    in single precision rounding alone parts those of the projector by up to a hundredth. Raises AssertionError."""
+    in single precision rounding alone parts those of the projector by thousandths. Raises AssertionError."""
     literal, ours = copy.deepcopy(literal), copy.deepcopy(ours)
     for part in [*literal.modules(), *ours.modules()]:
         _leave_out_dropout(part)
