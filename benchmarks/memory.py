@@ -32,7 +32,7 @@ def measure() -> dict[str, Any]:
                     (["joint", "motion", "bone"], "once"),
                 )
             },
-            **{f"features of {count} clips": _in_folder(_FEATURES, count) for count in (128, 512)},
+            **{f"features of {count} clips": _in_folder(_FEATURES, count) for count in (512, 1536)},
             "20-NN, 63 026 clips, 50 919 queries, d 512": _peak(_KNN),
             **{f"prepare, {count} files": _in_folder(_PREPARE, count) for count in (500, 2000)},
         },
