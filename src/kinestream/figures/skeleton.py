@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
 from matplotlib.animation import PillowWriter
@@ -20,6 +19,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
+from kinestream.figures.style import save
 from kinestream.files import replacing
 from kinestream.layout import SkeletonLayout
 
@@ -30,6 +30,9 @@ COLOURS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 HEIGHT = 2.0
 """Height of a panel in inches."""
+
+DPI = 120
+"""Of a strip that is not vector graphics."""
 
 
 def skeleton_strip(
@@ -50,7 +53,7 @@ def skeleton_strip(
     _check(joints, layout, path, (".png", ".svg"))
     view = _View.over(joints, layout)
     chosen = np.unique(np.linspace(0, len(joints) - 1, frames).round().astype(int))
-    figure = Figure(figsize=(max(2.0, len(chosen) * HEIGHT * view.aspect), HEIGHT + (0.3 if title else 0.0)), dpi=120)
+    figure = Figure(figsize=(max(2.0, len(chosen) * HEIGHT * view.aspect), HEIGHT + (0.3 if title else 0.0)), dpi=DPI)
     panels = figure.subplots(1, len(chosen), squeeze=False)[0]
     for panel, frame in zip(panels, chosen, strict=True):
         view.prepare(panel)
@@ -59,9 +62,7 @@ def skeleton_strip(
     figure.subplots_adjust(left=0.005, right=0.995, bottom=0.06, top=HEIGHT / figure.get_figheight(), wspace=0.0)
     if title:
         figure.suptitle(title, fontsize=9)
-    with replacing(path) as unfinished, mpl.rc_context({"svg.hashsalt": "kinestream"}):
-        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        figure.savefig(unfinished, format=path.suffix[1:], metadata=metadata)
+    save(figure, path, dpi=DPI)
 
 
 def skeleton_animation(

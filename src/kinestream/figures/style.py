@@ -117,9 +117,9 @@ def encoded(figure: Figure, form: Format, *, dpi: int = 300) -> bytes:
     return content.getvalue()
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Writes a .png of 300 dots an inch or an .svg, whole or not at all."""
-    content = encoded(figure, format_of(path))
+def save(figure: Figure, path: Path, *, dpi: int = 300) -> None:
+    """Writes a .png of `dpi` dots an inch or an .svg, whole or not at all."""
+    content = encoded(figure, format_of(path), dpi=dpi)
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)
 
