@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from benchmarks.arithmetic import clock, setting
@@ -14,6 +15,7 @@ from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.store import Store
 from kinestream.data.synthetic import generate_ntu
+from kinestream.data.unlabelled import Part, Unlabelled
 from kinestream.engine.views import ViewLoader
 from kinestream.methods.method import Progress
 from kinestream.recipes import resolve
@@ -38,10 +40,8 @@ def measure() -> dict[str, Any]:
         )
         store = Store(Path(folder) / "store")
         loader = ViewLoader(
-            Clips(store, recipe.frames),
-            range(len(store.table.label)),
+            Unlabelled([Part(clips=Clips(store, recipe.frames), indices=np.arange(len(store)))]),
             streams=recipe.streams,
-            layout=store.layout,
             augmentations=build_views(recipe, store.layout),
             batch_size=BATCH,
             seed=0,

@@ -13,7 +13,7 @@ from kinestream.recipes import Recipe
 from kinestream.screen import Screen
 
 
-def train(recipe: Recipe, store: Path, out: Path, *, resume: bool = False, **options: bool) -> None:
+def train(recipe: Recipe, store: Path, out: Path, *, resume: bool = False, **options: Any) -> None:
     pretrain(recipe, "small", store, out, resume=resume, device="cpu", precision="32-true", screen=Screen(), **options)
 
 

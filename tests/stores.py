@@ -31,12 +31,12 @@ SMALL: dict[str, Any] = {
 }
 
 
-def write_small_store(path: Path, *, copied: int = 0) -> Path:
+def write_small_store(path: Path, *, copied: int = 0, seed: int = 0) -> Path:
     """40 recordings of 20 joints: 27 for training, 13 for testing, 2 classes that differ in where the arms go; of the
     test clips the first `copied` are copies of the training clip before them."""
     path.mkdir()
     dataset = load_dataset("nw-ucla")
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     made: list[np.ndarray] = []
     with StoreWriter(path, dataset.format.layout, dataset.most_bodies) as writer:
         for number in range(40):
@@ -60,7 +60,7 @@ def write_small_run(path: Path, store: Path, *streams: StreamName, listed: bool 
     opened, run = Store(store), RunFolder(path)
     run.create(RunConfig(recipe_name="small", recipe=recipe, data=str(store), store_fingerprint=opened.fingerprint))
     if listed:
-        write_recordings(run.recordings, opened, opened.select(recipe.split, "train"))
+        write_recordings(run.recordings, (opened, opened.select(recipe.split, "train")))
     for number, stream in enumerate(recipe.streams):
         torch.manual_seed(number)
         encoder = build_encoder(recipe, opened.layout)

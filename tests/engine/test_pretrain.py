@@ -15,9 +15,10 @@ import pytest
 import torch
 import yaml
 from tests.runs import same_run, train, without_times
-from tests.stores import SMALL
+from tests.stores import SMALL, write_small_store
 
 from kinestream.cli import main
+from kinestream.data.leaks import read_recordings, same_content
 from kinestream.data.store import Store
 from kinestream.engine.run_folder import RunFolder, read_metrics
 from kinestream.models.encoder_file import load_encoder
@@ -309,3 +310,22 @@ def test_several_streams_train_together(small_recipe: Recipe, small_store: Path,
     line = read_metrics(tmp_path / "three" / "metrics.jsonl")[-1]
     assert line["loss"] == pytest.approx(line["loss/joint"] + line["loss/motion"] + line["loss/bone"])
     assert RunFolder(tmp_path / "three").streams() == ("joint", "motion", "bone")
+
+
+def test_further_stores_are_learnt_from_and_kept_in_mind(
+    whole: Path, small_recipe: Recipe, small_store: Path, tmp_path: Path
+) -> None:
+    other = write_small_store(tmp_path / "other", seed=1)
+    once = dataclasses.replace(small_recipe, epochs=1)
+    train(once, small_store, tmp_path / "more", also=[other])
+    run = RunFolder(tmp_path / "more")
+    assert [line["kind"] for line in read_metrics(run.metrics)] == ["step"] * 6 + ["epoch"], "54 clips, batches of 8"
+    listed = read_recordings(run.recordings)
+    for path in (small_store, other):
+        store = Store(path)
+        assert same_content(store, store.select("xview", "train"), listed).all()
+    assert [Store(Path(one.data)).fingerprint for one in run.config().also] == [Store(other).fingerprint]
+    with pytest.raises(ValueError, match=r"begun with other further stores \(--also .*other\): resume with those"):
+        train(once, small_store, tmp_path / "more", resume=True)
+    with pytest.raises(ValueError, match=r"begun with other further stores \(without --also\)"):
+        train(small_recipe, small_store, whole, resume=True, also=[other])

@@ -6,6 +6,7 @@ import torch
 from kinestream.augment import Augmentation, Shear, TemporalCrop
 from kinestream.data.clips import Clips
 from kinestream.data.store import Store
+from kinestream.data.unlabelled import Part, Unlabelled
 from kinestream.engine.views import Loader, ViewLoader, to_batch
 from kinestream.methods.method import Views
 
@@ -15,10 +16,8 @@ def loader(
 ) -> ViewLoader:
     store = Store(path)
     return ViewLoader(
-        Clips(store, 10),
-        store.select("xview", "train").tolist(),
+        Unlabelled([Part(clips=Clips(store, 10), indices=store.select("xview", "train"))]),
         streams=("joint", "bone"),
-        layout=store.layout,
         augmentations=[augmentation if augmentation is not None else Augmentation((TemporalCrop(), Shear()))] * views,
         batch_size=batch_size,
         seed=seed,
@@ -37,11 +36,12 @@ def equal(a: list[Views], b: list[Views]) -> bool:
 
 def test_says_which_recordings_a_batch_is_made_of(small_store: Path) -> None:
     source = loader(small_store, augmentation=Augmentation(()))
-    clips = Clips(Store(small_store), 10)
+    store = Store(small_store)
+    clips, train = Clips(store, 10), store.select("xview", "train")
     for epoch in (0, 1):
         for step, views in enumerate(source.epoch(epoch, 0)):
             chosen = source.chosen(epoch, step)
-            assert torch.equal(views[0]["joint"], to_batch(torch.from_numpy(clips.batch(chosen.numpy()))))
+            assert torch.equal(views[0]["joint"], to_batch(torch.from_numpy(clips.batch(train[chosen.numpy()]))))
     assert torch.equal(source.chosen(0, 1), loader(small_store).chosen(0, 1)), "in whatever order it is asked"
 
 

@@ -211,7 +211,7 @@ def test_an_encoder_file_in_a_run_is_guarded_by_the_list_of_the_run(
 def test_the_list_of_recordings_comes_back_and_says_so_when_it_was_edited(small_store: Path, tmp_path: Path) -> None:
     store = Store(small_store)
     chosen = store.select("xview", "train")
-    write_recordings(tmp_path / "list.csv", store, chosen)
+    write_recordings(tmp_path / "list.csv", (store, chosen))
     assert read_recordings(tmp_path / "list.csv") == recordings_of(store, chosen)
     (tmp_path / "list.csv").write_text("name\na\n")
     with pytest.raises(ValueError, match="was edited or damaged"):

@@ -18,7 +18,12 @@ def compare(paths: Sequence[Path], out: Path, *, dark: bool = False) -> None:
     format_of(out)
     folders = [RunFolder(path) for path in paths]
     settings = [
-        {"recipe": config.recipe_name, "store": config.store_fingerprint[:8], **flat(config.recipe.to_dict())}
+        {
+            "recipe": config.recipe_name,
+            "store": config.store_fingerprint[:8],
+            "also": " ".join(one.store_fingerprint[:8] for one in config.also),
+            **flat(config.recipe.to_dict()),
+        }
         for config in (folder.config() for folder in folders)
     ]
     names = distinct_names(paths)

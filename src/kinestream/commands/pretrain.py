@@ -6,6 +6,7 @@ Examples:
   kinestream pretrain caca-joint-ntu60-xsub --data ntu60/ --out runs/caca-joint
   kinestream pretrain caca-joint-ntu60-xsub --data ntu60/ --out runs/caca-joint --resume
   kinestream pretrain nw-ucla --data nw-ucla/ --out runs/quick --set epochs=10 --set optimiser.rate=0.002
+  kinestream pretrain nw-ucla --data nw-ucla/ --also generated/ --out runs/more
   kinestream pretrain my-recipe.yaml --data ntu60/ --out runs/mine --device cuda --precision bf16-mixed
   kinestream pretrain caca-3s-ntu60-xsub --data ntu60/ --out runs/3s --device cuda --devices 8
 """
@@ -31,6 +32,9 @@ class Config:
     """The store to learn from."""
     out: Path = required_option()
     """Folder of the run."""
+    also: tuple[Path, ...] = ()
+    """A further store of unlabelled recordings to learn from, of any data set whose joints can be mapped; may be given
+    several times."""
     set: tuple[str, ...] = ()
     """Change a setting of the recipe: KEY=VALUE, as in epochs=10 or optimiser.rate=0.05; may be given several times."""
     resume: bool = False
@@ -59,6 +63,7 @@ def run(config: Config) -> None:
         Path(config.recipe).stem,
         config.data,
         config.out,
+        also=config.also,
         resume=config.resume,
         device=config.device,
         precision=config.precision,

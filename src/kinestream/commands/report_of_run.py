@@ -250,6 +250,7 @@ def _commands(run: Subject, evaluations: Sequence[Evaluation]) -> list[str]:
         lines.append(f"# the settings are those below, under Configuration: save them as {config.recipe_name}.yaml")
     recipe = config.recipe_name if known else f"{config.recipe_name}.yaml"
     words = ["kinestream", "pretrain", recipe, "--data", data, "--out", folder]
+    words += [word for store in config.also for word in ("--also", store.data)]
     lines.append(shlex.join([*words, *(word for change in changes for word in ("--set", change))]))
     for one in evaluations:
         words = list(one.command) or ["kinestream", "evaluate", one.protocol, folder, "--data", data]

@@ -25,6 +25,8 @@ class Config:
     """The store to learn from and to evaluate on."""
     out: Path = required_option()
     """Folder for the runs (seed-0, seed-1, ...) and the report."""
+    also: tuple[Path, ...] = ()
+    """A further store of unlabelled recordings to learn from; may be given several times."""
     seeds: int = 1
     """How many runs, with the seeds from the recipe's own on."""
     set: tuple[str, ...] = ()
@@ -42,6 +44,7 @@ def run(config: Config) -> None:
     if config.seeds < 1:
         raise ValueError(f"--seeds {config.seeds}: at least one run is needed")
     words = ["kinestream", "reproduce", config.recipe, "--data", str(config.data), "--out", str(config.out)]
+    words += [word for store in config.also for word in ("--also", str(store))]
     words += ["--seeds", str(config.seeds), *(word for setting in config.set for word in ("--set", setting))]
     from kinestream.commands.reproduction import reproduce
 
@@ -50,6 +53,7 @@ def run(config: Config) -> None:
         Path(config.recipe).stem,
         config.data,
         config.out,
+        also=config.also,
         command=shlex.join(words),
         seeds=range(recipe.seed, recipe.seed + config.seeds),
         references=not config.bare,

@@ -54,6 +54,7 @@ def reproduce(
     data: Path,
     out: Path,
     *,
+    also: Sequence[Path] = (),
     command: str,
     seeds: Sequence[int],
     references: bool,
@@ -72,7 +73,7 @@ def reproduce(
         folder = out / f"seed-{seed}"
         screen.say(f"seed {seed}: {folder}")
         one = dataclasses.replace(recipe, seed=seed)
-        pretrain(one, name, data, folder, resume=True, device=device, precision=precision, screen=screen)
+        pretrain(one, name, data, folder, also=also, resume=True, device=device, precision=precision, screen=screen)
         subject = Subject(folder, data, None, device, references=references)
         found: dict[Protocol, Sequence[Outcome]] = {
             "linear": train_probe(subject, ProbeSettings()),

@@ -39,13 +39,14 @@ def recordings_of(store: Store, indices: Int64[np.ndarray, " n"]) -> Recordings:
     )
 
 
-def write_recordings(path: Path, store: Store, indices: Int64[np.ndarray, " n"]) -> None:
-    """Writes a row for each of these recordings, whole."""
+def write_recordings(path: Path, *parts: tuple[Store, Int64[np.ndarray, " n"]]) -> None:
+    """Writes a row for each of these recordings of one or more stores, whole."""
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
-        for index in indices.tolist():
-            writer.writerow((store.table.name[index], *_key(store, index), _content_hash(store, index)))
+        for store, indices in parts:
+            for index in indices.tolist():
+                writer.writerow((store.table.name[index], *_key(store, index), _content_hash(store, index)))
 
 
 def read_recordings(path: Path) -> Recordings:

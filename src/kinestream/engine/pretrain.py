@@ -1,6 +1,7 @@
 """Pre-training as a whole: a store and a recipe in, a run folder with encoders out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ from lightning_fabric import Fabric
 from kinestream.data.clips import Clips, caution
 from kinestream.data.leaks import write_recordings
 from kinestream.data.store import Store
+from kinestream.data.unlabelled import Part, Unlabelled, further
 from kinestream.engine.checkpoint import Position, load_checkpoint
 from kinestream.engine.devices import Device, Precision, contact, in_turn, make_fabric
 from kinestream.engine.fit import Interrupted, fit
-from kinestream.engine.run_folder import Log, MetricsLog, RunConfig, RunFolder, SilentLog
+from kinestream.engine.run_folder import Further, Log, MetricsLog, RunConfig, RunFolder, SilentLog
 from kinestream.engine.schedule import make_schedule
 from kinestream.engine.seeds import derive_seed
 from kinestream.engine.supervise import check_shares
@@ -32,6 +34,7 @@ def pretrain(
     data: Path,
     out: Path,
     *,
+    also: Sequence[Path] = (),
     resume: bool,
     device: Device,
     precision: Precision,
@@ -39,8 +42,8 @@ def pretrain(
     compiled: bool = False,
     screen: Screen,
 ) -> None:
-    """Trains as `recipe` says on the store `data` and leaves the run in `out`: in this process, or in all that were
-    started together with it.
+    """Trains as `recipe` says on the store `data`, and on the further stores `also`, and leaves the run in `out`: in
+    this process, or in all that were started together with it.
 
     Raises ValueError when store, recipe and run folder do not go together, or when the training diverges,
     KeyboardInterrupt when it was asked to stop and the state is saved, `LostContactError` when another process ended.
@@ -48,7 +51,14 @@ def pretrain(
     store = Store(data)
     _check_fit(recipe, store)
     run = RunFolder(out)
-    config = RunConfig(recipe_name=name, recipe=recipe, data=str(data), store_fingerprint=store.fingerprint)
+    others = [Store(path) for path in also]
+    config = RunConfig(
+        recipe_name=name,
+        recipe=recipe,
+        data=str(data),
+        store_fingerprint=store.fingerprint,
+        also=tuple(Further(data=str(one.path), store_fingerprint=one.fingerprint) for one in others),
+    )
     resumed = _check_run(run, config, resume=resume)
     # What any process may refuse is refused above: from here on they wait for each other.
     fabric = make_fabric(device, precision)
@@ -60,14 +70,16 @@ def pretrain(
         torch.set_float32_matmul_precision("high")
     with contact():
         check_shares(recipe.batch_size, fabric.world_size)
-        if (warning := caution(store, recipe.frames)) is not None:
-            screen.warn(warning)
-        _train(fabric, store, run, config, screen, resumed=resumed, compiled=compiled)
+        for one in (store, *others):
+            if (warning := caution(one, recipe.frames)) is not None:
+                screen.warn(warning)
+        _train(fabric, store, others, run, config, screen, resumed=resumed, compiled=compiled)
 
 
 def _train(
     fabric: Fabric,
     store: Store,
+    others: Sequence[Store],
     run: RunFolder,
     config: RunConfig,
     screen: Screen,
@@ -77,12 +89,12 @@ def _train(
 ) -> None:
     recipe, name = config.recipe, config.recipe_name
     clips = in_turn(fabric, lambda: Clips(store, recipe.frames))
-    chosen = store.select(recipe.split, "train")
+    parts = [Part(clips=clips, indices=store.select(recipe.split, "train"))]
+    parts += [in_turn(fabric, partial(further, one, recipe.frames, recipe.split, store)) for one in others]
+    unlabelled = Unlabelled(parts)
     loader = ViewLoader(
-        clips,
-        chosen.tolist(),
+        unlabelled,
         streams=recipe.streams,
-        layout=store.layout,
         augmentations=build_views(recipe, store.layout),
         batch_size=recipe.batch_size,
         seed=recipe.seed,
@@ -101,7 +113,7 @@ def _train(
         if not resumed:
             run.create(config)
         if not run.recordings.is_file():
-            write_recordings(run.recordings, store, chosen)
+            write_recordings(run.recordings, *((part.clips.store, part.indices) for part in parts))
 
     torch.manual_seed(derive_seed(recipe.seed, "weights"))
     method = build_method(recipe, store.layout)
@@ -116,7 +128,7 @@ def _train(
         screen.say(f"{run.path} is done: all {recipe.epochs} epochs are trained")
         return
 
-    watch = Watch(recipe, method, clips, fabric.device, screen)
+    watch = Watch(recipe, method, clips, unlabelled, fabric.device, screen)
     log: Log = MetricsLog(run.metrics, keep=position.log_bytes) if fabric.is_global_zero else SilentLog()
 
     def save_encoders(epochs_done: int) -> None:
@@ -179,6 +191,9 @@ def _check_fit(recipe: Recipe, store: Store) -> None:
 def _check_same(found: RunConfig, asked: RunConfig, out: Path) -> None:
     if found.store_fingerprint != asked.store_fingerprint:
         raise ValueError(f"{out} was begun on another store ({found.data}) than {asked.data}: they differ in content")
+    if [one.store_fingerprint for one in found.also] != [one.store_fingerprint for one in asked.also]:
+        before = " ".join(f"--also {one.data}" for one in found.also) or "without --also"
+        raise ValueError(f"{out} was begun with other further stores ({before}): resume with those, as they were")
     if found.recipe != asked.recipe:
         changed = ", ".join(_differences(found.recipe.to_dict(), asked.recipe.to_dict()))
         raise ValueError(f"{out} was begun with other settings ({changed}): resume with those, or begin a new run")

@@ -32,6 +32,17 @@ class RunConfig:
     data: str
     """Path of the store, as the user gave it."""
     store_fingerprint: str
+    also: tuple["Further", ...] = ()
+    """The further stores that it learns from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Further:
+    """A further store of unlabelled recordings."""
+
+    data: str
+    """Its path, as the user gave it."""
+    store_fingerprint: str
 
 
 class RunFolder:
@@ -73,6 +84,7 @@ class RunFolder:
             "recipe_name": config.recipe_name,
             "data": config.data,
             "store_fingerprint": config.store_fingerprint,
+            **({"also": [vars(one) for one in config.also]} if config.also else {}),
             "recipe": config.recipe.to_dict(),
         }
         with replacing(self.path / "config.yaml") as part:
@@ -90,6 +102,7 @@ class RunFolder:
                 recipe=Recipe.from_dict(plain["recipe"], str(file)),
                 data=plain["data"],
                 store_fingerprint=plain["store_fingerprint"],
+                also=tuple(Further(**one) for one in plain.get("also", ())),
             )
         except (yaml.YAMLError, KeyError, TypeError) as error:
             raise ValueError(f"{file} was edited or damaged ({' '.join(str(error).split())})") from None

@@ -9,9 +9,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from kinestream.augment import Augmentation
-from kinestream.data.clips import Clips
+from kinestream.data.unlabelled import Unlabelled
 from kinestream.engine.seeds import derive_seed
-from kinestream.layout import SkeletonLayout
 from kinestream.methods.method import Views
 from kinestream.streams import make_streams
 
@@ -47,11 +46,9 @@ class ViewLoader:
 
     def __init__(
         self,
-        clips: Clips,
-        indices: Sequence[int],
+        clips: Unlabelled,
         *,
         streams: Sequence[str],
-        layout: SkeletonLayout,
         augmentations: Sequence[Augmentation],
         batch_size: int,
         seed: int,
@@ -60,27 +57,24 @@ class ViewLoader:
         processes: int = 1,
     ) -> None:
         self._clips = clips
-        self._indices = torch.as_tensor(indices)
         self._streams = tuple(streams)
-        self._layout = layout
         self._augmentations = tuple(augmentations)
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
         self._own = slice(rank * batch_size // processes, (rank + 1) * batch_size // processes)
         self._order: tuple[int, Int64[Tensor, " n"]] | None = None
-        self.steps = len(self._indices) // batch_size
+        self.steps = len(clips) // batch_size
         if not self.steps:
             raise ValueError(
-                f"{len(self._indices)} training clips are less than one batch of {batch_size}: "
+                f"{len(clips)} training clips are less than one batch of {batch_size}: "
                 "lower it with --set batch_size=..."
             )
 
     def chosen(self, epoch: int, step: int) -> Int64[Tensor, " B"]:
-        """Which recordings (indices into the store) a batch is made of, in all processes."""
+        """Which of the clips, by number, a batch is made of, in all processes."""
         if self._order is None or self._order[0] != epoch:
-            drawn = torch.randperm(len(self._indices), generator=self._generator("order", epoch))
-            self._order = (epoch, self._indices[drawn])
+            self._order = (epoch, torch.randperm(len(self._clips), generator=self._generator("order", epoch)))
         return self._order[1][step * self._batch_size : (step + 1) * self._batch_size]
 
     def epoch(self, epoch: int, first: int) -> Iterator[Views]:
@@ -92,7 +86,7 @@ class ViewLoader:
                 augmentation(clips, generator, total=self._batch_size, first=self._own.start)
                 for augmentation in self._augmentations
             )
-            yield [make_streams(view, self._streams, self._layout) for view in drawn]
+            yield [make_streams(view, self._streams, self._clips.layout) for view in drawn]
 
     def _generator(self, *where: int | str) -> torch.Generator:
         return torch.Generator().manual_seed(derive_seed(self._seed, *where))

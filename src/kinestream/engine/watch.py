@@ -9,6 +9,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from kinestream.data.clips import Clips
+from kinestream.data.unlabelled import Unlabelled
 from kinestream.engine.fit import EpochEnd
 from kinestream.engine.run_folder import RunFolder, read_metrics
 from kinestream.evaluate.features import compute_features
@@ -28,12 +29,21 @@ _TOGETHER = "together"
 class Watch:
     """Looks at the training from outside: spread of the features, 1-NN accuracy, time."""
 
-    def __init__(self, recipe: Recipe, method: Method, clips: Clips, device: torch.device, screen: Screen) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        method: Method,
+        clips: Clips,
+        unlabelled: Unlabelled,
+        device: torch.device,
+        screen: Screen,
+    ) -> None:
+        """`clips` are those of the store, `unlabelled` those that are learnt from, which may be more."""
         self._recipe = recipe
         self._method = method
         self._clips = clips
         self._device = device
-        self._labels = None if clips.store.continuous else torch.from_numpy(clips.store.labels)
+        self._labels = None if clips.store.continuous else torch.from_numpy(unlabelled.labels())
         self._screen = screen
         self._collapsed: dict[str, int] = {}
         self._last: Mapping[str, float] = {}

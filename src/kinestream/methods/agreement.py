@@ -81,9 +81,11 @@ def watched_by_labels(
     positives: Bool[Tensor, "b B"], labels: Int[Tensor, " B"], first: int = 0
 ) -> dict[str, Float[Tensor, ""]]:
     """For display only, never for learning: the pseudo-positives beyond the diagonal that share the row's class, a
-    clip; and the share of such pairs in the batch, which is what chance would hit."""
+    clip; and the share of such pairs in the batch, which is what chance would hit. A label below 0 is that of no class.
+    """
     beyond = ~_diagonal(positives, first)
-    same = (labels[first : first + len(positives), None] == labels[None, :]) & beyond
+    own = labels[first : first + len(positives), None]
+    same = (own == labels[None, :]) & (own >= 0) & beyond
     return {
         "by_labels/right": (positives & same).sum().float() / len(positives),
         "by_labels/chance": same.sum() / beyond.sum().clamp(min=1),

@@ -1,0 +1,89 @@
+"""The clips that a pre-training learns from: those of one store, and of any further stores that go with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from kinestream.data.clips import AnyClips, Clips, MappedClips
+from kinestream.data.store import Store
+from kinestream.joint_maps import joint_map
+from kinestream.layout import SkeletonLayout
+
+NO_LABEL = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some recordings of a store and their clips."""
+
+    clips: AnyClips
+    indices: Int64[np.ndarray, " n"]
+
+
+class Unlabelled:
+    """Clips of one or more stores, numbered through, in the form of the first: its layout, its number of bodies.
+
+    Joints of another layout are mapped (see `kinestream.joint_maps`). Of recordings with more bodies the first ones are
+    taken, with fewer the missing ones are absent, all zero.
+    """
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = tuple(parts)
+        self._ends = np.cumsum([len(part.indices) for part in parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    @property
+    def layout(self) -> SkeletonLayout:
+        return self.parts[0].clips.layout
+
+    def batch(self, numbers: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n t m v c"]:
+        """The clips of these numbers, from 0, copied."""
+        if len(self.parts) == 1:
+            return self.parts[0].clips.batch(self.parts[0].indices[numbers])
+        where = np.searchsorted(self._ends, numbers, side="right")
+        bodies = self.parts[0].clips.store.info.most_bodies
+        shape = (len(numbers), self.parts[0].clips.frames, bodies, len(self.layout.joints), 3)
+        batch = np.zeros(shape, dtype=np.float32)
+        for place in np.unique(where):
+            rows, part = np.flatnonzero(where == place), self.parts[place]
+            first = int(self._ends[place]) - len(part.indices)
+            clips = part.clips.batch(part.indices[numbers[rows] - first])[:, :, :bodies]
+            batch[rows, :, : clips.shape[2]] = clips
+        return batch
+
+    def labels(self) -> Int64[np.ndarray, " n"]:
+        """For display: the label of each clip; `NO_LABEL` where its data set is not that of the first store."""
+        dataset = self.parts[0].clips.store.info.dataset
+        return np.concatenate(
+            [
+                part.clips.store.labels[part.indices]
+                if part.clips.store.info.dataset == dataset
+                else np.full(len(part.indices), NO_LABEL)
+                for part in self.parts
+            ]
+        )
+
+
+def further(store: Store, frames: int, split: str, first: Store) -> Part:
+    """What is learnt from a further store beside the first: the training part of the split where both are of one data
+    set, so that nobody learns from test subjects or views by the way; everything otherwise.
+
+    Raises ValueError when its recordings cannot be learnt from together with those of the first.
+    """
+    if store.info.preparation != first.info.preparation:
+        raise ValueError(
+            f"{store.path} was prepared '{store.info.preparation}', {first.path} '{first.info.preparation}': "
+            "prepare them alike"
+        )
+    same = store.info.dataset == first.info.dataset
+    indices = store.select(split, "train") if same else np.arange(len(store))
+    if not len(indices):
+        raise ValueError(f"{store.path} has no training clips in split '{split}'")
+    clips: AnyClips = Clips(store, frames)
+    if store.layout != first.layout:
+        clips = MappedClips(Clips(store, frames), joint_map(store.layout, first.layout))
+    return Part(clips=clips, indices=indices)
