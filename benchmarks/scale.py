@@ -11,37 +11,47 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pairing import machine, pair
+from benchmarks.pairing import in_turn, machine, ratio, spread
 from kinestream.data.synthetic import generate_ntu
 
 FILES = 100_000
-FILES_TO_COMPARE = 6_000
+FILES_TO_COMPARE = 12_000
 ROUNDS = 3
 DIFFERENT = 96
 
 
 def measure_processes() -> dict[str, Any]:
-    """The same files with one process and with as many as cores, in turn; the stores are equal (tests/data)."""
+    """The same files with one process and with as many as cores, in turn; the stores are equal (tests/data).
+
+    Beside them what the machine itself gives: as many separate runs of one process at once, each on its share of the
+    files, which have nothing to do with each other.
+    """
     cores = len(os.sched_getaffinity(0))
     folder = Path(tempfile.mkdtemp(prefix="kinestream-benchmark-"))
     try:
         _write_tree(folder, FILES_TO_COMPARE)
-
-        def prepare(processes: int) -> None:
-            _prepare(folder, "--processes", str(processes))
-            shutil.rmtree(folder / "store")
-
-        times = pair(lambda: prepare(cores), lambda: prepare(1), ROUNDS)
+        _deal_out(folder, cores)
+        seconds = in_turn(
+            {
+                "one": lambda: _run(folder, [("raw", 1)]),
+                "together": lambda: _run(folder, [("raw", cores)]),
+                "apart": lambda: _run(folder, [(f"share-{share}", 1) for share in range(cores)]),
+            },
+            ROUNDS,
+            warm=True,
+        )
         return {
             "machine": machine(),
             "files": FILES_TO_COMPARE,
             "processes": cores,
-            "files_a_second": round(FILES_TO_COMPARE / times["ours_seconds"]["median"], 1),
-            "files_a_second_with_one": round(FILES_TO_COMPARE / times["other_seconds"]["median"], 1),
-            **times,
+            "files_a_second_with_one": spread([FILES_TO_COMPARE / one for one in seconds["one"]]),
+            "files_a_second": spread([FILES_TO_COMPARE / one for one in seconds["together"]]),
+            "times_as_many": ratio(seconds["one"], seconds["together"]),
+            "times_as_many_in_separate_runs": ratio(seconds["one"], seconds["apart"]),
         }
     finally:
         shutil.rmtree(folder)
@@ -78,9 +88,38 @@ def _write_tree(folder: Path, files: int) -> int:
     return sum(path.stat().st_size for path in itertools.islice(itertools.cycle(kept), files))
 
 
-def _prepare(folder: Path, *options: str) -> None:
-    words = ["prepare", "ntu60", str(folder / "raw"), str(folder / "store"), *options]
-    subprocess.run([sys.executable, "-m", "kinestream", *words], check=True, capture_output=True)
+def _deal_out(folder: Path, shares: int) -> None:
+    """Links the files of `raw` into so many folders `share-<n>`, in turn."""
+    for share in range(shares):
+        (folder / f"share-{share}").mkdir()
+    for number, path in enumerate(sorted((folder / "raw").iterdir())):
+        os.link(path, folder / f"share-{number % shares}" / path.name)
+
+
+def _run(folder: Path, runs: Sequence[tuple[str, int]]) -> None:
+    """Starts the runs at once, each on a folder with so many processes, and waits for all."""
+    stores = [folder / f"store-{number}" for number in range(len(runs))]
+    started = [
+        subprocess.Popen(
+            _command(folder / raw, store, "--processes", str(processes)),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for (raw, processes), store in zip(runs, stores, strict=True)
+    ]
+    exits = [run.wait() for run in started]
+    if any(exits):
+        raise RuntimeError("a run failed: try the command by hand")
+    for store in stores:
+        shutil.rmtree(store)
+
+
+def _prepare(folder: Path) -> None:
+    subprocess.run(_command(folder / "raw", folder / "store"), check=True, capture_output=True)
+
+
+def _command(raw: Path, store: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "kinestream", "prepare", "ntu60", str(raw), str(store), *options]
 
 
 def _names(files: int) -> list[str]:
