@@ -290,3 +290,28 @@ def test_unknown_recipes_are_told_the_known_ones() -> None:
 def test_a_resolved_recipe_read_back_is_the_same(name: str) -> None:
     recipe = resolve(name)
     assert Recipe.from_dict(recipe.to_dict(), "again") == recipe
+
+
+def test_a_recommendation_is_not_handed_down(tmp_path: Path) -> None:
+    assert resolve("caca-3s-ntu60-xsub").recommended
+    assert resolve("caca-3s-ntu60-xview").recommended is None
+    own = tmp_path / "own.yaml"
+    own.write_text("base: laptop-nw-ucla\nrecommended: my data\n")
+    assert resolve(str(own)).recommended == "my data"
+
+
+def test_the_laptop_recipe_is_the_same_for_every_data_set_but_for_names() -> None:
+    first, second = (resolve(f"laptop-{name}").to_dict() for name in ("nw-ucla", "ntu60-xsub"))
+    changed = {key for key in first if first[key] != second[key]}
+    assert changed == {"dataset", "split", "recommended"}
+
+
+def test_methods_are_compared_at_equal_cost() -> None:
+    """Passes of an encoder over all epochs; one forward counts 1, one with its gradient 3."""
+    passes = {"skeleton-byol": 8, "caca": 8, "skeletonclr": 4, "crosclr": 4, "aimclr": 7, "nt-xent": 6, "vicreg": 6}
+    names = ("skeleton-byol-3s", "caca-3s", "skeletonclr-3s", "crosclr-3s", "3s-aimclr", "nt-xent-3s", "vicreg-3s")
+    recipes = [resolve(f"{name}-nw-ucla") for name in names]
+    assert {recipe.method.name for recipe in recipes} == set(passes)
+    for recipe in recipes:
+        assert recipe.epochs * passes[recipe.method.name] == pytest.approx(24 * 8, rel=0.02)
+        assert (recipe.augment, recipe.encoder) == (recipes[0].augment, recipes[0].encoder)

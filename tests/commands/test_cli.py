@@ -124,6 +124,8 @@ def test_recipes_lists_every_name_and_prints_one_as_yaml(capsys: pytest.CaptureF
     assert all(name in words for name in recipe_names())
     assert "78.57 [" in words
     assert "three streams together" in words
+    marked = {line.split(": ")[1] for line in words.splitlines() if line.startswith("recommended for ")}
+    assert marked == {"laptop-nw-ucla", "caca-3s-ntu60-xsub"}, "one for small data, one for NTU size"
     assert main(["recipes", "--name", "nw-ucla"]) == 0
     plain = yaml.safe_load(capsys.readouterr().out)
     assert Recipe.from_dict(plain, "printed").dataset == "nw-ucla"

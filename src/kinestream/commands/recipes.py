@@ -26,7 +26,7 @@ def run(config: Config) -> None:
     if config.name is not None:
         screen.say(yaml.safe_dump(resolve(config.name).to_dict(), sort_keys=False, allow_unicode=True).rstrip())
         return
-    rows = []
+    rows, recommended = [], []
     notes: dict[str, int] = {}
     for name in recipe_names():
         recipe = resolve(name)
@@ -34,8 +34,12 @@ def run(config: Config) -> None:
         if recipe.published:
             mark = notes.setdefault(recipe.published.what, len(notes) + 1)
             published = f"{recipe.published.accuracy:.2f} [{mark}]"
+        if recipe.recommended:
+            recommended.append((name, recipe.recommended))
         rows.append((name, f"{recipe.dataset} {recipe.split}", recipe.epochs, recipe.encoder.dim, published))
     screen.table("recipes", ("recipe", "data", "epochs", "dim", "published top-1, %"), rows)
+    for name, what in recommended:
+        screen.say(f"recommended for {what}: {name}")
     for what, mark in notes.items():
         screen.say(f"[{mark}] {what}")
     screen.say("run one: kinestream pretrain RECIPE --data STORE --out RUN")

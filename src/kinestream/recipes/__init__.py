@@ -132,6 +132,8 @@ class Recipe:
     monitor: MonitorRecipe = dataclasses.field(default_factory=MonitorRecipe)
     published: PublishedFigure | None = None
     """What the literature reports, if anything."""
+    recommended: str | None = None
+    """What it is the recommended recipe for, if for anything; a recipe based on it says so for itself."""
 
     def __post_init__(self) -> None:
         for name, value, least in (("epochs", self.epochs, 1), ("batch_size", self.batch_size, 2)):
@@ -199,7 +201,7 @@ def _read(recipe: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
 def _laid_over(base: dict[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with what `plain` says instead; parts (mappings) are laid over each other key by key. A method of another
     kind than that of `base` takes nothing over: its settings are others."""
-    merged = dict(base)
+    merged = {key: value for key, value in base.items() if key != "recommended"}
     for key, value in plain.items():
         parts = isinstance(value, Mapping) and isinstance(base.get(key), dict)
         if parts and key == "method" and _is_of_another_kind(base[key], value):
