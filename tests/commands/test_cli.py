@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -303,18 +304,24 @@ def test_reproduce_reports_every_seed_beside_the_published_figure(
     assert "at least one run is needed" in capsys.readouterr().err
 
 
-def test_the_whole_chain_from_generated_raw_files(tmp_path: Path) -> None:
-    """generate, prepare, check, pretrain, evaluate: as real processes, with a log instead of a terminal."""
-    raw, store, out = (str(tmp_path / name) for name in ("raw", "store", "run"))
-    small = ["--set", "epochs=1", "--set", "batch_size=16", "--set", "encoder.hidden=4", "--set", "encoder.dim=16"]
-    for words in (
-        ["generate", "ntu60", raw, "--clips", "72"],
-        ["prepare", "ntu60", raw, store, "--preparation", "tracked", "--processes", "2"],
-        ["check", store],
-        ["pretrain", "demo", "--data", store, "--out", out, *small],
-        ["evaluate", "knn", out, "--data", store, "--k", "3"],
-    ):
-        done = run(*words)
+def test_the_first_look_that_the_overview_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """generate, prepare, pretrain, evaluate as printed, but smaller: as real processes, with a log instead of a
+    terminal."""
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out.partition("A first look")[2].splitlines()
+    lines = [shlex.split(line)[1:] for line in printed if line.startswith("  kinestream ")]
+    assert [words[0] for words in lines] == ["generate", "prepare", "pretrain", "evaluate"]
+    smaller = {
+        "generate": ["--clips", "72"],
+        "pretrain": ["--set", "epochs=1", "--set", "encoder.hidden=4", "--set", "encoder.dim=16"],
+        "evaluate": ["--k", "3"],
+    }
+    for words in lines:
+        within = [str(tmp_path / word) if "/" in word else word for word in words]
+        done = run(*within, *smaller.get(words[0], []))
         assert done.returncode == 0, done.stderr
         assert "\x1b" not in done.stdout + done.stderr, "no escape codes in a log"
         assert str(tmp_path) in done.stdout, "it says where its output lies"
+    checked = run("check", str(tmp_path / "store"))
+    assert checked.returncode == 0, checked.stderr
+    assert "is whole: 72 recordings" in checked.stdout
