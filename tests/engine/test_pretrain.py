@@ -160,8 +160,9 @@ def test_a_run_within_an_epoch_resumes_bit_for_bit(
     same_run(whole, tmp_path / "stepwise")
 
 
+@pytest.mark.parametrize("moving", [False, True], ids=["frozen target, as published", "moving target"])
 def test_resuming_across_the_change_of_stages_is_exact(
-    small_recipe: Recipe, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    moving: bool, small_recipe: Recipe, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """3s-CACA with stage 2 from the second epoch on, stopped once in each epoch."""
     from kinestream.methods.self_distillation import SelfDistillation
@@ -169,7 +170,7 @@ def test_resuming_across_the_change_of_stages_is_exact(
     recipe = dataclasses.replace(
         small_recipe,
         streams=("joint", "motion", "bone"),
-        method=dataclasses.replace(small_recipe.method, cross_epoch=1, cross_moving_target=True),
+        method=dataclasses.replace(small_recipe.method, cross_epoch=1, cross_moving_target=moving),
     )
     train(recipe, small_store, tmp_path / "whole")
     lines = [line for line in read_metrics(tmp_path / "whole" / "metrics.jsonl") if line["kind"] == "epoch"]
