@@ -51,6 +51,7 @@ def run(config: Config) -> None:
         config.data,
         config.out,
         command=shlex.join(words),
+        changes=config.set,
         seeds=range(recipe.seed, recipe.seed + config.seeds),
         references=not config.bare,
         device=config.device,

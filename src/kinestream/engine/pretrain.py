@@ -1,6 +1,7 @@
 """Pre-training as a whole: a store and a recipe in, a run folder with encoders out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -179,8 +180,10 @@ def _check_fit(recipe: Recipe, store: Store) -> None:
 def _check_same(found: RunConfig, asked: RunConfig, out: Path) -> None:
     if found.store_fingerprint != asked.store_fingerprint:
         raise ValueError(f"{out} was begun on another store ({found.data}) than {asked.data}: they differ in content")
-    if found.recipe != asked.recipe:
-        changed = ", ".join(_differences(found.recipe.to_dict(), asked.recipe.to_dict()))
+    # What the literature reports is no setting.
+    begun, now = (replace(config.recipe, published=None) for config in (found, asked))
+    if begun != now:
+        changed = ", ".join(_differences(begun.to_dict(), now.to_dict()))
         raise ValueError(f"{out} was begun with other settings ({changed}): resume with those, or begin a new run")
 
 
