@@ -9,6 +9,7 @@ import pytest
 
 from kinestream.cli import COMMANDS, main
 from kinestream.data import ntu
+from kinestream.data.datasets import dataset_names, load_dataset
 from kinestream.data.synthetic import generate_ntu
 from kinestream.data.synthetic.catalogue import NTU_ACTIONS
 from kinestream.data.synthetic.generate import ntu_take
@@ -79,6 +80,19 @@ def test_commands_and_links_of_every_page_exist(page: Path) -> None:
         assert name in COMMANDS, f"{page.name}: kinestream {name}"
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def test_the_page_on_data_prepares_every_data_set_with_its_lists() -> None:
+    page = ROOT / "docs" / "data.md"
+    prepared = [words[1] for words in commands(page) if words[0] == "prepare"]
+    assert set(prepared) == set(dataset_names())
+    assert "ntu120" in (ROOT / "README.md").read_text("utf-8")
+    text = page.read_text("utf-8")
+    for dataset in map(load_dataset, dataset_names()):
+        assert dataset.home in text
+        lists = [split.lists for split in dataset.splits.values() if split.lists]
+        for names in [*lists, *([(dataset.missing_list,)] if dataset.missing_list else [])]:
+            assert any(name in text for name in names), f"{dataset.name}: {names}"
 
 
 def test_every_demo_line_of_the_makefile_is_a_command() -> None:
