@@ -1,5 +1,6 @@
 """What the README tells a user to type is run, in its order, in a folder that holds only what it names."""
 
+import gzip
 import re
 import shlex
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from kinestream.cli import COMMANDS, main
 from kinestream.data import ntu
+from kinestream.data.datasets import dataset_names, load_dataset
 from kinestream.data.synthetic import generate_ntu
 from kinestream.data.synthetic.catalogue import NTU_ACTIONS
 from kinestream.data.synthetic.generate import ntu_take
@@ -45,9 +47,6 @@ def test_every_command_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Mo
     words = commands(ROOT / "README.md")
     assert len(words) >= 8
     for one in words:
-        if one[0] == "show":
-            # The generated tree need not have the clip that the README names.
-            one[2] = sorted(path.stem for path in Path("nturgb+d_skeletons").iterdir())[0]
         if one[0] == "evaluate" and one[1] == "knn":
             one += ["--k", "3"]
         if one[0] == "evaluate" and one[1] in ("finetune", "semi", "supervised", "probe-grid"):
@@ -60,6 +59,20 @@ def test_every_command_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Mo
     assert Path("runs/caca-joint/evaluation-knn-xsub.json").is_file()
 
 
+def test_the_clip_that_the_readme_draws_is_among_those_it_generates() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    generate = re.search(r"`kinestream (generate ntu60 (\S+) --clips (\d+))`", text)
+    assert generate is not None
+    assert f"prepare ntu60 {generate[2]} " in text, "what is generated is what is prepared"
+    assert _shown([" ".join(words) for words in commands(ROOT / "README.md")]) in _generated(int(generate[3]))
+
+
+def test_the_clip_that_the_readme_draws_is_a_real_one_too(real_data: Path) -> None:
+    shown = next(words[2] for words in commands(ROOT / "README.md") if words[0] == "show")
+    with gzip.open(real_data / "ntu" / "ntu60_clip_names.txt.gz", "rt", encoding="utf-8") as names:
+        assert shown in {line.strip().removesuffix(ntu.SUFFIX) for line in names}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_and_links_of_every_page_exist(page: Path) -> None:
     for words in commands(page):
@@ -69,13 +82,34 @@ def test_commands_and_links_of_every_page_exist(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} points to {target}"
 
 
+def test_the_page_on_data_prepares_every_data_set_with_its_lists() -> None:
+    page = ROOT / "docs" / "data.md"
+    prepared = [words[1] for words in commands(page) if words[0] == "prepare"]
+    assert set(prepared) == set(dataset_names())
+    assert "ntu120" in (ROOT / "README.md").read_text("utf-8")
+    text = page.read_text("utf-8")
+    for dataset in map(load_dataset, dataset_names()):
+        assert dataset.home in text
+        lists = [split.lists for split in dataset.splits.values() if split.lists]
+        for names in [*lists, *([(dataset.missing_list,)] if dataset.missing_list else [])]:
+            assert any(name in text for name in names), f"{dataset.name}: {names}"
+
+
 def test_every_demo_line_of_the_makefile_is_a_command() -> None:
     lines = re.findall(r"^\t\$\(KINESTREAM\) (.*)$", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE)
     assert len(lines) >= 6
     for line in lines:
         assert any(line.startswith(f"{name} ") for name in COMMANDS), line
     clips = next(int(line.split()[-1]) for line in lines if line.startswith("generate "))
+    assert _shown(lines) in _generated(clips), "the clip that it draws is generated"
+
+
+def _shown(lines: list[str]) -> tuple[int, int, int, int]:
+    """The performance whose recording is drawn."""
     shown = ntu.parse_name(Path(next(line.split()[2] for line in lines if line.startswith("show "))))
+    return shown.setup, shown.subject, shown.repetition, shown.action
+
+
+def _generated(clips: int) -> set[tuple[int, int, int, int]]:
     takes = [ntu_take(number, tuple(NTU_ACTIONS)) for number in range(clips // 3)]
-    names = {(take.setup, take.subject, take.repetition, take.action) for take in takes}
-    assert (shown.setup, shown.subject, shown.repetition, shown.action) in names, "the clip that it draws is generated"
+    return {(take.setup, take.subject, take.repetition, take.action) for take in takes}

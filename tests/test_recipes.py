@@ -9,7 +9,7 @@ from kinestream.data.preparation import PREPARATIONS
 from kinestream.engine.run_folder import RunFolder
 from kinestream.engine.schedule import make_schedule
 from kinestream.methods.method import Progress
-from kinestream.recipes import Recipe, recipe_names, resolve
+from kinestream.recipes import PublishedFigure, Recipe, recipe_names, resolve
 from kinestream.recipes.builders import build_encoder, build_method, build_optimiser, build_views
 from kinestream.recipes.methods import (
     AimCLRRecipe,
@@ -139,6 +139,67 @@ def test_the_published_settings_of_the_queue_methods(name: str, accuracy: float)
         three = name.startswith("crosclr")
         assert (settings.cross_epoch, settings.cross_k) == ((150 if three else None), 1)
         assert recipe.streams == (("joint", "motion", "bone") if three else ("joint",))
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names() if resolve(name).published])
+def test_a_published_figure_is_compared_with_its_own_kind_alone(name: str) -> None:
+    recipe = resolve(name)
+    published, three = recipe.published, ("joint", "motion", "bone")
+    assert published is not None
+    weights = {"joint": 0.6, "motion": 0.4, "bone": 0.6}
+    kinds = [
+        *(("linear", "alone", (stream,), None) for stream in three),
+        ("linear", "together", three, None),
+        ("linear", "fused", three, None),
+        ("linear", "fused", three, weights),
+        ("knn", "together", three, None),
+        ("knn", "alone", ("joint",), None),
+    ]
+    # Of a single stream of CACA no figure is published: those three have the one of all streams together.
+    wanted = {
+        "3s-aimclr": ("linear", "fused", three, weights),
+        "aimclr": ("linear", "alone", recipe.streams, None),
+        "skeletonclr": ("linear", "alone", recipe.streams, None),
+        "crosclr": ("linear", "together", three, None),
+        "caca": ("linear", "together", three, None),
+    }
+    method = next(method for method in wanted if name.startswith(method))
+    assert [kind for kind in kinds if published.is_like(*kind)] == [wanted[method]]
+    assert ("three streams" in published.what or "3s" in published.what) == (len(published.streams) == 3)
+
+
+def test_a_published_figure_of_unknown_streams_is_compared_with_nothing() -> None:
+    figure = PublishedFigure(accuracy=50.0, what="somewhere")
+    assert not figure.is_like("linear", "alone", ("joint",))
+    assert not figure.is_like("linear", "together", ())
+    alike = PublishedFigure(
+        accuracy=50.0, what="somewhere", streams=("joint", "bone"), fusion={"joint": 1.0, "bone": 1.0}
+    )
+    assert alike.is_like("linear", "fused", ("bone", "joint")), "without weights all count alike"
+    assert not alike.is_like("linear", "fused", ("bone", "joint"), {"bone": 1.0, "joint": 2.0})
+    nearest = PublishedFigure(accuracy=50.0, what="somewhere", streams=("joint",), protocol="knn")
+    assert nearest.is_like("knn", "alone", ("joint",))
+    assert not nearest.is_like("linear", "alone", ("joint",))
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("published.accuracy=785.7", r"published.accuracy \(785.7\) must be in percent"),
+        ("published.streams=[joint, joint]", "must name no stream twice"),
+        ("published.streams=[joints]", "joints"),
+        ("published.protocol=1-NN", "protocol"),
+        (
+            "published.fusion={joint: 1.0}",
+            "published.fusion has weights for joint, it must have one for each of several",
+        ),
+        ("published.kind=fused", "kind"),
+    ],
+)
+def test_a_published_figure_is_read_strictly(override: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        resolve("caca-3s-ntu60-xsub", [override])
+    assert "\n" not in str(caught.value)
 
 
 def test_a_method_of_another_kind_takes_nothing_over() -> None:

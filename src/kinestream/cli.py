@@ -44,6 +44,12 @@ COMMANDS = {
 
 _MISUSE = 2
 
+_FIRST_LOOK = """\
+  kinestream generate ntu60 raw/ --clips 600
+  kinestream prepare ntu60 raw/ store/ --preparation tracked
+  kinestream pretrain demo --data store/ --out runs/demo
+  kinestream evaluate knn runs/demo --data store/"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. The exit status: 0, 1 for work that cannot be done, 2 for a wrong call, 3 where another process
@@ -91,8 +97,7 @@ def _overview(words: Sequence[str]) -> int:
     for name in group or COMMANDS:
         print(f"  {name:<20} {COMMANDS[name][1]}")
     print("\nA first look, from nothing to an accuracy:")
-    print("  kinestream generate ntu60 raw/ --clips 600 && kinestream prepare ntu60 raw/ store/")
-    print("  kinestream pretrain demo --data store/ --out runs/demo && kinestream evaluate knn runs/demo --data store/")
+    print(_FIRST_LOOK)
     return 0 if words else _MISUSE
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -274,12 +275,14 @@ def test_reproduce_reports_every_seed_beside_the_published_figure(
     finished: Path, small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = yaml.safe_load((finished.parent / "small.yaml").read_text())
-    recipe["published"] = {"accuracy": 60.0, "what": "a figure made up for this test"}
+    recipe["published"] = {"accuracy": 60.0, "what": "a figure made up for this test", "streams": ["joint", "bone"]}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(recipe))
     words = ["reproduce", str(tmp_path / "small.yaml"), "--data", str(small_store), "--out", str(tmp_path / "r")]
     words += ["--seeds", "2", "--bare", "--set", "epochs=1"]
     assert main(words) == 0
-    assert "--set epochs=1" in (tmp_path / "r" / "report.md").read_text(), "how to make it again"
+    text = (tmp_path / "r" / "report.md").read_text()
+    assert text.startswith("# small (with epochs=1)\n"), "what was set besides the recipe"
+    assert "--set epochs=1" in text, "how to make it again"
     report = json.loads((tmp_path / "r" / "report.json").read_text())
     assert report["seeds"] == [0, 1]
     for figure in report["figures"]:
@@ -291,13 +294,23 @@ def test_reproduce_reports_every_seed_beside_the_published_figure(
         assert figure["deviation"] == pytest.approx(np.std(figure["values"], ddof=1))
     (main_figure,) = [f for f in report["figures"] if f["is_headline"] and f["protocol"] == "linear"]
     assert main_figure["features"] == "small, streams together"
-    line = next(line for line in (tmp_path / "r" / "report.md").read_text().splitlines() if "streams together" in line)
-    assert f"| 60.00 | {main_figure['mean'] - 60:+.2f} |" in line
+    (line,) = [line for line in text.splitlines() if "60.00 |" in line]
+    assert line.startswith("| linear | small, streams together |")
+    assert line.endswith(f"| 60.00 | {main_figure['mean'] - 60:+.2f} |")
 
     checkpoint = tmp_path / "r" / "seed-1" / "last.ckpt"
     before = checkpoint.stat().st_mtime_ns
-    assert main(words) == 0, "the same command again"
+    recipe["published"]["fusion"] = {"joint": 0.7, "bone": 0.3}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(recipe))
+    assert main(words) == 0, "the same command again, another published figure beside it"
     assert checkpoint.stat().st_mtime_ns == before, "what is trained is not trained again"
+    text = (tmp_path / "r" / "report.md").read_text()
+    (line,) = [line for line in text.splitlines() if "60.00 |" in line]
+    assert line.startswith("| linear | small, scores fused |"), "a figure of fused scores is for fused scores"
+    assert "Scores are fused as published: joint 0.7, bone 0.3." in text
+    written = json.loads((tmp_path / "r" / "seed-0" / "evaluation-linear-xview.json").read_text())
+    assert written["settings"]["fusion_weights"] == {"joint": 0.7, "bone": 0.3}
+    assert "--weights joint=0.7,bone=0.3" in (tmp_path / "r" / "seed-0" / "report.html").read_text()
     capsys.readouterr()
     assert main([*words, "--set", "epochs=2"]) == 1
     assert "was begun with other settings (epochs was 1, now 2)" in capsys.readouterr().err
@@ -305,18 +318,24 @@ def test_reproduce_reports_every_seed_beside_the_published_figure(
     assert "at least one run is needed" in capsys.readouterr().err
 
 
-def test_the_whole_chain_from_generated_raw_files(tmp_path: Path) -> None:
-    """generate, prepare, check, pretrain, evaluate: as real processes, with a log instead of a terminal."""
-    raw, store, out = (str(tmp_path / name) for name in ("raw", "store", "run"))
-    small = ["--set", "epochs=1", "--set", "batch_size=16", "--set", "encoder.hidden=4", "--set", "encoder.dim=16"]
-    for words in (
-        ["generate", "ntu60", raw, "--clips", "72"],
-        ["prepare", "ntu60", raw, store, "--preparation", "tracked", "--processes", "2"],
-        ["check", store],
-        ["pretrain", "demo", "--data", store, "--out", out, *small],
-        ["evaluate", "knn", out, "--data", store, "--k", "3"],
-    ):
-        done = run(*words)
+def test_the_first_look_that_the_overview_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """generate, prepare, pretrain, evaluate as printed, but smaller: as real processes, with a log instead of a
+    terminal."""
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out.partition("A first look")[2].splitlines()
+    lines = [shlex.split(line)[1:] for line in printed if line.startswith("  kinestream ")]
+    assert [words[0] for words in lines] == ["generate", "prepare", "pretrain", "evaluate"]
+    smaller = {
+        "generate": ["--clips", "72"],
+        "pretrain": ["--set", "epochs=1", "--set", "encoder.hidden=4", "--set", "encoder.dim=16"],
+        "evaluate": ["--k", "3"],
+    }
+    for words in lines:
+        within = [str(tmp_path / word) if "/" in word else word for word in words]
+        done = run(*within, *smaller.get(words[0], []))
         assert done.returncode == 0, done.stderr
         assert "\x1b" not in done.stdout + done.stderr, "no escape codes in a log"
         assert str(tmp_path) in done.stdout, "it says where its output lies"
+    checked = run("check", str(tmp_path / "store"))
+    assert checked.returncode == 0, checked.stderr
+    assert "is whole: 72 recordings" in checked.stdout

@@ -31,7 +31,11 @@ def trained(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         "encoder": {"hidden": 2, "dim": 8, "dropout": 0.0, "initialisation": "torch"},
         "method": {"name": "caca", "hidden": 16, "embedding": 8, "cross_epoch": 1},
         "monitor": {"knn_every": 1},
-        "published": {"accuracy": 60.0, "what": "a figure made up for this test"},
+        "published": {
+            "accuracy": 60.0,
+            "what": "a figure made up for this test",
+            "streams": ["joint", "motion", "bone"],
+        },
     }
     (folder / "small.yaml").write_text(yaml.safe_dump(recipe))
     out = folder / "run"
@@ -131,6 +135,7 @@ def test_the_report_holds_results_figures_commands_and_every_test_clip(
     assert f"{top1:.2f} (" in words
     assert "60.00" in words
     assert f"{top1 - 60:+.2f}" in words
+    assert words.count(">60.00<") == 1, "beside the row of its kind alone"
     assert f"kinestream evaluate linear {trained} --data {small_store} --epochs 2" in words
     assert "cross_epoch: 1" in words
     assert not re.search(r"""(?:src|href)=["'](?!data:)""", words), "nothing is loaded from elsewhere"

@@ -21,6 +21,7 @@ from kinestream.cli import main
 from kinestream.data.leaks import read_recordings, same_content
 from kinestream.data.store import Store
 from kinestream.engine.run_folder import RunFolder, read_metrics
+from kinestream.engine.watch import gains
 from kinestream.models.encoder_file import load_encoder
 from kinestream.recipes import Recipe
 
@@ -161,8 +162,9 @@ def test_a_run_within_an_epoch_resumes_bit_for_bit(
     same_run(whole, tmp_path / "stepwise")
 
 
+@pytest.mark.parametrize("moving", [False, True], ids=["frozen target, as published", "moving target"])
 def test_resuming_across_the_change_of_stages_is_exact(
-    small_recipe: Recipe, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    moving: bool, small_recipe: Recipe, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """3s-CACA with stage 2 from the second epoch on, stopped once in each epoch."""
     from kinestream.methods.self_distillation import SelfDistillation
@@ -170,7 +172,7 @@ def test_resuming_across_the_change_of_stages_is_exact(
     recipe = dataclasses.replace(
         small_recipe,
         streams=("joint", "motion", "bone"),
-        method=dataclasses.replace(small_recipe.method, cross_epoch=1, cross_moving_target=True),
+        method=dataclasses.replace(small_recipe.method, cross_epoch=1, cross_moving_target=moving),
     )
     train(recipe, small_store, tmp_path / "whole")
     lines = [line for line in read_metrics(tmp_path / "whole" / "metrics.jsonl") if line["kind"] == "epoch"]
@@ -302,6 +304,34 @@ def test_stage_2_is_watched_and_the_neighbours_of_both_stages_shown(
     assert "1 (stage 1)" in shown
     assert "3 (stage 2)" in shown
     assert "labels serve this display only" in " ".join(shown.split())
+    one, three = (line for line in lines if "knn/together" in line)
+    told = [line for line in shown.splitlines() if line.startswith(("1-NN after stage", "1-NN, stage 2 against"))]
+    assert len(told) == 3
+    for stage, line, words in ((1, one, told[0]), (2, three, told[1])):
+        best = max(line[f"knn/{stream}"] for stream in recipe.streams)
+        assert words.startswith(f"1-NN after stage {stage} (epoch {line['epoch']}): best single stream ")
+        assert f" {best:.2f} %, 3 streams together {line['knn/together']:.2f} % (" in words
+    assert f"together: {three['knn/together'] - one['knn/together']:+.2f}; stage 2 is also 2 further epochs" in told[2]
+
+
+def test_gains_are_told_only_of_several_streams_in_two_stages() -> None:
+    line = {"knn/joint": 50.0, "knn/bone": 60.0, "knn/together": 70.0}
+    ended = [{"epoch": 2, **line}, {"epoch": 3, "loss": 1.0}, {"epoch": 4, **line, "knn/together": 65.0}]
+    streams = ("joint", "bone")
+    assert list(gains(ended, streams, 2)) == [
+        "1-NN after stage 1 (epoch 2): best single stream bone 60.00 %, 2 streams together 70.00 % (+10.00)",
+        "1-NN after stage 2 (epoch 4): best single stream bone 60.00 %, 2 streams together 65.00 % (+5.00)",
+        "1-NN, stage 2 against stage 1, together: -5.00; stage 2 is also 2 further epochs, so this is not what its "
+        "objective brings alone",
+    ]
+    for epochs, of, change in (
+        (ended, streams, None),
+        (ended, ("joint",), 2),
+        (ended, streams, 0),
+        (ended, streams, 4),
+        ([], streams, 2),
+    ):
+        assert not list(gains(epochs, of, change))
 
 
 def test_several_streams_train_together(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> None:

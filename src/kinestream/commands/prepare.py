@@ -3,7 +3,9 @@ Files that cannot be used are listed with their reason in rejected.csv of the st
 
 Examples:
   kinestream prepare ntu60 nturgb+d_skeletons/ ntu60/
+  kinestream prepare ntu120 nturgb+d_skeletons/ ntu120/
   kinestream prepare nw-ucla all_sqe/ nw-ucla/ --processes 8
+  kinestream prepare pku1 pku-mmd-1/ pku1/
   kinestream prepare pku2 pku-mmd-2/ pku2/ --splits pku-mmd-2/Split
   kinestream prepare pku2 pku-mmd-2/ pku2-whole/ --continuous
   kinestream prepare ntu60 nturgb+d_skeletons/ ntu60-tracked/ --preparation tracked

@@ -231,7 +231,11 @@ def _row(evaluation: Evaluation, result: Result, config: RunConfig, mixed: bool)
         cells.append(Cell(text="-" if result.without_copies is None else f"{result.without_copies:.2f}"))
     cells.append(Cell(text="-" if result.mean_class is None else f"{result.mean_class:.2f}"))
     if (published := config.recipe.published) is not None:
-        is_same = own and evaluation.protocol == "linear" and evaluation.split == config.recipe.split
+        is_same = (
+            result.kind == "run"
+            and evaluation.split == config.recipe.split
+            and published.is_like(evaluation.protocol, result.how, result.streams, evaluation.fusion)
+        )
         cells.append(Cell(text=f"{published.accuracy:.2f}" if is_same else "-"))
         cells.append(Cell(text=f"{result.top1 - published.accuracy:+.2f}" if is_same else "-"))
     return Row(cells=cells, strong=own)
@@ -253,7 +257,9 @@ def _commands(run: Subject, evaluations: Sequence[Evaluation]) -> list[str]:
     words += [word for store in config.also for word in ("--also", store.data)]
     lines.append(shlex.join([*words, *(word for change in changes for word in ("--set", change))]))
     for one in evaluations:
+        fusion = ",".join(f"{stream}={weight:g}" for stream, weight in (one.fusion or {}).items())
         words = list(one.command) or ["kinestream", "evaluate", one.protocol, folder, "--data", data]
+        words += ["--weights", fusion] if fusion and not one.command else []
         if (line := shlex.join(words)) not in lines:
             lines.append(line)
     lines.append(shlex.join(["kinestream", "report", folder, "--data", data]))

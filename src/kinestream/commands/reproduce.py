@@ -55,6 +55,7 @@ def run(config: Config) -> None:
         config.out,
         also=config.also,
         command=shlex.join(words),
+        changes=config.set,
         seeds=range(recipe.seed, recipe.seed + config.seeds),
         references=not config.bare,
         device=config.device,

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from kinestream.engine.devices import Device, Precision
@@ -15,13 +16,14 @@ from kinestream.evaluate.linear import ProbeSettings
 from kinestream.files import replacing, write_json
 from kinestream.protocols.knn import count_neighbours
 from kinestream.protocols.linear import train_probe
-from kinestream.protocols.outcome import Outcome, headline
+from kinestream.protocols.outcome import How, Kind, Outcome, headline
 from kinestream.protocols.report import name as name_of
 from kinestream.protocols.subject import Subject
 from kinestream.recipes import Recipe
 from kinestream.screen import Screen
 
 Protocol = Literal["linear", "1-NN"]
+_EVALUATIONS: Mapping[Protocol, str] = MappingProxyType({"linear": "linear", "1-NN": "knn"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,9 @@ class Figure:
     values: tuple[float, ...]
     is_headline: bool
     """Whether it stands for the run: all its streams together, or its only one."""
+    kind: Kind
+    how: How
+    streams: tuple[str, ...]
 
     @property
     def mean(self) -> float:
@@ -56,13 +61,15 @@ def reproduce(
     *,
     also: Sequence[Path] = (),
     command: str,
+    changes: Sequence[str],
     seeds: Sequence[int],
     references: bool,
     device: Device,
     precision: Precision,
 ) -> None:
     """Trains, evaluates and draws once for each seed in `out/seed-<n>`, with a page `report.html`, then writes
-    `report.md` and `report.json` into `out`. `command` is what the report says to type to make it again.
+    `report.md` and `report.json` into `out`. `command` is what the report says to type to make it again; its heading
+    names the `changes`, those settings (`key=value`) that are not as the recipe `name` has them.
 
     Raises ValueError when a run in `out` was begun with other settings or on other data.
     """
@@ -76,7 +83,7 @@ def reproduce(
         pretrain(one, name, data, folder, also=also, resume=True, device=device, precision=precision, screen=screen)
         subject = Subject(folder, data, None, device, references=references)
         found: dict[Protocol, Sequence[Outcome]] = {
-            "linear": train_probe(subject, ProbeSettings()),
+            "linear": train_probe(subject, ProbeSettings(), _fusion(recipe)),
             "1-NN": count_neighbours(subject, k=min(20, len(subject.train_labels)), temperature=0.1),
         }
         _show(subject)
@@ -88,7 +95,7 @@ def reproduce(
     runs = [RunFolder(out / f"seed-{seed}") for seed in seeds]
     write_json(out / "report.json", _plain(recipe, name, seeds, figures, runs))
     with replacing(out / "report.md") as part:
-        part.write_text(_report(recipe, name, command, seeds, figures, runs), encoding="utf-8")
+        part.write_text(_report(recipe, name, command, changes, seeds, figures, runs), encoding="utf-8")
     screen.table(
         f"{name}: ours beside the published figure",
         ("protocol, features", "ours, %", "published, %", "difference"),
@@ -122,6 +129,9 @@ def _figures(
                     features=names[0][protocol][row],
                     values=tuple(found[protocol][row].accuracy.top1 for found in evaluated),
                     is_headline=outcome is own,
+                    kind=outcome.kind,
+                    how=outcome.how,
+                    streams=outcome.streams,
                 )
             )
     return figures
@@ -129,10 +139,22 @@ def _figures(
 
 def _cells(recipe: Recipe, figure: Figure) -> tuple[str, str, str]:
     """Ours, the published figure where it is of the same kind, and the difference."""
-    if recipe.published is None or not figure.is_headline or figure.protocol != "linear":
+    published, protocol = recipe.published, _EVALUATIONS[figure.protocol]
+    if (
+        published is None
+        or figure.kind != "run"
+        or not published.is_like(protocol, figure.how, figure.streams, _fusion(recipe))
+    ):
         return str(figure), "-", "-"
-    published = recipe.published.accuracy
-    return str(figure), f"{published:.2f}", f"{figure.mean - published:+.2f}"
+    return str(figure), f"{published.accuracy:.2f}", f"{figure.mean - published.accuracy:+.2f}"
+
+
+def _fusion(recipe: Recipe) -> dict[str, float] | None:
+    """The published weights of the streams' scores, where they are for the streams of the recipe; else None: alike."""
+    fusion = None if recipe.published is None else recipe.published.fusion
+    if fusion is None or set(fusion) != set(recipe.streams):
+        return None
+    return {stream: fusion[stream] for stream in recipe.streams}
 
 
 def _plain(
@@ -150,11 +172,17 @@ def _plain(
 
 
 def _report(
-    recipe: Recipe, name: str, command: str, seeds: Sequence[int], figures: Sequence[Figure], runs: Sequence[RunFolder]
+    recipe: Recipe,
+    name: str,
+    command: str,
+    changes: Sequence[str],
+    seeds: Sequence[int],
+    figures: Sequence[Figure],
+    runs: Sequence[RunFolder],
 ) -> str:
     settings = json.dumps(recipe.to_dict(), indent=1, ensure_ascii=False)
     lines = [
-        f"# {recipe.title}",
+        f"# {recipe.title}" + (f" (with {', '.join(changes)})" if changes else ""),
         "",
         f"Recipe `{name}`, {recipe.dataset} {recipe.split}, preparation `{recipe.preparation}`, "
         f"{recipe.epochs} epochs, seeds {', '.join(map(str, seeds))}; training took "
@@ -167,6 +195,8 @@ def _report(
     lines += [f"| {figure.protocol} | {figure.features} | {' | '.join(_cells(recipe, figure))} |" for figure in figures]
     if recipe.published:
         lines += ["", f"Published: {recipe.published.accuracy:.2f}, {recipe.published.what}."]
+    if (fusion := _fusion(recipe)) is not None:
+        lines += ["", f"Scores are fused as published: {', '.join(f'{key} {part:g}' for key, part in fusion.items())}."]
     lines += ["", "## Ran with", "", "```"]
     lines += [runs[0].environment.read_text("utf-8").rstrip(), "```", "", "## To make it again", ""]
     lines += [f"    {command}", "", "with these settings:", "", "```json", settings, "```", ""]

@@ -1,6 +1,7 @@
 """Pre-training as a whole: a store and a recipe in, a run folder with encoders out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -194,8 +195,10 @@ def _check_same(found: RunConfig, asked: RunConfig, out: Path) -> None:
     if [one.store_fingerprint for one in found.also] != [one.store_fingerprint for one in asked.also]:
         before = " ".join(f"--also {one.data}" for one in found.also) or "without --also"
         raise ValueError(f"{out} was begun with other further stores ({before}): resume with those, as they were")
-    if found.recipe != asked.recipe:
-        changed = ", ".join(_differences(found.recipe.to_dict(), asked.recipe.to_dict()))
+    # What the literature reports and what a recipe is recommended for are no settings.
+    begun, now = (replace(config.recipe, published=None, recommended=None) for config in (found, asked))
+    if begun != now:
+        changed = ", ".join(_differences(begun.to_dict(), now.to_dict()))
         raise ValueError(f"{out} was begun with other settings ({changed}): resume with those, or begin a new run")
 
 

@@ -47,6 +47,8 @@ class Evaluation:
     """What is wrong with the split, in a sentence."""
     command: tuple[str, ...]
     """The words that make it again; none where it was part of a larger command."""
+    fusion: Mapping[str, float] | None
+    """Weights of the streams' scores where they are fused; None for alike."""
     results: tuple[Result, ...]
 
     def headline(self, kind: str = "run") -> Result | None:
@@ -119,6 +121,7 @@ def _read(path: Path) -> Iterator[Evaluation]:
             copies=int(plain.get("test_clips_that_are_copies") or 0),
             leak=str(plain["leak"]) if plain.get("leak") else None,
             command=tuple(map(str, plain.get("command", ()))),
+            fusion=_weights((plain.get("settings") or {}).get("fusion_weights")),
             results=tuple(
                 result
                 for name, entry in plain["results"].items()
@@ -149,6 +152,11 @@ def _result(name: str, plain: Mapping[str, Any], clips: int) -> Result | None:
         without_copies=_number(plain.get("top1_without_copies")),
         per_class={key: _number(share) for key, share in (plain.get("per_class") or {}).items()},
     )
+
+
+def _weights(plain: Any) -> dict[str, float] | None:
+    """None for the word `uniform`, and where nothing is said."""
+    return {str(stream): float(weight) for stream, weight in plain.items()} if isinstance(plain, Mapping) else None
 
 
 def _or(value: float | None, otherwise: float) -> float:

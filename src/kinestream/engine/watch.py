@@ -1,7 +1,7 @@
 """What a training shows while it runs, and at its end: spread, neighbours, stages. Nothing of it changes the result."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -153,3 +153,27 @@ class Watch:
         if rows:
             title = "1-NN accuracy, % (labels serve this display only)"
             self._screen.table(title, ("after epoch", *streams), rows)
+        for gain in gains(epochs, self._recipe.streams, change):
+            self._screen.say(gain)
+
+
+def gains(epochs: Sequence[Mapping[str, Any]], streams: Sequence[str], change: int | None) -> Iterator[str]:
+    """What each step brought by 1-NN: one stream, all of them together, stage 2. None of it for a single stream or a
+    single stage."""
+    found = {line["epoch"]: line for line in epochs if f"knn/{_TOGETHER}" in line}
+    last = max(found, default=0)
+    if len(streams) < 2 or change is None or change not in found or change == last:
+        return
+    for stage, epoch in ((1, change), (2, last)):
+        line = found[epoch]
+        best = max(streams, key=lambda stream: float(line[f"knn/{stream}"]))
+        single, together = line[f"knn/{best}"], line[f"knn/{_TOGETHER}"]
+        yield (
+            f"1-NN after stage {stage} (epoch {epoch}): best single stream {best} {single:.2f} %, "
+            f"{len(streams)} streams together {together:.2f} % ({together - single:+.2f})"
+        )
+    gain = found[last][f"knn/{_TOGETHER}"] - found[change][f"knn/{_TOGETHER}"]
+    yield (
+        f"1-NN, stage 2 against stage 1, together: {gain:+.2f}; stage 2 is also {last - change} further epochs, so "
+        "this is not what its objective brings alone"
+    )

@@ -60,7 +60,7 @@ def publish(
     source = subject.source
     if (
         source.published
-        and protocol == "linear"
+        and protocol == source.published.protocol
         and (subject.store.info.dataset, subject.split)
         == (
             source.dataset,

@@ -95,12 +95,40 @@ class MonitorRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedFigure:
-    """A figure from the literature to stand beside a run's own."""
+    """A figure from the literature to stand beside a run's own; a difference is taken only to one of the same kind."""
 
     accuracy: float
     """Top-1, in percent."""
     what: str
     """Method, protocol and source."""
+    streams: tuple[StreamName, ...] = ()
+    """The streams that it is of; empty where that is not known, and then no difference is taken to it."""
+    protocol: Literal["linear", "knn"] = "linear"
+    """Linear evaluation, or the nearest neighbour."""
+    fusion: dict[str, float] | None = None
+    """Weights of the streams, where their scores were fused; null where one probe (or one distance) took them all."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.accuracy <= 100:
+            raise ValueError(f"published.accuracy ({self.accuracy}) must be in percent, from 0 to 100")
+        if len(set(self.streams)) != len(self.streams):
+            raise ValueError(f"published.streams {list(self.streams)} must name no stream twice")
+        if self.fusion is not None and (len(self.streams) < 2 or set(self.fusion) != set(self.streams)):
+            raise ValueError(
+                f"published.fusion has weights for {', '.join(self.fusion)}, it must have one for each of several "
+                f"published.streams, which are {list(self.streams)}"
+            )
+
+    def is_like(
+        self, protocol: str, how: str, streams: Sequence[str], weights: Mapping[str, float] | None = None
+    ) -> bool:
+        """Whether an accuracy is of this kind: the same protocol and streams, taken the same way (`alone`, `together`,
+        or `fused` with `weights`; alike where None)."""
+        if protocol != self.protocol or not self.streams or set(streams) != set(self.streams):
+            return False
+        if self.fusion is not None:
+            return how == "fused" and self.fusion == (weights or dict.fromkeys(streams, 1.0))
+        return how == ("together" if len(self.streams) > 1 else "alone")
 
 
 @dataclass(frozen=True, kw_only=True)
