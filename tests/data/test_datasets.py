@@ -109,6 +109,10 @@ def test_splits_of_nw_ucla(real_data: Path) -> None:
     dataset = load_dataset("nw-ucla")
     sources = [dataset.format.parse_name(path) for path in sorted((real_data / "nw-ucla/all_sqe").iterdir())]
     assert count_of_split(dataset.splits["xview"], sources) == PUBLISHED["nw-ucla", "xview"]
+    cameras = np.array([source.camera for source in sources])
+    tune = dataset.splits["xview-tune"]
+    assert (tune.is_training(cameras).sum(), tune.is_testing(cameras).sum()) == (516, 504), "the training views apart"
+    assert not (tune.is_training(cameras) | tune.is_testing(cameras))[cameras == 3].any(), "the test view is in neither"
     assert {source.action for source in sources} == set(range(1, 11))
     assert {source.subject for source in sources} == set(range(1, 11))
 

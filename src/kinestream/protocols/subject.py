@@ -205,11 +205,13 @@ class Subject:
 
     def _usual_split(self) -> str:
         splits = self.store.info.splits
-        if self.source.split in splits or (self.source.split and len(splits) != 1):
+        # One that serves to choose settings is not meant where nobody names it.
+        usual = [name for name, split in splits.items() if split.published is not None] or list(splits)
+        if self.source.split in splits or (self.source.split and len(usual) != 1):
             return self.source.split
-        if len(splits) != 1:
+        if len(usual) != 1:
             raise ValueError(f"say on which split, --split: {self.store.path} has {', '.join(splits)}")
-        return next(iter(splits))
+        return usual[0]
 
     def _map_joints(self, other_layout: bool) -> JointMap | None:
         card = next(iter(self.cards.values()))
