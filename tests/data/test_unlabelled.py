@@ -9,7 +9,8 @@ from kinestream.data.build import build_store
 from kinestream.data.clips import Clips, MappedClips
 from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
-from kinestream.data.store import Store
+from kinestream.data.recording import Segment, Source
+from kinestream.data.store import Store, StoreWriter
 from kinestream.data.synthetic import generate_ntu
 from kinestream.data.unlabelled import NO_LABEL, Part, Unlabelled, further
 from kinestream.joint_maps import joint_map
@@ -67,6 +68,20 @@ def test_of_the_same_data_set_only_the_training_part_is_learnt_from(small_store:
     np.testing.assert_array_equal(added.indices, store.select("xview", "train"))
     both = Unlabelled([first(store), added])
     np.testing.assert_array_equal(both.labels()[27:], both.labels()[:27])
+
+
+def test_whole_videos_have_no_label(small_store: Path, tmp_path: Path) -> None:
+    dataset, source = (
+        load_dataset("nw-ucla"),
+        Source(path=Path("v"), name="v", action=0, subject=1, camera=1, setup=1, repetition=0),
+    )
+    (tmp_path / "videos").mkdir()
+    with StoreWriter(tmp_path / "videos", dataset.format.layout, dataset.most_bodies, continuous=True) as writer:
+        writer.add(source, np.ones((30, 1, 20, 3), np.float32), [Segment(label=1, start=0, end=9)])
+        writer.finish(dataset, PREPARATIONS["tracked"], excluded=0, rejected=0)
+    store = Store(small_store)
+    both = Unlabelled([first(store), further(Store(tmp_path / "videos"), FRAMES, "xview", store)])
+    assert both.labels()[27:].tolist() == [NO_LABEL]
 
 
 def test_stores_that_were_prepared_otherwise_are_refused(small_store: Path, ntu_store: Store, tmp_path: Path) -> None:

@@ -56,16 +56,15 @@ class Unlabelled:
         return batch
 
     def labels(self) -> Int64[np.ndarray, " n"]:
-        """For display: the label of each clip; `NO_LABEL` where its data set is not that of the first store."""
-        dataset = self.parts[0].clips.store.info.dataset
-        return np.concatenate(
-            [
-                part.clips.store.labels[part.indices]
-                if part.clips.store.info.dataset == dataset
-                else np.full(len(part.indices), NO_LABEL)
-                for part in self.parts
-            ]
-        )
+        """For display: the label of each clip; `NO_LABEL` for whole videos, and where the data set is another than that
+        of the first store."""
+        return np.concatenate([self._labels(part) for part in self.parts])
+
+    def _labels(self, part: Part) -> Int64[np.ndarray, " n"]:
+        store = part.clips.store
+        if store.continuous or store.info.dataset != self.parts[0].clips.store.info.dataset:
+            return np.full(len(part.indices), NO_LABEL)
+        return store.labels[part.indices]
 
 
 def further(store: Store, frames: int, split: str, first: Store) -> Part:
