@@ -2,6 +2,7 @@
 and of command lines."""
 
 import dataclasses
+import inspect
 import textwrap
 import types
 import typing
@@ -91,10 +92,17 @@ def parse_command(config: type[Config], command: str, text: str, words: Sequence
         allow_abbrev=False,
     )
     hints = typing.get_type_hints(config)
-    help_texts = {parameter.arg_name: parameter.description for parameter in parse_from_object(config).params}
-    for entry in dataclasses.fields(typing.cast(Any, config)):
+    help_texts = _help_texts(config)
+    own = inspect.get_annotations(config)  # these first, then those of the classes it is made from
+    for entry in sorted(dataclasses.fields(typing.cast(Any, config)), key=lambda entry: entry.name not in own):
         _add_argument(parser, entry, hints[entry.name], help_texts.get(entry.name) or "")
     return config(**vars(parser.parse_args(list(words))))
+
+
+def _help_texts(config: type[Any]) -> dict[str, str | None]:
+    """The docstring of each field, those of the classes that `config` is made from included."""
+    classes = [kind for kind in reversed(config.__mro__) if dataclasses.is_dataclass(kind)]
+    return {text.arg_name: text.description for kind in classes for text in parse_from_object(kind).params}
 
 
 def command_words(command: str, config: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -58,7 +59,10 @@ def test_every_command_has_help_with_every_field_and_examples(name: str, capsys:
     assert main([*name.split(), "--help"]) == 0
     words = capsys.readouterr().out
     assert f"  kinestream {name} " in words or f"  kinestream {name}\n" in words, "an example"
-    assert len([line for line in words.splitlines() if line.strip()]) > 5
+    entries = re.split(r"\n  (?=[-\w])", words.partition("\n\n")[2].partition("examples:")[0])[1:]
+    assert len(entries) >= 2
+    for entry in entries:
+        assert re.search(r"\S {2,}\S|\n {20,}\S", entry), f"{entry} is not explained"
 
 
 def test_help_of_every_command_answers_without_torch() -> None:

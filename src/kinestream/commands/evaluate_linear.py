@@ -9,22 +9,14 @@ Examples:
 """
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
-from kinestream.configs import required_option
+from kinestream.commands.options import FrozenOptions, open_subject, parse_weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(FrozenOptions):
     """Arguments of `kinestream evaluate linear`."""
 
-    run: Path
-    """Folder of a pre-training run, or an encoder file (.safetensors)."""
-    data: Path = required_option()
-    """The store with the labels."""
-    split: str | None = None
-    """Split to evaluate on; that of the run if not given."""
     epochs: int = 100
     """Passes over the features."""
     rate: float = 3.0
@@ -35,16 +27,9 @@ class Config:
     """Of the streams when their scores are fused, as in joint=0.6,motion=0.4,bone=0.6; alike if not given."""
     seed: int = 0
     """Of the layer's weights and the order."""
-    bare: bool = False
-    """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
-    allow_leak: bool = False
-    """Go on where test clips were learnt from; the results are marked."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute features."""
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.options import open_subject, parse_weights
     from kinestream.evaluate.linear import ProbeSettings
     from kinestream.protocols.linear import train_probe
 

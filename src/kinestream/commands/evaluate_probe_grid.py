@@ -7,22 +7,14 @@ Examples:
 """
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
-from kinestream.configs import required_option
+from kinestream.commands.options import FrozenOptions, open_subject
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(FrozenOptions):
     """Arguments of `kinestream evaluate probe-grid`."""
 
-    run: Path
-    """Folder of a pre-training run, or an encoder file (.safetensors)."""
-    data: Path = required_option()
-    """The store with the labels."""
-    split: str | None = None
-    """Split to evaluate on; that of the run if not given."""
     rate: tuple[float, ...] = ()
     """Learning rate to try; may be given several times. 0.1, 0.3, 1, 3, 10, 30 if not given."""
     decay: tuple[float, ...] = ()
@@ -35,16 +27,9 @@ class Config:
     """Features a step."""
     seed: int = 0
     """Of what is held out, the layer's weights and the order."""
-    bare: bool = False
-    """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
-    allow_leak: bool = False
-    """Go on where test clips were learnt from; the results are marked."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute features."""
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.options import open_subject
     from kinestream.evaluate.probe_grid import GridSettings
     from kinestream.protocols.probe_grid import probe_grid
 

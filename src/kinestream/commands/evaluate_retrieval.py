@@ -7,38 +7,23 @@ Examples:
 """
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
-from kinestream.configs import required_option
+from kinestream.commands.options import FrozenOptions, open_subject
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(FrozenOptions):
     """Arguments of `kinestream evaluate retrieval`."""
 
-    run: Path
-    """Folder of a pre-training run, or an encoder file (.safetensors)."""
-    data: Path = required_option()
-    """The store with the labels."""
-    split: str | None = None
-    """Split to evaluate on; that of the run if not given."""
     k: tuple[int, ...] = ()
     """How many of the nearest precision is taken of; may be given several times. 5 and 10 if not given."""
     queries: int = 6
     """Test clips on the sheet; 0 for none."""
     seed: int = 0
     """Of the choice of those."""
-    bare: bool = False
-    """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
-    allow_leak: bool = False
-    """Go on where test clips were learnt from; the results are marked."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute features."""
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.options import open_subject
     from kinestream.protocols.retrieval import search
 
     subject = open_subject(config, "evaluate retrieval", references=not config.bare)

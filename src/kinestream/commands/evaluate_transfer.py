@@ -9,59 +9,30 @@ Examples:
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from kinestream.commands.options import TrainingOptions, open_subject, training_settings
 from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(TrainingOptions):
     """Arguments of `kinestream evaluate transfer`."""
 
-    run: Path
-    """Folder of a pre-training run, or an encoder file (.safetensors)."""
     data: Path = required_option()
     """The store of the other data set, with labels."""
     split: str | None = None
     """Split to evaluate on; that of the run if not given and there."""
     finetune: bool = False
-    """Fine-tune, too; the options from --form on are for that."""
+    """Fine-tune, too; the options from --form to --seed are for that."""
     k: int = 20
     """Neighbours that vote, beside the 1-NN."""
     probe_epochs: int = 100
     """Passes over the features for the linear probe."""
-    form: Literal["usual", "published"] = "usual"
-    """usual: encoder in training mode, AdamW, a rate for each layer; published: encoder in evaluation mode, SGD."""
-    epochs: int = 50
-    """Passes over the labelled clips."""
-    batch_size: int | None = None
-    """Clips a step; that of the form if not given, as all that follows."""
-    optimiser: Literal["adamw", "sgd"] | None = None
-    """Which optimiser."""
-    rate: float | None = None
-    """Learning rate of the linear layers."""
-    layer_decay: float | None = None
-    """Factor on the rate for each layer further down; 1 for one rate."""
-    weight_decay: float | None = None
-    """On every parameter."""
-    augment: Literal["none", "published", "recipe"] | None = None
-    """Of the training clips: none, crop and shear as published, or as in the run's recipe."""
-    fusion: Literal["together", "fused", "both"] = "together"
-    """Of several streams: one classifier on all (logits summed), or one for each and their scores summed, or both."""
-    seeds: int = 1
-    """How many trainings, with the seeds from --seed on; the figures are means."""
-    seed: int = 0
-    """Of the first training."""
     bare: bool = False
     """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
-    allow_leak: bool = False
-    """Go on where test clips were learnt from; the results are marked."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute."""
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.options import open_subject, training_settings
     from kinestream.evaluate.linear import ProbeSettings
     from kinestream.protocols.training import seeds_from
     from kinestream.protocols.transfer import transfer

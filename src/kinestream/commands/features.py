@@ -9,35 +9,26 @@ Examples:
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from kinestream.commands.options import FrozenOptions, open_subject
 from kinestream.commands.starting import in_processes
 from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(FrozenOptions):
     """Arguments of `kinestream features`."""
 
-    run: Path
-    """Folder of a pre-training run, or an encoder file (.safetensors)."""
     data: Path = required_option()
     """The store with the clips."""
     split: str | None = None
     """Split whose training clips calibrate the untrained encoder; that of the run if not given."""
-    bare: bool = False
-    """Only the run: leave out the untrained encoder."""
-    allow_leak: bool = False
-    """Go on where test clips were learnt from."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute."""
     devices: int = 1
     """Processes that share the clips, one a GPU with --device cuda."""
 
 
 def run(config: Config) -> None:
     in_processes("features", config, config.devices)
-    from kinestream.commands.options import open_subject
     from kinestream.engine.devices import contact, in_turn, make_fabric
 
     subject = open_subject(config, "features", references=not config.bare)

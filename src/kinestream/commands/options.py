@@ -1,31 +1,75 @@
 """Options that several evaluations share, from the words of a command line to what the protocols take."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal
 
-from kinestream.configs import command_words
+from kinestream.configs import command_words, required_option
 
 if TYPE_CHECKING:
     from kinestream.engine.classify import TrainingSettings
     from kinestream.protocols.subject import Subject
 
 
-@runtime_checkable
-class SubjectOptions(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class SubjectOptions:
     """The options of all evaluations."""
 
-    @property
-    def run(self) -> Path: ...
-    @property
-    def data(self) -> Path: ...
-    @property
-    def split(self) -> str | None: ...
-    @property
-    def device(self) -> Literal["auto", "cpu", "cuda"]: ...
-    @property
-    def allow_leak(self) -> bool: ...
+    run: Path
+    """Folder of a pre-training run, or an encoder file (.safetensors)."""
+    data: Path = required_option()
+    """The store with the labels."""
+    split: str | None = None
+    """Split to evaluate on; that of the run if not given."""
+    allow_leak: bool = False
+    """Go on where test clips were learnt from; the results are marked."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenOptions(SubjectOptions):
+    """The options of the evaluations of frozen features."""
+
+    bare: bool = False
+    """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions(SubjectOptions):
+    """The options of the evaluations that train encoders; None where the form decides."""
+
+    form: Literal["usual", "published"] = "usual"
+    """usual: encoder in training mode, AdamW, a rate for each layer; published: encoder in evaluation mode, SGD."""
+    epochs: int = 50
+    """Passes over the labelled clips."""
+    batch_size: int | None = None
+    """Clips a step; if not given that of the form, as for the options from here to --augment."""
+    optimiser: Literal["adamw", "sgd"] | None = None
+    """Which optimiser."""
+    rate: float | None = None
+    """Learning rate of the linear layers."""
+    layer_decay: float | None = None
+    """Factor on the rate for each layer further down; 1 for one rate."""
+    weight_decay: float | None = None
+    """On every parameter."""
+    augment: Literal["none", "published", "recipe"] | None = None
+    """Of the training clips: none, crop and shear as published, or as in the run's recipe."""
+    fusion: Literal["together", "fused", "both"] = "together"
+    """Of several streams: one classifier on all (logits summed), or one for each and their scores summed, or both."""
+    seeds: int = 1
+    """How many trainings, with the seeds from --seed on; the figures are means."""
+    seed: int = 0
+    """Of the first training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedOptions(TrainingOptions):
+    """The options of those whose scores can be fused with given weights."""
+
+    weights: str | None = None
+    """Of the streams when their scores are fused, as in joint=0.6,motion=0.4,bone=0.6; alike if not given."""
 
 
 def open_subject(
@@ -63,28 +107,6 @@ def parse_weights(text: str | None) -> dict[str, float] | None:
             raise ValueError(f"--weights '{text}': write them as joint=0.6,motion=0.4,bone=0.6")
         weights[stream] = weight
     return weights
-
-
-@runtime_checkable
-class TrainingOptions(Protocol):
-    """The options of the evaluations that train encoders; None where the form decides."""
-
-    @property
-    def form(self) -> Literal["usual", "published"]: ...
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def batch_size(self) -> int | None: ...
-    @property
-    def optimiser(self) -> Literal["adamw", "sgd"] | None: ...
-    @property
-    def rate(self) -> float | None: ...
-    @property
-    def layer_decay(self) -> float | None: ...
-    @property
-    def weight_decay(self) -> float | None: ...
-    @property
-    def augment(self) -> Literal["none", "published", "recipe"] | None: ...
 
 
 def training_settings(given: TrainingOptions, *, layer_decay: float | None = None) -> "TrainingSettings":
