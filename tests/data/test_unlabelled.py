@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from kinestream.data.build import build_store
-from kinestream.data.clips import Clips, MappedClips
+from kinestream.data.clips import Clips, MappedClips, clips_as
 from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.recording import Segment, Source
 from kinestream.data.store import Store, StoreWriter
 from kinestream.data.synthetic import generate_ntu
-from kinestream.data.unlabelled import NO_LABEL, Part, Unlabelled, further
+from kinestream.data.unlabelled import NO_LABEL, Part, Unlabelled, choose_further
 from kinestream.joint_maps import joint_map
 
 FRAMES = 10
@@ -29,6 +29,10 @@ def ntu_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return Store(folder / "store")
 
 
+def beside(store: Store, split: str, first: Store) -> Part:
+    return Part(clips=clips_as(store, FRAMES, first.layout), indices=choose_further(store, split, first))
+
+
 def first(store: Store) -> Part:
     return Part(clips=Clips(store, FRAMES), indices=store.select(next(iter(store.info.splits)), "train"))
 
@@ -36,7 +40,7 @@ def first(store: Store) -> Part:
 def test_clips_of_two_stores_are_numbered_through(small_store: Path, ntu_store: Store) -> None:
     store = Store(small_store)
     own = first(store)
-    both = Unlabelled([own, further(ntu_store, FRAMES, "xview", store)])
+    both = Unlabelled([own, beside(ntu_store, "xview", store)])
     assert len(both) == 27 + 48, "of another data set all recordings are taken"
     mapped = MappedClips(Clips(ntu_store, FRAMES), joint_map(ntu_store.layout, store.layout))
     batch = both.batch(np.array([27, 3, 74, 26]))
@@ -55,7 +59,7 @@ def test_one_store_alone_is_as_it_was(small_store: Path) -> None:
 
 
 def test_bodies_that_a_further_store_does_not_have_are_absent(small_store: Path, ntu_store: Store) -> None:
-    added = further(Store(small_store), FRAMES, "xsub", ntu_store)
+    added = beside(Store(small_store), "xsub", ntu_store)
     batch = Unlabelled([first(ntu_store), added]).batch(np.array([len(first(ntu_store).indices)]))
     assert batch.shape == (1, FRAMES, 2, 25, 3)
     assert batch[:, :, 0].any()
@@ -64,7 +68,7 @@ def test_bodies_that_a_further_store_does_not_have_are_absent(small_store: Path,
 
 def test_of_the_same_data_set_only_the_training_part_is_learnt_from(small_store: Path) -> None:
     store = Store(small_store)
-    added = further(store, FRAMES, "xview", store)
+    added = beside(store, "xview", store)
     np.testing.assert_array_equal(added.indices, store.select("xview", "train"))
     both = Unlabelled([first(store), added])
     np.testing.assert_array_equal(both.labels()[27:], both.labels()[:27])
@@ -80,7 +84,7 @@ def test_whole_videos_have_no_label(small_store: Path, tmp_path: Path) -> None:
         writer.add(source, np.ones((30, 1, 20, 3), np.float32), [Segment(label=1, start=0, end=9)])
         writer.finish(dataset, PREPARATIONS["tracked"], excluded=0, rejected=0)
     store = Store(small_store)
-    both = Unlabelled([first(store), further(Store(tmp_path / "videos"), FRAMES, "xview", store)])
+    both = Unlabelled([first(store), beside(Store(tmp_path / "videos"), "xview", store)])
     assert both.labels()[27:].tolist() == [NO_LABEL]
 
 
@@ -90,4 +94,4 @@ def test_stores_that_were_prepared_otherwise_are_refused(small_store: Path, ntu_
         load_dataset("ntu60"), tmp_path / "raw", tmp_path / "other", preparation=PREPARATIONS["published"], processes=1
     )
     with pytest.raises(ValueError, match=r"other was prepared 'published', .* 'tracked': prepare them alike"):
-        further(Store(tmp_path / "other"), FRAMES, "xview", Store(small_store))
+        choose_further(Store(tmp_path / "other"), "xview", Store(small_store))

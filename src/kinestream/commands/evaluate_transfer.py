@@ -10,12 +10,12 @@ Examples:
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinestream.commands.options import TrainingOptions, open_subject, training_settings
+from kinestream.commands.options import FrozenOptions, TrainingOptions, open_subject, training_settings
 from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(TrainingOptions):
+class Config(TrainingOptions, FrozenOptions):
     """Arguments of `kinestream evaluate transfer`."""
 
     data: Path = required_option()
@@ -28,8 +28,6 @@ class Config(TrainingOptions):
     """Neighbours that vote, beside the 1-NN."""
     probe_epochs: int = 100
     """Passes over the features for the linear probe."""
-    bare: bool = False
-    """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
 
 
 def run(config: Config) -> None:

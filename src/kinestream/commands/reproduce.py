@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import required_option
+from kinestream.configs import command_words, required_option
 from kinestream.recipes import resolve
 
 
@@ -43,9 +43,6 @@ def run(config: Config) -> None:
     recipe = resolve(config.recipe, config.set)
     if config.seeds < 1:
         raise ValueError(f"--seeds {config.seeds}: at least one run is needed")
-    words = ["kinestream", "reproduce", config.recipe, "--data", str(config.data), "--out", str(config.out)]
-    words += [word for store in config.also for word in ("--also", str(store))]
-    words += ["--seeds", str(config.seeds), *(word for setting in config.set for word in ("--set", setting))]
     from kinestream.commands.reproduction import reproduce
 
     reproduce(
@@ -54,7 +51,7 @@ def run(config: Config) -> None:
         config.data,
         config.out,
         also=config.also,
-        command=shlex.join(words),
+        command=shlex.join(command_words("kinestream reproduce", config)),
         changes=config.set,
         seeds=range(recipe.seed, recipe.seed + config.seeds),
         references=not config.bare,

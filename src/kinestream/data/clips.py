@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int64
 
 from kinestream.data.store import Store, StoreError, map_array
 from kinestream.files import replacing
-from kinestream.joint_maps import JointMap
+from kinestream.joint_maps import JointMap, joint_map
 from kinestream.layout import SkeletonLayout
 
 
@@ -74,6 +74,12 @@ class MappedClips:
 
     def batch(self, indices: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n t m v c"]:
         return self._map(self._clips.batch(indices))
+
+
+def clips_as(store: Store, frames: int, layout: SkeletonLayout) -> AnyClips:
+    """The clips of a store with the joints of `layout`. Raises ValueError where no map of joints is declared."""
+    clips = Clips(store, frames)
+    return clips if store.layout == layout else MappedClips(clips, joint_map(store.layout, layout))
 
 
 def caution(store: Store, frames: int) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from kinestream.data.clips import AnyClips, Clips, MappedClips
+from kinestream.data.clips import AnyClips
 from kinestream.data.store import Store
 from kinestream.joint_maps import joint_map
 from kinestream.layout import SkeletonLayout
@@ -67,9 +67,9 @@ class Unlabelled:
         return store.labels[part.indices]
 
 
-def further(store: Store, frames: int, split: str, first: Store) -> Part:
-    """What is learnt from a further store beside the first: the training part of the split where both are of one data
-    set, so that nobody learns from test subjects or views by the way; everything otherwise.
+def choose_further(store: Store, split: str, first: Store) -> Int64[np.ndarray, " n"]:
+    """Which recordings of a further store are learnt from beside the first: the training part of the split where both
+    are of one data set, so that nobody learns from test subjects or views by the way; all of them otherwise.
 
     Raises ValueError when its recordings cannot be learnt from together with those of the first.
     """
@@ -82,7 +82,6 @@ def further(store: Store, frames: int, split: str, first: Store) -> Part:
     indices = store.select(split, "train") if same else np.arange(len(store))
     if not len(indices):
         raise ValueError(f"{store.path} has no training clips in split '{split}'")
-    clips: AnyClips = Clips(store, frames)
     if store.layout != first.layout:
-        clips = MappedClips(Clips(store, frames), joint_map(store.layout, first.layout))
-    return Part(clips=clips, indices=indices)
+        joint_map(store.layout, first.layout)  # refuses where none is declared
+    return indices

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Int64
 from lightning_fabric import Fabric
 
-from kinestream.data.clips import Clips, caution
+from kinestream.data.clips import caution, clips_as
 from kinestream.data.leaks import write_recordings
 from kinestream.data.store import Store
-from kinestream.data.unlabelled import Part, Unlabelled, further
+from kinestream.data.unlabelled import Part, Unlabelled, choose_further
 from kinestream.engine.checkpoint import Position, load_checkpoint
 from kinestream.engine.devices import Device, Precision, contact, in_turn, make_fabric
 from kinestream.engine.fit import Interrupted, fit
@@ -61,6 +62,8 @@ def pretrain(
         also=tuple(Further(data=str(one.path), store_fingerprint=one.fingerprint) for one in others),
     )
     resumed = _check_run(run, config, resume=resume)
+    chosen = [(store, store.select(recipe.split, "train"))]
+    chosen += [(one, choose_further(one, recipe.split, store)) for one in others]
     # What any process may refuse is refused above: from here on they wait for each other.
     fabric = make_fabric(device, precision)
     if not fabric.is_global_zero:
@@ -71,16 +74,15 @@ def pretrain(
         torch.set_float32_matmul_precision("high")
     with contact():
         check_shares(recipe.batch_size, fabric.world_size)
-        for one in (store, *others):
+        for one, _ in chosen:
             if (warning := caution(one, recipe.frames)) is not None:
                 screen.warn(warning)
-        _train(fabric, store, others, run, config, screen, resumed=resumed, compiled=compiled)
+        _train(fabric, chosen, run, config, screen, resumed=resumed, compiled=compiled)
 
 
 def _train(
     fabric: Fabric,
-    store: Store,
-    others: Sequence[Store],
+    chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]],
     run: RunFolder,
     config: RunConfig,
     screen: Screen,
@@ -89,14 +91,16 @@ def _train(
     compiled: bool,
 ) -> None:
     recipe, name = config.recipe, config.recipe_name
-    clips = in_turn(fabric, lambda: Clips(store, recipe.frames))
-    parts = [Part(clips=clips, indices=store.select(recipe.split, "train"))]
-    parts += [in_turn(fabric, partial(further, one, recipe.frames, recipe.split, store)) for one in others]
+    layout = chosen[0][0].layout
+    parts = in_turn(
+        fabric,
+        lambda: [Part(clips=clips_as(store, recipe.frames, layout), indices=indices) for store, indices in chosen],
+    )
     unlabelled = Unlabelled(parts)
     loader = ViewLoader(
         unlabelled,
         streams=recipe.streams,
-        augmentations=build_views(recipe, store.layout),
+        augmentations=build_views(recipe, layout),
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         device=fabric.device,
@@ -114,10 +118,10 @@ def _train(
         if not resumed:
             run.create(config)
         if not run.recordings.is_file():
-            write_recordings(run.recordings, *((part.clips.store, part.indices) for part in parts))
+            write_recordings(run.recordings, *chosen)
 
     torch.manual_seed(derive_seed(recipe.seed, "weights"))
-    method = build_method(recipe, store.layout)
+    method = build_method(recipe, layout)
     optimizer = build_optimiser(recipe.optimiser, method, fused=fabric.device.type == "cuda")
     if compiled:
         compile_blocks(method)
@@ -129,12 +133,12 @@ def _train(
         screen.say(f"{run.path} is done: all {recipe.epochs} epochs are trained")
         return
 
-    watch = Watch(recipe, method, clips, unlabelled, fabric.device, screen)
+    watch = Watch(recipe, method, unlabelled, fabric.device, screen)
     log: Log = MetricsLog(run.metrics, keep=position.log_bytes) if fabric.is_global_zero else SilentLog()
 
     def save_encoders(epochs_done: int) -> None:
         for stream, encoder in method.encoders().items():
-            save_encoder(run.encoder(stream), encoder, encoder_card(recipe, name, stream, store.layout, epochs_done))
+            save_encoder(run.encoder(stream), encoder, encoder_card(recipe, name, stream, layout, epochs_done))
 
     try:
         with screen.progress(f"pretrain {name}", "steps") as advance:

@@ -24,6 +24,15 @@ from kinestream.recipes import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
+class Further:
+    """A further store of unlabelled recordings."""
+
+    data: str
+    """Its path, as the user gave it."""
+    store_fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """What `config.yaml` holds."""
 
@@ -32,17 +41,8 @@ class RunConfig:
     data: str
     """Path of the store, as the user gave it."""
     store_fingerprint: str
-    also: tuple["Further", ...] = ()
+    also: tuple[Further, ...] = ()
     """The further stores that it learns from."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Further:
-    """A further store of unlabelled recordings."""
-
-    data: str
-    """Its path, as the user gave it."""
-    store_fingerprint: str
 
 
 class RunFolder:

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from kinestream.data.clips import Clips
 from kinestream.data.unlabelled import Unlabelled
 from kinestream.engine.fit import EpochEnd
 from kinestream.engine.run_folder import RunFolder, read_metrics
@@ -33,17 +32,15 @@ class Watch:
         self,
         recipe: Recipe,
         method: Method,
-        clips: Clips,
         unlabelled: Unlabelled,
         device: torch.device,
         screen: Screen,
     ) -> None:
-        """`clips` are those of the store, `unlabelled` those that are learnt from, which may be more."""
         self._recipe = recipe
         self._method = method
-        self._clips = clips
+        self._clips = unlabelled.parts[0].clips
         self._device = device
-        self._labels = None if clips.store.continuous else torch.from_numpy(unlabelled.labels())
+        self._labels = None if self._clips.store.continuous else torch.from_numpy(unlabelled.labels())
         self._screen = screen
         self._collapsed: dict[str, int] = {}
         self._last: Mapping[str, float] = {}

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from kinestream.data.clips import AnyClips, Clips, MappedClips, caution
+from kinestream.data.clips import AnyClips, caution, clips_as
 from kinestream.data.store import Store
 from kinestream.evaluate.certainty import calibration_error
 from kinestream.evaluate.features import cached_features, calibrate_batch_norm, raw_coordinates
@@ -117,8 +117,7 @@ class Subject:
         if self._clips is None:
             if (warning := caution(self.store, self.source.frames)) is not None:
                 self.screen.warn(warning)
-            clips = Clips(self.store, self.source.frames)
-            self._clips = clips if self.joint_map is None else MappedClips(clips, self.joint_map)
+            self._clips = clips_as(self.store, self.source.frames, next(iter(self.cards.values())).layout)
         return self._clips
 
     def parts(self) -> Iterator[Parts]:

@@ -223,13 +223,15 @@ def _read(recipe: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
         return plain
     if not isinstance(base, str) or base in (*above, recipe):
         raise ValueError(f"recipe '{recipe}': base '{base}' is not the name of another recipe, or goes round in a ring")
-    return _laid_over(_read(base, (*above, recipe)), plain)
+    below = _read(base, (*above, recipe))
+    below.pop("recommended", None)
+    return _laid_over(below, plain)
 
 
 def _laid_over(base: dict[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with what `plain` says instead; parts (mappings) are laid over each other key by key. A method of another
     kind than that of `base` takes nothing over: its settings are others."""
-    merged = {key: value for key, value in base.items() if key != "recommended"}
+    merged = dict(base)
     for key, value in plain.items():
         parts = isinstance(value, Mapping) and isinstance(base.get(key), dict)
         if parts and key == "method" and _is_of_another_kind(base[key], value):
