@@ -15,6 +15,7 @@ from kinestream.evaluate.linear import ProbeSettings, linear_probe, standardise
 from kinestream.layout import KINECT20
 from kinestream.models.graph import adjacency
 from kinestream.models.stgcn import STGCN
+from kinestream.readout import Readout
 from kinestream.streams import make_streams
 
 SETTINGS = ProbeSettings(epochs=6, batch_size=8, rate=0.5, milestone=4, seed=3)
@@ -157,6 +158,40 @@ def test_features_leave_the_encoder_as_it_was_and_follow_the_order_of_the_store(
     np.testing.assert_allclose(features["joint"][17], one[0].detach(), rtol=1e-4, atol=1e-5)
 
 
+def test_a_readout_puts_stretches_side_by_side_and_averages_over_turns(small_store: Path) -> None:
+    clips = Clips(Store(small_store), 10)
+    network = encoder().eval()
+    read = compute_features({"bone": network}, clips, readout=Readout(stretches=2, turns=4))["bone"]
+    assert read.shape == (40, 3 * 8)
+
+    clip = clips.batch(np.array([17]))[0].astype(np.float64)  # t m v c
+    centres = (np.arange(10) + 0.5) / 10
+    expected = []
+    for share, start in ((1.0, 0.0), (0.5, 0.0), (0.5, 0.5)):
+        at = np.clip((start + share * centres) * 10 - 0.5, 0, 9)
+        before = np.minimum(at.astype(int), 8)
+        weight = (at - before)[:, None, None, None]
+        cut = clip[before] * (1 - weight) + clip[before + 1] * weight
+        mean = np.zeros(8)
+        for angle in (0.0, np.pi / 2, np.pi, 3 * np.pi / 2):
+            x, y, z = cut[..., 0], cut[..., 1], cut[..., 2]
+            turned = np.stack(
+                (np.cos(angle) * x + np.sin(angle) * z, y, np.cos(angle) * z - np.sin(angle) * x), axis=-1
+            )
+            batch = to_batch(torch.from_numpy(turned[None]).float())
+            with torch.no_grad():
+                feature = network(make_streams(batch, ["bone"], KINECT20)["bone"])[0].double().numpy()
+            mean += feature / np.linalg.norm(feature)
+        expected.append(mean / np.linalg.norm(mean))
+    np.testing.assert_allclose(read[17], np.concatenate(expected), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [{"stretches": -1}, {"turns": 0}])
+def test_an_impossible_readout_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="none or more stretches, 1 or more turns"):
+        Readout(**wrong)
+
+
 def test_cached_features_are_computed_once_and_never_stale(
     small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +219,9 @@ def test_cached_features_are_computed_once_and_never_stale(
         file.write_bytes(file.read_bytes()[:50])
     cached_features(tmp_path / "f", {"joint": network}, clips)
     assert calls == 3, "a cut file is made again"
+    read = cached_features(tmp_path / "f", {"joint": network}, clips, readout=Readout(stretches=1))["joint"]
+    assert calls == 5, "another readout is another file"
+    assert read.shape == (40, 16)
 
 
 def test_calibration_gives_an_untrained_encoder_statistics_of_the_data(small_store: Path) -> None:

@@ -7,6 +7,7 @@ import torch
 
 from kinestream.layout import KINECT20
 from kinestream.models.encoder_file import EncoderCard, load_encoder, new_encoder, save_encoder, weights_hash
+from kinestream.readout import Readout
 
 CARD = EncoderCard(
     stream="joint",
@@ -23,6 +24,7 @@ CARD = EncoderCard(
     recipe="try",
     epochs_done=1,
     epochs=2,
+    readout=Readout(stretches=2, turns=3),
 )
 
 
@@ -58,10 +60,11 @@ def test_the_hash_sees_one_changed_weight() -> None:
 def test_cards_of_earlier_versions_are_read(saved: Path, skip: bool, absent: str) -> None:
     path = saved.with_suffix(".json")
     card = json.loads(path.read_text())
-    del card["absent"]
+    del card["absent"], card["readout"]
     path.write_text(json.dumps({**card, "skip_absent": skip}))
     encoder, read = load_encoder(saved)
     assert read.absent == encoder.absent == absent
+    assert read.readout.is_plain
 
 
 def test_missing_files_are_named(saved: Path) -> None:

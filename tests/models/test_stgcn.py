@@ -142,6 +142,17 @@ def test_feature_is_the_mean_of_the_feature_map_over_frames_joints_and_all_bodie
     assert feature_map[3].any(), "an absent body is encoded like a real one, as published"
 
 
+@pytest.mark.parametrize("frames", [24, 25])
+def test_pooled_frames_are_those_of_a_clip_of_averaged_ones(frames: int) -> None:
+    _, plain = both(KINECT20)
+    pooled = STGCN(plain.a, hidden=4, dim=12, dropout=0.0, pool=2).double()
+    pooled.load_state_dict(plain.state_dict())
+    x = torch.randn(3, 3, frames, 20, 1, dtype=torch.float64)
+    means = torch.stack([x[:, :, t : t + 2].mean(dim=2) for t in range(0, frames, 2)], dim=2)
+    torch.testing.assert_close(pooled.eval()(x), plain.eval()(means))
+    assert pooled.feature_map(x[..., 0]).shape == (3, 12, 4 if frames == 25 else 3, 20)
+
+
 def test_absent_bodies_can_be_skipped() -> None:
     _, ours = both(NTU25)
     ours.eval()

@@ -238,6 +238,24 @@ def test_an_encoder_file_is_evaluated_into_a_folder_of_its_name(run: Path, small
     assert found["results"]["encoder-bone, bone"]["top1"] == own["top1"]
 
 
+def test_clips_are_read_as_the_card_says_unless_something_else_is_asked_for(run: Path, small_store: Path) -> None:
+    for stream in ("joint", "bone"):
+        path = run / f"encoder-{stream}.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "readout": {"stretches": 2, "turns": 3}}))
+    assert evaluate("linear", run, small_store, "--epochs", "2", "--bare") == 0
+    assert written(run, "linear")["settings"]["readout"] == {"stretches": 2, "turns": 3}
+    features = {path.name: np.load(path).shape for path in (run / "features").iterdir()}
+    dim = json.loads((run / "encoder-joint.json").read_text())["dim"]
+    assert set(features.values()) == {(40, 3 * dim)}
+    assert evaluate("linear", run, small_store, "--epochs", "2", "--bare", "--stretches", "0", "--turns", "1") == 0
+    assert written(run, "linear")["settings"]["readout"] == {"stretches": 0, "turns": 1}
+    assert "--stretches 0 --turns 1" in " ".join(written(run, "linear")["command"])
+    added = {path.name: np.load(path).shape for path in (run / "features").iterdir() if path.name not in features}
+    assert set(added.values()) == {(40, dim)}
+    assert evaluate("knn", run, small_store, "--k", "3", "--turns", "2") == 0
+    assert written(run, "knn")["settings"]["readout"] == {"stretches": 2, "turns": 2}
+
+
 def test_supervised_does_not_use_the_weights_of_the_run(run: Path, small_store: Path, tmp_path: Path) -> None:
     assert evaluate("supervised", run, small_store, "--epochs", "1") == 0
     first = (run / "predictions-supervised-xview.csv").read_bytes()
@@ -280,6 +298,7 @@ def test_transfer_between_layouts_shows_its_joints_and_fine_tunes(
         (["probe-grid", "--held-out", "0"], "0 % held out: must be above 0 and below 100"),
         (["cluster", "--seeds", "-1"], "at least one training is needed"),
         (["transfer", "--split", "xsub"], "has no split 'xsub'"),
+        (["knn", "--turns", "0"], "readout of 0 stretches and 0 turns: none or more stretches, 1 or more turns"),
     ],
 )
 def test_a_mistake_is_said_in_one_line(

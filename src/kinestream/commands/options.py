@@ -34,6 +34,10 @@ class FrozenOptions(SubjectOptions):
 
     bare: bool = False
     """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
+    stretches: int | None = None
+    """Stretches of half a clip that are read besides the whole, side by side; as the run's recipe says if not given."""
+    turns: int | None = None
+    """Directions about the vertical to read each from, averaged; as the run's recipe says if not given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,7 @@ def open_subject(
     `Subject`."""
     from kinestream.protocols.subject import Subject
 
+    readout = {"stretches": given.stretches, "turns": given.turns} if isinstance(given, FrozenOptions) else {}
     return Subject(
         given.run,
         given.data,
@@ -89,6 +94,7 @@ def open_subject(
         pretrained=pretrained,
         other_layout=other_layout,
         command=command_words(f"kinestream {command}", given),
+        **readout,
     )
 
 

@@ -1,24 +1,29 @@
 """Features of a frozen encoder, computed once and kept: every evaluation of frozen features starts from here."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float32, Int64
-from torch import nn
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor, nn
+from torch.nn import functional
 
+from kinestream.augment import ResizedCrop, axis_rotation, transform_points
 from kinestream.data.clips import AnyClips
 from kinestream.data.store import batches
 from kinestream.files import replacing
 from kinestream.models.encoder_file import weights_hash
 from kinestream.processes import agree, by_themselves, place, sum_over_processes
+from kinestream.readout import Readout
 from kinestream.streams import make_streams
 
 Features = Float32[np.ndarray, "n d"]
 _BATCH = 128
+_PLAIN = Readout()
 
 
 @torch.no_grad()
@@ -26,17 +31,20 @@ def compute_features(
     encoders: Mapping[str, nn.Module],
     clips: AnyClips,
     *,
+    readout: Readout = _PLAIN,
     device: torch.device | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Features]:
     """For each stream the features `(n, d)` of all clips, in the order of the store, in evaluation mode, without
-    augmentation. The encoders' modes are left as they were; all streams share one pass over the clips.
+    augmentation; d is the encoder's, times the places of the `readout`. The encoders' modes are left as they were; all
+    streams share one pass over the clips.
 
     Several processes take the batches in turn and all have the features of all: the same bits as of one process, for
     the batches are the same."""
     device = device or torch.device("cpu")
     modes = {stream: encoder.training for stream, encoder in encoders.items()}
-    made = {stream: torch.zeros(len(clips), cast(int, encoder.dim)) for stream, encoder in encoders.items()}
+    parts = len(readout.places)
+    made = {stream: torch.zeros(len(clips), parts * cast(int, encoder.dim)) for stream, encoder in encoders.items()}
     rank, processes = place()
     try:
         for encoder in encoders.values():
@@ -44,10 +52,8 @@ def compute_features(
         progress(0, len(clips))
         for rows in list(batches(len(clips), _BATCH))[rank::processes]:
             batch = torch.from_numpy(clips.batch(np.arange(rows.start, rows.stop))).to(device)
-            streams = make_streams(rearrange(batch, "n t m v c -> n c t v m"), encoders, clips.layout)
-            for stream, encoder in encoders.items():
-                dtype = next(encoder.parameters()).dtype
-                made[stream][rows] = encoder(streams[stream].to(dtype)).float().cpu()
+            for stream, values in _read(rearrange(batch, "n t m v c -> n c t v m"), encoders, clips, readout).items():
+                made[stream][rows] = values.float().cpu()
             progress(rows.stop, len(clips))
     finally:
         for stream, encoder in encoders.items():
@@ -58,18 +64,53 @@ def compute_features(
     return {stream: values.numpy() for stream, values in made.items()}
 
 
+def _read(
+    x: Float[Tensor, "n c t v m"], encoders: Mapping[str, nn.Module], clips: AnyClips, readout: Readout
+) -> dict[str, Tensor]:
+    """The features of some clips by stream, as the readout says."""
+
+    def look(view: Tensor) -> dict[str, Tensor]:
+        streams = make_streams(view, encoders, clips.layout)
+        return {
+            stream: encoder(streams[stream].to(next(encoder.parameters()).dtype))
+            for stream, encoder in encoders.items()
+        }
+
+    if readout.is_plain:
+        return look(x)
+    parts = []
+    for share, start in readout.places:
+        cut = {"share": x.new_full((len(x),), share), "start": x.new_full((len(x),), start)}
+        stretch = ResizedCrop().apply(x, cut) if share < 1 else x
+        looks = [look(_turned(stretch, turn / readout.turns)) for turn in range(readout.turns)]
+        parts.append({stream: _mean_direction([each[stream] for each in looks]) for stream in encoders})
+    return {stream: torch.cat([part[stream] for part in parts], dim=1) for stream in encoders}
+
+
+def _turned(x: Float[Tensor, "n c t v m"], share: float) -> Float[Tensor, "n c t v m"]:
+    """By this share of a full turn about the vertical."""
+    return transform_points(x, axis_rotation(x.new_full((len(x),), 2 * math.pi * share), 1)) if share else x
+
+
+def _mean_direction(looks: Sequence[Float[Tensor, "n d"]]) -> Float[Tensor, "n d"]:
+    mean = torch.stack([functional.normalize(look, dim=1) for look in looks]).mean(dim=0)
+    return functional.normalize(mean, dim=1)
+
+
 def cached_features(
     folder: Path,
     encoders: Mapping[str, nn.Module],
     clips: AnyClips,
     *,
+    readout: Readout = _PLAIN,
     device: torch.device | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Features]:
-    """As `compute_features`, kept in `folder` under a name made of the weights and the data: never stale. Of several
-    processes the first one writes."""
+    """As `compute_features`, kept in `folder` under a name made of the weights, the data and the readout: never
+    stale. Of several processes the first one writes."""
     mapped = "" if clips.layout == clips.store.layout else f"-{clips.layout.name}"
-    what = f"{clips.store.fingerprint[:12]}-{clips.frames}{mapped}"
+    looks = "" if readout.is_plain else f"-{readout.stretches}-{readout.turns}"
+    what = f"{clips.store.fingerprint[:12]}-{clips.frames}{mapped}{looks}"
     files = {
         stream: folder / f"{stream}-{weights_hash(encoder)[:12]}-{what}.npy" for stream, encoder in encoders.items()
     }
@@ -77,7 +118,7 @@ def cached_features(
     lacking = agree(*(stream not in known for stream in encoders), device=device or torch.device("cpu"))
     missing = {stream: encoders[stream] for stream, lacks in zip(encoders, lacking, strict=True) if lacks}
     if missing:
-        made = compute_features(missing, clips, device=device, progress=progress)
+        made = compute_features(missing, clips, readout=readout, device=device, progress=progress)
         known |= made
         if place()[0] == 0:
             folder.mkdir(parents=True, exist_ok=True)

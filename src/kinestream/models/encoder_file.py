@@ -15,6 +15,7 @@ from kinestream.layout import SkeletonLayout
 from kinestream.models.bodies import Absent
 from kinestream.models.graph import Partition, adjacency
 from kinestream.models.stgcn import STGCN
+from kinestream.readout import Readout
 
 SCHEMA = 1
 
@@ -37,12 +38,14 @@ class EncoderCard:
     epochs_done: int
     epochs: int
     absent: Absent = "published"
+    pool: int = 1
+    readout: Readout = Readout()
 
 
 def new_encoder(card: EncoderCard) -> STGCN:
     """An encoder as the card says, with random weights."""
     weights = torch.as_tensor(adjacency(card.layout, card.partition))
-    return STGCN(weights, hidden=card.hidden, dim=card.dim, dropout=card.dropout, absent=card.absent)
+    return STGCN(weights, hidden=card.hidden, dim=card.dim, dropout=card.dropout, absent=card.absent, pool=card.pool)
 
 
 def save_encoder(path: Path, encoder: STGCN, card: EncoderCard) -> None:
@@ -85,7 +88,11 @@ def read_card(encoder: Path) -> EncoderCard:
             raise ValueError(f"schema {schema}, this kinestream reads {SCHEMA}")
         if "skip_absent" in plain:  # cards of earlier versions
             plain["absent"] = "skip" if plain.pop("skip_absent") else "published"
-        return EncoderCard(**{**plain, "layout": SkeletonLayout.from_dict(plain["layout"])})
+        parts = {
+            "layout": SkeletonLayout.from_dict(plain["layout"]),
+            "readout": Readout(**plain.get("readout", {})),  # cards of earlier versions have none
+        }
+        return EncoderCard(**{**plain, **parts})
     except FileNotFoundError:
         raise ValueError(f"no card {path} beside the encoder") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -148,6 +148,7 @@ class STGCN(nn.Module):
         absent: what becomes of bodies that are not there, all zero (see `Absent`). As published they are encoded and
             averaged in like real ones; where that is the same, in evaluation mode and without dropout, one is encoded
             for all of them.
+        pool: that many frames are averaged into one before the first block; 1, none, as published.
     """
 
     def __init__(
@@ -159,13 +160,15 @@ class STGCN(nn.Module):
         dim: int = 512,
         dropout: float = 0.5,
         absent: Absent = "published",
+        pool: int = 1,
     ) -> None:
         super().__init__()
-        if hidden < 1 or dim < 1:
-            raise ValueError(f"hidden ({hidden}) and dim ({dim}) must be at least 1")
+        if hidden < 1 or dim < 1 or pool < 1:
+            raise ValueError(f"hidden ({hidden}), dim ({dim}) and pool ({pool}) must be at least 1")
         self.dim = dim
         self.in_channels = in_channels
         self.absent = absent
+        self.pool = pool
         self.dropout = dropout
         joints = adjacency.shape[1]
         self.register_buffer("adjacency", adjacency.to(torch.get_default_dtype()).clone())
@@ -186,7 +189,7 @@ class STGCN(nn.Module):
         return cast(Tensor, self.adjacency)
 
     def feature_map(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b dim s v"]:
-        """The last block's output for single bodies, before averaging; s = t / 4 frames, rounded up."""
+        """The last block's output for single bodies, before averaging; s = t / (4 * pool) frames, rounded up."""
         return rearrange(self._blocks(x), "s v b dim -> b dim s v")
 
     def _blocks(
@@ -198,6 +201,8 @@ class STGCN(nn.Module):
                 f"the encoder takes {self.in_channels} coordinates of {self.a.shape[1]} joints, "
                 f"the clips have {c} of {v}"
             )
+        if self.pool > 1:
+            x = functional.avg_pool2d(x, (self.pool, 1), ceil_mode=True)
         y = self.data_bn(rearrange(x, "b c t v -> b (v c) t"), weights)
         y = as_image(rearrange(y, "b (v c) t -> 1 t (v b) c", c=c).contiguous())
         links = Links.of(self.a)

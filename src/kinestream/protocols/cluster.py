@@ -17,7 +17,7 @@ def find_clusters(subject: Subject, *, seeds: Sequence[int]) -> Sequence[Outcome
     classes, one to one. The accuracy of an outcome is that after matching."""
     outcomes = [outcome for parts in subject.parts() for outcome in _clusters_of_parts(subject, parts, seeds)]
     columns = {title: [f"{outcome.extra[key]:.2f}" for outcome in outcomes] for title, key in _COLUMNS.items()}
-    settings = {"seeds": list(seeds), "starts": 10, "features": "unit length, test clips"}
+    settings = {"seeds": list(seeds), "starts": 10, "features": "unit length, test clips", **subject.told_readout}
     publish(subject, "cluster", settings, outcomes, columns, first="matched %", top5=False)
     return outcomes
 

@@ -18,7 +18,7 @@ def count_neighbours(subject: Subject, *, k: int, temperature: float) -> Sequenc
     outcomes = [outcome for parts in subject.parts() for outcome in neighbours_of_parts(subject, parts, k, temperature)]
     columns = {f"{k}-NN %": f"{k}nn", f"{k}-NN top-5 %": f"{k}nn_top5"}
     shown = {title: [f"{outcome.extra[key]:.2f}" for outcome in outcomes] for title, key in columns.items()}
-    settings = {"k": k, "temperature": temperature, "similarity": "cosine"}
+    settings = {"k": k, "temperature": temperature, "similarity": "cosine", **subject.told_readout}
     publish(subject, "knn", settings, outcomes, shown, first="1-NN %", top5=False)
     return outcomes
 

@@ -23,7 +23,7 @@ def train_probe(
     publish(
         subject,
         "linear",
-        {**asdict(settings), "fusion_weights": weights or "uniform"},
+        {**asdict(settings), "fusion_weights": weights or "uniform", **subject.told_readout},
         outcomes,
         {"best, chosen on test": best},
     )

@@ -20,7 +20,7 @@ def probe_grid(subject: Subject, settings: GridSettings) -> Sequence[Outcome]:
         "decay": [f"{outcome.extra['decay']:g}" for outcome in outcomes],
         "held out %": [f"{outcome.extra['held_out_top1']:.2f}" for outcome in outcomes],
     }
-    publish(subject, "probe-grid", asdict(settings), outcomes, columns)
+    publish(subject, "probe-grid", {**asdict(settings), **subject.told_readout}, outcomes, columns)
     return outcomes
 
 

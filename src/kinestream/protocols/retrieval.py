@@ -29,6 +29,7 @@ def search(subject: Subject, *, ks: Sequence[int], queries_shown: int, seed: int
     columns: Mapping[str, str] = {f"P@{k} %": f"precision_at_{k}" for k in ks if k > 1} | {"mAP %": "map"}
     shown = {title: [f"{outcome.extra[key]:.2f}" for outcome in outcomes] for title, key in columns.items()}
     settings = {"k": list(ks), "similarity": "cosine", "queries": "test clips", "gallery": "training clips"}
+    settings |= subject.told_readout
     publish(subject, "retrieval", settings, outcomes, shown, first="1-NN %", top5=False)
     if queries_shown:
         path = subject.source.folder.path / f"retrieval-{subject.split}.png"

@@ -1,7 +1,7 @@
 """What every protocol begins with: encoders, a store and a split that go together, looked over for leaks."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from kinestream.models.stgcn import STGCN
 from kinestream.protocols.guard import look_for_leaks
 from kinestream.protocols.outcome import How, Kind, Outcome
 from kinestream.protocols.source import open_source
+from kinestream.readout import Readout
 from kinestream.screen import Screen
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -49,6 +50,8 @@ class Subject:
         allow_leak: bool = False,
         pretrained: bool = True,
         other_layout: bool = False,
+        stretches: int | None = None,
+        turns: int | None = None,
         command: Sequence[str] = (),
     ) -> None:
         """
@@ -58,6 +61,7 @@ class Subject:
             allow_leak: go on where test clips were learnt from; the results are marked.
             pretrained: the weights of the encoders count; without them only their form does.
             other_layout: take a store of another layout, through the declared joint map.
+            stretches: of the readout; those of the encoders if None. So for the turns.
             command: the words that make the results again, to be written down with them.
         """
         self.source = open_source(path)
@@ -76,6 +80,10 @@ class Subject:
                 raise ValueError(f"{data} has no {part} clips in split '{self.split}'")
         self.cards = {stream: read_card(file) for stream, file in self.source.files.items()}
         self.joint_map = self._map_joints(other_layout)
+        usual = next(iter(self.cards.values())).readout
+        self.readout = Readout(
+            stretches=usual.stretches if stretches is None else stretches, turns=usual.turns if turns is None else turns
+        )
         for card in self.cards.values():
             self._check_preparation(card)
         verdict = look_for_leaks(
@@ -98,6 +106,11 @@ class Subject:
     @property
     def streams(self) -> tuple[str, ...]:
         return self.source.streams
+
+    @property
+    def told_readout(self) -> dict[str, Any]:
+        """The readout among the settings of a protocol that judges frozen features."""
+        return {"readout": asdict(self.readout)}
 
     @property
     def train_labels(self) -> Int[Tensor, " n"]:
@@ -148,9 +161,15 @@ class Subject:
         return {stream: self.source.random_encoder(stream, self.clips.layout, seed) for stream in self.streams}
 
     def _features(self, kind: Kind, encoders: Mapping[str, nn.Module], what: str) -> Parts:
-        with self.screen.progress(what, "clips") as advance:
+        seen = what if self.readout.is_plain else f"{what} ({self.readout})"
+        with self.screen.progress(seen, "clips") as advance:
             values = cached_features(
-                self.source.folder.path / "features", encoders, self.clips, device=self.device, progress=advance
+                self.source.folder.path / "features",
+                encoders,
+                self.clips,
+                readout=self.readout,
+                device=self.device,
+                progress=advance,
             )
         train, test = (
             {stream: torch.from_numpy(rows[indices]) for stream, rows in values.items()}

@@ -41,6 +41,7 @@ def transfer(
         "joint_map": None if subject.joint_map is None else _plain(subject.joint_map),
         "linear": asdict(probe),
         "knn": {"k": k, "temperature": 0.1},
+        **subject.told_readout,
         "finetune": None if training is None else {**asdict(training), "seeds": list(seeds), "fusion": fusion},
     }
     publish(subject, f"transfer-{subject.store.info.dataset}", told, outcomes)

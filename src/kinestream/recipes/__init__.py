@@ -15,6 +15,7 @@ from typing import Any, Literal
 import yaml
 
 from kinestream.configs import choose_by_name, parse_strictly
+from kinestream.readout import Readout
 from kinestream.recipes.methods import METHOD_RECIPES, MethodRecipe, SelfDistillationRecipe
 
 StreamName = Literal["joint", "motion", "bone"]
@@ -33,6 +34,8 @@ class EncoderRecipe:
     absent: Literal["published", "once", "skip"] = "published"
     """Bodies that are not there: encoded and averaged in as published; one encoded for all of them, its mask of dropout
     too; or left out of the average."""
+    pool: int = 1
+    """Frames that are averaged into one before the first block: views may be cut from finer clips at the same cost."""
     partition: Literal["one-hop", "distance"] = "one-hop"
     """Of the adjacency: as published, or by true hop distance."""
     initialisation: Literal["published", "torch"] = "published"
@@ -158,6 +161,8 @@ class Recipe:
     augment: AugmentRecipe = dataclasses.field(default_factory=AugmentRecipe)
     optimiser: OptimiserRecipe = dataclasses.field(default_factory=OptimiserRecipe)
     monitor: MonitorRecipe = dataclasses.field(default_factory=MonitorRecipe)
+    readout: Readout = dataclasses.field(default_factory=Readout)
+    """How the evaluations of frozen features read a clip."""
     published: PublishedFigure | None = None
     """What the literature reports, if anything."""
     recommended: str | None = None

@@ -45,6 +45,7 @@ def encoder_card(recipe: Recipe, name: str, stream: str, layout: SkeletonLayout,
         dim=recipe.encoder.dim,
         dropout=recipe.encoder.dropout,
         absent=recipe.encoder.absent,
+        pool=recipe.encoder.pool,
         partition=recipe.encoder.partition,
         frames=recipe.frames,
         preparation=recipe.preparation,
@@ -53,6 +54,7 @@ def encoder_card(recipe: Recipe, name: str, stream: str, layout: SkeletonLayout,
         recipe=name,
         epochs_done=epochs_done,
         epochs=recipe.epochs,
+        readout=recipe.readout,
     )
 
 

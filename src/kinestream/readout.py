@@ -1,0 +1,49 @@
+"""How a frozen encoder reads a clip: once, as published, or several times with what it saw put together."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readout:
+    """Several looks at one clip (multi-crop evaluation). The default is a single one, as every published figure has it.
+
+    Features are `(1 + stretches) * dim` long: the whole clip, then each stretch, in the order of time, side by side as
+    unit vectors. The looks of each are averaged over the turns, as unit vectors, too.
+    """
+
+    stretches: int = 0
+    """Stretches of half the clip that are read besides the whole, evenly spread from its start to its end, each resized
+    to the length of a clip: what happens early and late stays apart, and is seen closer."""
+    turns: int = 1
+    """Directions about the vertical, evenly spread, from which each is read; more than 1 is for encoders whose views
+    were turned by any angle (`augment.rotation`)."""
+
+    def __post_init__(self) -> None:
+        if self.stretches < 0 or self.turns < 1:
+            raise ValueError(
+                f"readout of {self.stretches} stretches and {self.turns} turns: none or more stretches, 1 or more turns"
+            )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each clip is read once."""
+        return self == Readout()
+
+    @property
+    def places(self) -> tuple[tuple[float, float], ...]:
+        """Share of the clip and its start, as shares of the whole, of each stretch; the whole comes first.
+
+        Example:
+            >>> Readout(stretches=3).places
+            ((1.0, 0.0), (0.5, 0.0), (0.5, 0.25), (0.5, 0.5))
+        """
+        if self.stretches == 1:
+            return ((1.0, 0.0), (0.5, 0.25))
+        return ((1.0, 0.0), *((0.5, 0.5 * index / (self.stretches - 1)) for index in range(self.stretches)))
+
+    def __str__(self) -> str:
+        return (
+            "whole"
+            + (f" and {self.stretches} half stretches" if self.stretches else "")
+            + (f", from {self.turns} sides" if self.turns > 1 else "")
+        )
