@@ -1,0 +1,103 @@
+"""What each part of recipe `laptop-nw-ucla` brings: `python -m benchmarks.ablation STORE OUT [ROW ...]`.
+
+Every row is the recipe with one thing changed, trained on view 1 and judged on view 2 (`xview-tune`: the test view is
+not looked at), with thin encoders and fewer epochs than the recipe has, so that all fit into an hour or two on two
+cores. Runs lie in `OUT/<row>/seed-<n>`; what is there is not trained again, so rows may be given to several processes,
+and a last call without rows writes `OUT/ablation.json` of all.
+"""
+
+import dataclasses
+import json
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kinestream.engine.pretrain import pretrain
+from kinestream.evaluate.linear import ProbeSettings
+from kinestream.files import write_json
+from kinestream.protocols.knn import count_neighbours
+from kinestream.protocols.linear import train_probe
+from kinestream.protocols.outcome import Outcome
+from kinestream.protocols.subject import Subject
+from kinestream.recipes import resolve
+from kinestream.screen import Screen
+
+RECIPE = "laptop-nw-ucla"
+SMALLER = ("split=xview-tune", "encoder.hidden=8", "encoder.dim=64", "epochs=30", "monitor.knn_every=0")
+SEEDS = (0, 1)
+
+ROWS: Mapping[str, Sequence[str]] = {
+    "the recipe": (),
+    "clips of 24 frames, not 48 in pairs": ("frames=24", "encoder.pool=1"),
+    "no crop": ("augment.resized_crop=null",),
+    "rotation of 30 degrees": ("augment.rotation=[0,30,0]",),
+    "no rotation": ("augment.rotation=null",),
+    "no mirror image": ("augment.mirror=0",),
+    "no shear": ("augment.shear=0",),
+    "no hidden joints": ("augment.joint_mask=0",),
+    "no noise": ("augment.noise=0",),
+    "wide encoders": ("encoder.hidden=16", "encoder.dim=128"),
+}
+READOUTS: Mapping[str, tuple[int | None, int | None]] = {
+    "as the recipe": (None, None),
+    "once": (0, 1),
+    "stretches only": (None, 1),
+    "turns only": (0, None),
+}
+"""Stretches and turns. All of them for the recipe itself, the first two for every row."""
+
+
+def main(store: Path, out: Path, rows: Sequence[str] = ()) -> dict[str, Any]:
+    """Trains what is missing and evaluates. Raises ValueError for a row that is not there."""
+    for row in rows:
+        if row not in ROWS:
+            raise ValueError(f"no row '{row}': there are {', '.join(ROWS)}")
+    return {
+        "recipe": RECIPE,
+        "smaller": SMALLER,
+        "seeds": SEEDS,
+        "rows": {row: _row(row, store, out) for row in rows or ROWS},
+    }
+
+
+def _row(row: str, store: Path, out: Path) -> dict[str, Any]:
+    readouts = READOUTS if not ROWS[row] else dict(list(READOUTS.items())[:2])
+    found: dict[str, list[dict[str, float]]] = {readout: [] for readout in readouts}
+    for seed in SEEDS:
+        run = out / row.replace(" ", "-").replace(",", "") / f"seed-{seed}"
+        recipe = dataclasses.replace(resolve(RECIPE, [*SMALLER, *ROWS[row]]), seed=seed)
+        pretrain(recipe, RECIPE, store, run, resume=True, device="cpu", precision="32-true", screen=Screen())
+        for readout, (stretches, turns) in readouts.items():
+            subject = Subject(run, store, None, "cpu", references=False, stretches=stretches, turns=turns)
+            nearest = count_neighbours(subject, k=20, temperature=0.1)
+            probes = train_probe(subject, ProbeSettings())
+            found[readout].append(_top1("1-NN", nearest) | _top1("linear", probes))
+    means = {
+        readout: {figure: _spread([one[figure] for one in each]) for figure in each[0]}
+        for readout, each in found.items()
+    }
+    return {"changed": ROWS[row], "read": means}
+
+
+def _top1(protocol: str, outcomes: Sequence[Outcome]) -> dict[str, float]:
+    names = [one.streams[0] if one.how == "alone" else one.how for one in outcomes]
+    return {f"{protocol}, {name}": one.accuracy.top1 for name, one in zip(names, outcomes, strict=True)}
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"mean": statistics.fmean(values), "deviation": statistics.stdev(values)}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(f"usage: python -m benchmarks.ablation STORE OUT [ROW ...]; rows: {'; '.join(ROWS)}")
+    folder = Path(sys.argv[2])
+    try:
+        report = main(Path(sys.argv[1]), folder, sys.argv[3:])
+    except ValueError as error:
+        sys.exit(str(error))
+    if not sys.argv[3:]:
+        write_json(folder / "ablation.json", report)
+    print(json.dumps(report, indent=1))
