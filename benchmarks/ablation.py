@@ -33,12 +33,10 @@ ROWS: Mapping[str, Sequence[str]] = {
     "clips of 24 frames, not 48 in pairs": ("frames=24", "encoder.pool=1"),
     "no crop": ("augment.resized_crop=null",),
     "rotation of 30 degrees": ("augment.rotation=[0,30,0]",),
-    "no rotation": ("augment.rotation=null",),
     "no mirror image": ("augment.mirror=0",),
     "no shear": ("augment.shear=0",),
     "no hidden joints": ("augment.joint_mask=0",),
     "no noise": ("augment.noise=0",),
-    "wide encoders": ("encoder.hidden=16", "encoder.dim=128"),
 }
 READOUTS: Mapping[str, tuple[int | None, int | None]] = {
     "as the recipe": (None, None),
