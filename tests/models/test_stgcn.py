@@ -296,6 +296,7 @@ def test_published_initialisation() -> None:
     ("options", "words"),
     [
         ({"hidden": 0}, "hidden"),
+        ({"pool": 0}, r"pool \(0\) must be at least 1"),
         ({"dropout": 1.0}, r"dropout \(1.0\) must be in \[0, 1\)"),
     ],
 )

@@ -80,7 +80,7 @@ class Subject:
                 raise ValueError(f"{data} has no {part} clips in split '{self.split}'")
         self.cards = {stream: read_card(file) for stream, file in self.source.files.items()}
         self.joint_map = self._map_joints(other_layout)
-        usual = next(iter(self.cards.values())).readout
+        usual = self._card.readout
         self.readout = Readout(
             stretches=usual.stretches if stretches is None else stretches, turns=usual.turns if turns is None else turns
         )
@@ -108,6 +108,11 @@ class Subject:
         return self.source.streams
 
     @property
+    def _card(self) -> EncoderCard:
+        """Of the first stream: what the encoders of a run have in common."""
+        return next(iter(self.cards.values()))
+
+    @property
     def told_readout(self) -> dict[str, Any]:
         """The readout among the settings of a protocol that judges frozen features."""
         return {"readout": asdict(self.readout)}
@@ -130,7 +135,7 @@ class Subject:
         if self._clips is None:
             if (warning := caution(self.store, self.source.frames)) is not None:
                 self.screen.warn(warning)
-            self._clips = clips_as(self.store, self.source.frames, next(iter(self.cards.values())).layout)
+            self._clips = clips_as(self.store, self.source.frames, self._card.layout)
         return self._clips
 
     def parts(self) -> Iterator[Parts]:
@@ -232,7 +237,7 @@ class Subject:
         return usual[0]
 
     def _map_joints(self, other_layout: bool) -> JointMap | None:
-        card = next(iter(self.cards.values()))
+        card = self._card
         if card.layout == self.store.layout:
             return None
         if not other_layout:
