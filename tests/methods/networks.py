@@ -1,5 +1,7 @@
 """Small networks and views for tests of methods, without dropout."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,8 @@ from kinestream.methods.in_batch import Projected
 from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.query_key import QueryKey
 from kinestream.methods.queue import KeyQueue
+from kinestream.models.bigru import BiGRU
+from kinestream.models.encoder import Encoder
 from kinestream.models.graph import adjacency
 from kinestream.models.heads import contrast_head, mlp_head
 from kinestream.models.stgcn import STGCN
@@ -19,14 +23,18 @@ def encoder() -> STGCN:
     return STGCN(torch.from_numpy(adjacency(KINECT20)), hidden=4, dim=DIM, dropout=0.0)
 
 
+def recurrent_encoder() -> BiGRU:
+    return BiGRU(20, hidden=DIM // 2, layers=2, absent="once", pool=2)
+
+
 def query_key(seed: int = 0, length: int = 10) -> QueryKey:
     torch.manual_seed(seed)
     return QueryKey(encoder(), contrast_head(DIM, 8, EMBEDDING), KeyQueue(length, EMBEDDING))
 
 
-def projected(seed: int = 0) -> Projected:
+def projected(seed: int = 0, make: Callable[[], Encoder] = encoder) -> Projected:
     torch.manual_seed(seed)
-    return Projected(encoder(), mlp_head(DIM, 16, EMBEDDING))
+    return Projected(make(), mlp_head(DIM, 16, EMBEDDING))
 
 
 def pair(seed: int = 0) -> OnlineTarget:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tests.methods.networks import pair, projected, query_key, views
+from tests.methods.networks import pair, projected, query_key, recurrent_encoder, views
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -39,6 +39,9 @@ METHODS: dict[str, Callable[[], Any]] = {
         collaboration=Collaboration(first_epoch=1, k=3, moving_target=True),
     ),
     "nt-xent": lambda: nt_xent({"joint": projected(0)}),
+    "nt-xent, bigru": lambda: nt_xent(
+        {"joint": projected(0, recurrent_encoder), "bone": projected(1, recurrent_encoder)}
+    ),
     "vicreg": lambda: vicreg({"joint": projected(0)}),
 }
 

@@ -68,7 +68,10 @@ def _recipe(config: Config) -> Recipe | None:
         given = [flag for flag, value in {**alone, "--stream": config.stream}.items() if value is not None]
         if given:
             raise ValueError(f"{given[0]} is what the recipe says: change it with --set, or leave --recipe out")
-        return resolve(config.recipe, config.set)
+        recipe = resolve(config.recipe, config.set)
+        if recipe.encoder.name != "st-gcn":
+            raise ValueError(f"published weights are of the encoder st-gcn, the recipe has {recipe.encoder.name}")
+        return recipe
     lacking = [flag for flag, value in alone.items() if value is None]
     if lacking or config.set:
         raise ValueError(

@@ -14,7 +14,7 @@ from kinestream.methods.contrast import distribution_loss, positives_loss, simil
 from kinestream.methods.method import Progress, Views
 from kinestream.methods.momentum_contrast import check_contrast, named, watched
 from kinestream.methods.query_key import QueryKey
-from kinestream.models.stgcn import STGCN
+from kinestream.models.encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class AimCLR(nn.Module):
         for _, network in self._networks():
             network.after_step(self.decay)
 
-    def encoders(self) -> Mapping[str, STGCN]:
+    def encoders(self) -> Mapping[str, Encoder]:
         return {stream: network.encoder for stream, network in self._networks()}
 
     def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from kinestream.methods.losses import nt_xent_loss, vicreg_loss
 from kinestream.methods.method import Progress, Views
 from kinestream.methods.spread import feature_spread
-from kinestream.models.stgcn import STGCN
+from kinestream.models.encoder import Encoder
 from kinestream.processes import gather_rows
 
 TwoViewLoss = Callable[[Tensor, Tensor], Tensor]
@@ -21,7 +21,7 @@ TwoViewLoss = Callable[[Tensor, Tensor], Tensor]
 class Projected(nn.Module):
     """One stream's encoder and projector."""
 
-    def __init__(self, encoder: STGCN, projector: nn.Module) -> None:
+    def __init__(self, encoder: Encoder, projector: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder
         self.projector = projector
@@ -58,7 +58,7 @@ class InBatch(nn.Module):
     def after_step(self, progress: Progress) -> None:
         """Nothing is due."""
 
-    def encoders(self) -> Mapping[str, STGCN]:
+    def encoders(self) -> Mapping[str, Encoder]:
         return {stream: network.encoder for stream, network in self._networks()}
 
     def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:

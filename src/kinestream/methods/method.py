@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from kinestream.models.stgcn import STGCN
+from kinestream.models.encoder import Encoder
 
 Views = Sequence[Mapping[str, Tensor]]
 """For each augmented view its streams by name, each `(B, c, t, v, m)`."""
@@ -51,7 +51,7 @@ class Method(Protocol):
         """What is due after the optimiser's step: moving averages, queues."""
         ...
 
-    def encoders(self) -> Mapping[str, STGCN]:
+    def encoders(self) -> Mapping[str, Encoder]:
         """The encoder of each stream, as it is to be evaluated and deployed."""
         ...
 

@@ -12,7 +12,7 @@ from kinestream.methods.contrast import Similarities, context_loss, info_nce, ne
 from kinestream.methods.method import Progress, Views
 from kinestream.methods.query_key import QueryKey
 from kinestream.methods.spread import feature_spread
-from kinestream.models.stgcn import STGCN
+from kinestream.models.encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ class MomentumContrast(nn.Module):
         for _, network in self._networks():
             network.after_step(self.decay)
 
-    def encoders(self) -> Mapping[str, STGCN]:
+    def encoders(self) -> Mapping[str, Encoder]:
         return {stream: network.encoder for stream, network in self._networks()}
 
     def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:

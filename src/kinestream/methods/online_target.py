@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from kinestream.methods.ema import freeze, update_average
-from kinestream.models.stgcn import STGCN
+from kinestream.models.encoder import Encoder
 
 
 class Embeddings(NamedTuple):
@@ -35,7 +35,7 @@ class OnlineTarget(nn.Module):
 
     # NOTE(deviation 2): the published code re-initialises the target after copying it; here it starts equal.
 
-    def __init__(self, encoder: STGCN, projector: nn.Module, predictor: nn.Module) -> None:
+    def __init__(self, encoder: Encoder, projector: nn.Module, predictor: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder
         self.projector = projector

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from kinestream.methods.ema import freeze, update_average
 from kinestream.methods.queue import KeyQueue
-from kinestream.models.stgcn import STGCN, MapChange
+from kinestream.models.encoder import Encoder, MapChange
 
 
 class Query(NamedTuple):
@@ -32,7 +32,7 @@ class QueryKey(nn.Module):
 
     # NOTE(deviation 2): the published code re-initialises the key network after copying it; here it starts equal.
 
-    def __init__(self, encoder: STGCN, projector: nn.Module, queue: KeyQueue) -> None:
+    def __init__(self, encoder: Encoder, projector: nn.Module, queue: KeyQueue) -> None:
         super().__init__()
         self.encoder = encoder
         self.projector = projector

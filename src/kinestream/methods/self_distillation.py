@@ -27,7 +27,7 @@ from kinestream.methods.losses import byol_loss, caca_loss
 from kinestream.methods.method import Progress, Views
 from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.spread import feature_spread
-from kinestream.models.stgcn import STGCN
+from kinestream.models.encoder import Encoder
 from kinestream.processes import gather_rows, own_rows
 
 PairLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -132,7 +132,7 @@ class SelfDistillation(nn.Module):
         for _, pair in self._pairs():
             pair.update_target(decay)
 
-    def encoders(self) -> Mapping[str, STGCN]:
+    def encoders(self) -> Mapping[str, Encoder]:
         return {stream: pair.encoder for stream, pair in self._pairs()}
 
     def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from kinestream.models.stgcn import STGCN
+from kinestream.models.encoder import Encoder
 
 
 class StreamClassifier(nn.Module):
@@ -21,7 +21,7 @@ class StreamClassifier(nn.Module):
 
     # NOTE(deviation 5): the published code fine-tunes with the encoder in evaluation mode; both forms are here.
 
-    def __init__(self, encoders: Mapping[str, STGCN], classes: int, *, frozen_statistics: bool) -> None:
+    def __init__(self, encoders: Mapping[str, Encoder], classes: int, *, frozen_statistics: bool) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(encoders)
         self.heads = nn.ModuleDict({stream: nn.Linear(encoder.dim, classes) for stream, encoder in encoders.items()})
@@ -41,19 +41,10 @@ class StreamClassifier(nn.Module):
         return torch.stack(logits).sum(dim=0)
 
     def parameter_groups(self, layer_decay: float) -> list[tuple[float, list[nn.Parameter]]]:
-        """Groups with the factor on their learning rate: 1 for the linear layers, `layer_decay` for the last blocks,
-        its square for those before, and so on down to the normalisation of the input."""
+        """Groups with the factor on their learning rate: 1 for the linear layers, `layer_decay` for the last level
+        of the encoders, its square for the one before, and so on down to the normalisation of the input."""
         groups = [(1.0, list(self.heads.parameters()))]
-        encoders = [cast(STGCN, encoder) for encoder in self.encoders.values()]
-        depth = len(encoders[0].blocks)
-        for level in range(depth, -1, -1):
-            group = [parameter for encoder in encoders for parameter in _level(encoder, level)]
-            groups.append((layer_decay ** (depth + 1 - level), group))
+        levels = [cast(Encoder, encoder).levels() for encoder in self.encoders.values()]
+        for depth, level in enumerate(reversed(list(zip(*levels, strict=True))), 1):
+            groups.append((layer_decay**depth, [parameter for parameters in level for parameter in parameters]))
         return groups
-
-
-def _level(encoder: STGCN, level: int) -> list[nn.Parameter]:
-    """Parameters of block `level`, counted from 1, with its edge importance; 0 is the normalisation of the input."""
-    if level == 0:
-        return list(encoder.data_bn.parameters())
-    return [*encoder.blocks[level - 1].parameters(), encoder.edge_importance[level - 1]]

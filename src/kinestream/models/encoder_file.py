@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -12,12 +12,16 @@ from safetensors.torch import load_file, save_file
 
 from kinestream.files import replacing, write_json
 from kinestream.layout import SkeletonLayout
+from kinestream.models.bigru import BiGRU
 from kinestream.models.bodies import Absent
+from kinestream.models.encoder import Encoder
 from kinestream.models.graph import Partition, adjacency
 from kinestream.models.stgcn import STGCN
 from kinestream.readout import Readout
 
 SCHEMA = 1
+
+Architecture = Literal["st-gcn", "bigru"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +33,7 @@ class EncoderCard:
     hidden: int
     dim: int
     dropout: float
-    partition: Partition
+    partition: Partition = "one-hop"
     frames: int
     preparation: str
     dataset: str
@@ -39,23 +43,33 @@ class EncoderCard:
     epochs: int
     absent: Absent = "published"
     pool: int = 1
+    architecture: Architecture = "st-gcn"
+    layers: int = 1
+    """Of a bigru."""
     readout: Readout = Readout()
 
 
-def new_encoder(card: EncoderCard) -> STGCN:
+def new_encoder(card: EncoderCard) -> Encoder:
     """An encoder as the card says, with random weights."""
-    weights = torch.as_tensor(adjacency(card.layout, card.partition))
-    return STGCN(weights, hidden=card.hidden, dim=card.dim, dropout=card.dropout, absent=card.absent, pool=card.pool)
+    shared: dict[str, Any] = {
+        "hidden": card.hidden,
+        "dropout": card.dropout,
+        "absent": card.absent,
+        "pool": card.pool,
+    }
+    if card.architecture == "st-gcn":
+        return STGCN(torch.as_tensor(adjacency(card.layout, card.partition)), dim=card.dim, **shared)
+    return BiGRU(len(card.layout.joints), layers=card.layers, **shared)
 
 
-def save_encoder(path: Path, encoder: STGCN, card: EncoderCard) -> None:
+def save_encoder(path: Path, encoder: Encoder, card: EncoderCard) -> None:
     """Writes `path` (`.safetensors`) and its card beside it, each whole."""
     with replacing(path) as part:
         save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, part)
     write_json(path.with_suffix(".json"), {"schema": SCHEMA, **asdict(card), "layout": card.layout.to_dict()})
 
 
-def load_encoder(path: Path) -> tuple[STGCN, EncoderCard]:
+def load_encoder(path: Path) -> tuple[Encoder, EncoderCard]:
     """The encoder in evaluation mode, and its card. Raises ValueError when either file is missing, damaged or does not
     fit the other; no code is run from the files and nothing is loaded in part."""
     card = read_card(path)
@@ -86,6 +100,9 @@ def read_card(encoder: Path) -> EncoderCard:
         schema = plain.pop("schema")
         if schema != SCHEMA:
             raise ValueError(f"schema {schema}, this kinestream reads {SCHEMA}")
+        known = get_args(Architecture)
+        if plain.get("architecture", known[0]) not in known:
+            raise ValueError(f"architecture '{plain['architecture']}', this kinestream has {' and '.join(known)}")
         if "skip_absent" in plain:  # cards of earlier versions
             plain["absent"] = "skip" if plain.pop("skip_absent") else "published"
         parts = {

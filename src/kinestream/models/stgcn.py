@@ -5,7 +5,7 @@ into the batch b and tensors lie as `(t, v, b, c)`, so that the sums over joints
 frame, those over frames one large product or a convolution of a single image, and those over channels need no copy.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -15,17 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kinestream.models.batch_norm import BatchNorm1d, BatchNorm2d
-from kinestream.models.bodies import Absent, Bodies, absent_once, absent_skipped, every_body
+from kinestream.models.bodies import Absent
 from kinestream.models.dropout import Dropout
+from kinestream.models.encoder import Encoder
 from kinestream.models.folding import Affine, folded, running_affine
 from kinestream.models.spatial import Links, gather_links
 from kinestream.models.temporal import as_image, as_rows, temporal_convolution
 
 TEMPORAL_TAPS = 9
 FEW_CHANNELS = 8
-
-MapChange = Callable[[Tensor], Tensor] | None
-"""Of the last block's output `(s, v, b, dim)`, into one of the same shape; None leaves it as it is."""
 
 
 class GraphConvolution(nn.Module):
@@ -134,21 +132,17 @@ class Block(nn.Module):
         return functional.relu(y, inplace=True)
 
 
-class STGCN(nn.Module):
-    """Skeleton encoder `(n, c, t, v, m) -> (n, dim)`.
+class STGCN(Encoder):
+    """The ten blocks, their last map averaged over frames and joints.
 
-    Ten blocks with channels h h h h 2h 2h 2h 4h 4h dim, where h = `hidden`; the frames are halved at blocks 5 and 8.
-    The result is the average over frames and joints, then over bodies.
+    Channels h h h h 2h 2h 2h 4h 4h dim, where h = `hidden`; the frames are halved at blocks 5 and 8. `dropout` acts at
+    the end of each block but the first. See `Encoder` for the other arguments.
 
     Args:
         adjacency: `(3, v, v)`, from `kinestream.models.graph.adjacency`.
         hidden: channels of the first blocks; 16 as published.
         dim: channels of the last block and of the result; 512 as published.
-        dropout: at the end of each block but the first; 0.5 as published.
-        absent: what becomes of bodies that are not there, all zero (see `Absent`). As published they are encoded and
-            averaged in like real ones; where that is the same, in evaluation mode and without dropout, one is encoded
-            for all of them.
-        pool: that many frames are averaged into one before the first block; 1, none, as published.
+        dropout: 0.5 as published.
     """
 
     def __init__(
@@ -162,15 +156,10 @@ class STGCN(nn.Module):
         absent: Absent = "published",
         pool: int = 1,
     ) -> None:
-        super().__init__()
-        if hidden < 1 or dim < 1 or pool < 1:
-            raise ValueError(f"hidden ({hidden}), dim ({dim}) and pool ({pool}) must be at least 1")
-        self.dim = dim
-        self.in_channels = in_channels
-        self.absent = absent
-        self.pool = pool
-        self.dropout = dropout
         joints = adjacency.shape[1]
+        super().__init__(joints=joints, in_channels=in_channels, dim=dim, dropout=dropout, absent=absent, pool=pool)
+        if hidden < 1:
+            raise ValueError(f"hidden ({hidden}) must be at least 1")
         self.register_buffer("adjacency", adjacency.to(torch.get_default_dtype()).clone())
         self.data_bn = BatchNorm1d(joints * in_channels)
         h = hidden
@@ -188,21 +177,9 @@ class STGCN(nn.Module):
     def a(self) -> Float[Tensor, "k v v"]:
         return cast(Tensor, self.adjacency)
 
-    def feature_map(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b dim s v"]:
-        """The last block's output for single bodies, before averaging; s = t / (4 * pool) frames, rounded up."""
-        return rearrange(self._blocks(x), "s v b dim -> b dim s v")
-
-    def _blocks(
-        self, x: Float[Tensor, "b c t v"], weights: Float[Tensor, " b"] | None = None
-    ) -> Float[Tensor, "s v b dim"]:
+    def maps(self, x: Float[Tensor, "b c t v"], weights: Float[Tensor, " b"] | None = None) -> Float[Tensor, "s v b d"]:
+        """The last block's output; s = t / 4 frames, rounded up."""
         c, v = x.shape[1], x.shape[3]
-        if c != self.in_channels or v != self.a.shape[1]:
-            raise ValueError(
-                f"the encoder takes {self.in_channels} coordinates of {self.a.shape[1]} joints, "
-                f"the clips have {c} of {v}"
-            )
-        if self.pool > 1:
-            x = functional.avg_pool2d(x, (self.pool, 1), ceil_mode=True)
         y = self.data_bn(rearrange(x, "b c t v -> b (v c) t"), weights)
         y = as_image(rearrange(y, "b (v c) t -> 1 t (v b) c", c=c).contiguous())
         links = Links.of(self.a)
@@ -210,30 +187,13 @@ class STGCN(nn.Module):
             y = block(y, self.a * importance, links, weights)
         return as_rows(y).view(-1, v, len(x), self.dim)
 
-    def forward(self, x: Float[Tensor, "n c t v m"]) -> Float[Tensor, "n dim"]:
-        return self.variants(x, None)[0]
+    def pooled(self, maps: Float[Tensor, "s v b dim"]) -> Float[Tensor, "b dim"]:
+        return maps.mean(dim=(0, 1))
 
-    def variants(self, x: Float[Tensor, "n c t v m"], *changes: MapChange) -> tuple[Float[Tensor, "n dim"], ...]:
-        """The features of one pass through the blocks, once for each of `changes` of the last block's output."""
-        bodies = self._bodies(x)
-        y = self._blocks(bodies.rows, bodies.weights)
-        features = []
-        for change in changes:
-            if change is None:
-                features.append(bodies.clips(y.mean(dim=(0, 1))))
-            else:
-                each, maps = bodies.apart(y)
-                features.append(each.clips(change(maps).mean(dim=(0, 1))))
-        return tuple(features)
-
-    def _bodies(self, x: Float[Tensor, "n c t v m"]) -> Bodies:
-        # NOTE(deviation 8): absent bodies are averaged in, as published, unless they are to be skipped.
-        if self.absent == "skip":
-            return absent_skipped(x)
-        # Equal rows stay equal unless each draws its own mask.
-        if self.absent == "once" or not self.training or self.dropout == 0:
-            return absent_once(x)
-        return every_body(x)
+    def levels(self) -> list[list[nn.Parameter]]:
+        """The normalisation of the input, then each block with its edge importance."""
+        blocks = zip(self.blocks, self.edge_importance, strict=True)
+        return [list(self.data_bn.parameters()), *([*block.parameters(), edges] for block, edges in blocks)]
 
 
 def compile_blocks(module: nn.Module, backend: str = "inductor") -> None:

@@ -10,8 +10,8 @@ from kinestream.data.store import Store
 from kinestream.engine.run_folder import RunConfig, RunFolder
 from kinestream.engine.seeds import derive_seed
 from kinestream.layout import SkeletonLayout
+from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, load_encoder, new_encoder, read_card
-from kinestream.models.stgcn import STGCN
 from kinestream.recipes import AugmentRecipe, PublishedFigure
 from kinestream.recipes.builders import build_encoder
 
@@ -50,11 +50,11 @@ class Source:
             raise ValueError(f"{self.path} is one encoder: this needs the folder of a pre-training run")
         return self.config
 
-    def encoders(self) -> dict[str, tuple[STGCN, EncoderCard]]:
+    def encoders(self) -> dict[str, tuple[Encoder, EncoderCard]]:
         """Raises ValueError where a file is missing or damaged."""
         return {stream: load_encoder(file) for stream, file in self.files.items()}
 
-    def random_encoder(self, stream: str, layout: SkeletonLayout, seed: int) -> STGCN:
+    def random_encoder(self, stream: str, layout: SkeletonLayout, seed: int) -> Encoder:
         """The same network with new weights: initialised as the recipe says, or as torch does for an encoder file."""
         torch.manual_seed(derive_seed(seed, "weights"))
         if self.config is None:

@@ -15,8 +15,8 @@ from kinestream.evaluate.certainty import calibration_error
 from kinestream.evaluate.features import cached_features, calibrate_batch_norm, raw_coordinates
 from kinestream.evaluate.metrics import accuracy
 from kinestream.joint_maps import JointMap, joint_map
+from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, read_card
-from kinestream.models.stgcn import STGCN
 from kinestream.protocols.guard import look_for_leaks
 from kinestream.protocols.outcome import How, Kind, Outcome
 from kinestream.protocols.source import open_source
@@ -157,11 +157,11 @@ class Subject:
             self._features("untrained", self._untrained_encoders(), "features, untrained")
         self.screen.say(f"features: {self.source.folder.path / 'features'}")
 
-    def encoders(self) -> dict[str, STGCN]:
+    def encoders(self) -> dict[str, Encoder]:
         """As learnt, in evaluation mode."""
         return {stream: encoder.to(self.device) for stream, (encoder, _) in self.source.encoders().items()}
 
-    def random_encoders(self, seed: int) -> dict[str, STGCN]:
+    def random_encoders(self, seed: int) -> dict[str, Encoder]:
         """The same networks, not trained."""
         return {stream: self.source.random_encoder(stream, self.clips.layout, seed) for stream in self.streams}
 
@@ -182,7 +182,7 @@ class Subject:
         )
         return Parts(kind=kind, train=train, test=test)
 
-    def _untrained_encoders(self) -> dict[str, STGCN]:
+    def _untrained_encoders(self) -> dict[str, Encoder]:
         encoders = self.random_encoders(self.source.seed)
         for stream, encoder in encoders.items():
             calibrate_batch_norm(encoder, self.clips, self.train, stream)

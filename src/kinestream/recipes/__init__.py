@@ -16,30 +16,14 @@ import yaml
 
 from kinestream.configs import choose_by_name, parse_strictly
 from kinestream.readout import Readout
+from kinestream.recipes.encoders import ENCODER_RECIPES, EncoderRecipe, STGCNRecipe
 from kinestream.recipes.methods import METHOD_RECIPES, MethodRecipe, SelfDistillationRecipe
 
 StreamName = Literal["joint", "motion", "bone"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class EncoderRecipe:
-    """The ST-GCN of each stream."""
-
-    hidden: int = 16
-    """Channels of the first blocks."""
-    dim: int = 512
-    """Channels of the last block: the length of a feature."""
-    dropout: float = 0.5
-    """At the end of each block but the first."""
-    absent: Literal["published", "once", "skip"] = "published"
-    """Bodies that are not there: encoded and averaged in as published; one encoded for all of them, its mask of dropout
-    too; or left out of the average."""
-    pool: int = 1
-    """Frames that are averaged into one before the first block: views may be cut from finer clips at the same cost."""
-    partition: Literal["one-hop", "distance"] = "one-hop"
-    """Of the adjacency: as published, or by true hop distance."""
-    initialisation: Literal["published", "torch"] = "published"
-    """Weights N(0, 0.02) as published (encoder and heads), or torch's defaults."""
+_KINDS = {"method": METHOD_RECIPES, "encoder": ENCODER_RECIPES}
+"""The parts of a recipe that are one of several dataclasses, told by their names."""
+_NAMES = tuple(f"{part}.name=" for part in _KINDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +141,7 @@ class Recipe:
     seed: int = 0
     """Of weights, order, augmentation and dropout."""
     method: MethodRecipe = dataclasses.field(default_factory=SelfDistillationRecipe)
-    encoder: EncoderRecipe = dataclasses.field(default_factory=EncoderRecipe)
+    encoder: EncoderRecipe = dataclasses.field(default_factory=STGCNRecipe)
     augment: AugmentRecipe = dataclasses.field(default_factory=AugmentRecipe)
     optimiser: OptimiserRecipe = dataclasses.field(default_factory=OptimiserRecipe)
     monitor: MonitorRecipe = dataclasses.field(default_factory=MonitorRecipe)
@@ -214,8 +198,8 @@ def resolve(recipe: str, overrides: Sequence[str] = ()) -> Recipe:
         0.05
     """
     plain = _read(recipe)
-    # The method's name first: where it changes the kind of method, what is set besides belongs to the new one.
-    for override in sorted(overrides, key=lambda override: not override.startswith("method.name=")):
+    # Names first: where one changes the kind of method or encoder, what is set besides belongs to the new one.
+    for override in sorted(overrides, key=lambda override: not override.startswith(_NAMES)):
         _apply(plain, override)
     return Recipe.from_dict(plain, f"recipe '{recipe}'")
 
@@ -234,25 +218,28 @@ def _read(recipe: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _laid_over(base: dict[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with what `plain` says instead; parts (mappings) are laid over each other key by key. A method of another
-    kind than that of `base` takes nothing over: its settings are others."""
+    """`base` with what `plain` says instead; parts (mappings) are laid over each other key by key. A method or encoder
+    of another kind than that of `base` takes nothing over: its settings are others."""
     merged = dict(base)
     for key, value in plain.items():
         parts = isinstance(value, Mapping) and isinstance(base.get(key), dict)
-        if parts and key == "method" and _is_of_another_kind(base[key], value):
+        if parts and _is_of_another_kind(key, base[key], value):
             parts = False
         merged[key] = _laid_over(base[key], value) if parts else value
     return merged
 
 
-def _is_of_another_kind(base: Mapping[str, Any], method: Mapping[str, Any]) -> bool:
-    if "name" not in base or "name" not in method:
+def _is_of_another_kind(key: str, base: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
+    """Whether the part `key` of a recipe changes from one kind to another; a part without a name is of the first."""
+    if key not in _KINDS or "name" not in part:
         return False
+    kinds = _KINDS[key]
     try:
-        kinds = [choose_by_name(METHOD_RECIPES, part["name"]) for part in (base, method)]
+        return choose_by_name(kinds, part["name"]) is not (
+            choose_by_name(kinds, base["name"]) if "name" in base else kinds[0]
+        )
     except ValueError:
         return False  # the names are checked where the recipe is made
-    return kinds[0] is not kinds[1]
 
 
 def _read_one(recipe: str) -> dict[str, Any]:
@@ -290,6 +277,6 @@ def _apply(plain: dict[str, Any], override: str) -> None:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise ValueError(f"'{override}': {text!r} is no value") from None
-    if key == "method.name" and _is_of_another_kind(target, {"name": value}):
+    if last == "name" and _is_of_another_kind(".".join(parts), target, {"name": value}):
         target.clear()
     target[last] = value

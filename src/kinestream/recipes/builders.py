@@ -19,10 +19,12 @@ from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.query_key import QueryKey
 from kinestream.methods.queue import KeyQueue
 from kinestream.methods.self_distillation import Collaboration, SelfDistillation, caca, skeleton_byol
+from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, new_encoder
 from kinestream.models.heads import contrast_head, mlp_head
-from kinestream.models.stgcn import STGCN, initialise_as_published
+from kinestream.models.stgcn import initialise_as_published
 from kinestream.recipes import AugmentRecipe, OptimiserRecipe, Recipe
+from kinestream.recipes.encoders import BiGRURecipe, STGCNRecipe
 from kinestream.recipes.methods import (
     AimCLRRecipe,
     ExtremeRecipe,
@@ -38,15 +40,20 @@ BuiltMethod = SelfDistillation | MomentumContrast | AimCLR | InBatch
 
 def encoder_card(recipe: Recipe, name: str, stream: str, layout: SkeletonLayout, epochs_done: int) -> EncoderCard:
     """The card of one stream's encoder."""
+    match recipe.encoder:
+        case STGCNRecipe() as encoder:
+            own: dict[str, Any] = {"partition": encoder.partition}
+        case BiGRURecipe() as encoder:
+            own = {"layers": encoder.layers}
     return EncoderCard(
         stream=stream,
         layout=layout,
+        architecture=encoder.name,
         hidden=recipe.encoder.hidden,
         dim=recipe.encoder.dim,
         dropout=recipe.encoder.dropout,
         absent=recipe.encoder.absent,
         pool=recipe.encoder.pool,
-        partition=recipe.encoder.partition,
         frames=recipe.frames,
         preparation=recipe.preparation,
         dataset=recipe.dataset,
@@ -55,14 +62,14 @@ def encoder_card(recipe: Recipe, name: str, stream: str, layout: SkeletonLayout,
         epochs_done=epochs_done,
         epochs=recipe.epochs,
         readout=recipe.readout,
+        **own,
     )
 
 
-def build_encoder(recipe: Recipe, layout: SkeletonLayout) -> STGCN:
+def build_encoder(recipe: Recipe, layout: SkeletonLayout) -> Encoder:
     """A new encoder, initialised as the recipe says, from torch's global generator."""
     encoder = new_encoder(encoder_card(recipe, "", "", layout, 0))
-    if recipe.encoder.initialisation == "published":
-        initialise_as_published(encoder)
+    _initialise(recipe, encoder)
     return encoder
 
 
@@ -155,10 +162,10 @@ def _projected(recipe: Recipe, layout: SkeletonLayout) -> dict[str, Projected]:
     return networks
 
 
-def _initialise(recipe: Recipe, *heads: nn.Module) -> None:
-    if recipe.encoder.initialisation == "published":
-        for head in heads:
-            initialise_as_published(head)
+def _initialise(recipe: Recipe, *networks: nn.Module) -> None:
+    if isinstance(recipe.encoder, STGCNRecipe) and recipe.encoder.initialisation == "published":
+        for network in networks:
+            initialise_as_published(network)
 
 
 def build_augmentation(recipe: AugmentRecipe, layout: SkeletonLayout) -> augment.Augmentation:

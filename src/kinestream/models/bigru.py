@@ -1,0 +1,75 @@
+"""A bidirectional GRU over the frames of a clip, as much of the self-supervised literature on skeletons encodes them
+(P&C, Su et al. 2020, among others): all joints of a frame are one input, so that relations between far joints (two
+hands) need no path along the bones, and the order of events is kept."""
+
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kinestream.models.batch_norm import BatchNorm1d
+from kinestream.models.bodies import Absent
+from kinestream.models.encoder import Encoder
+
+
+class BiGRU(Encoder):
+    """Batch normalisation of each coordinate, `layers` GRUs in both directions, the largest state of all frames, and
+    batch normalisation without scale and shift: the largest states are never far from 1, and cosines of features tell
+    clips apart only about their mean.
+
+    `dropout` acts on the states between the layers. See `Encoder` for the other arguments.
+
+    Args:
+        joints: v of the clips.
+        hidden: units of each direction; a feature is `2 * hidden` long.
+        layers: GRUs on top of each other.
+    """
+
+    def __init__(
+        self,
+        joints: int,
+        *,
+        in_channels: int = 3,
+        hidden: int = 128,
+        layers: int = 2,
+        dropout: float = 0.0,
+        absent: Absent = "published",
+        pool: int = 1,
+    ) -> None:
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout ({dropout}) must be in [0, 1)")
+        if layers < 1:
+            raise ValueError(f"layers ({layers}) must be at least 1")
+        super().__init__(
+            joints=joints, in_channels=in_channels, dim=2 * hidden, dropout=dropout, absent=absent, pool=pool
+        )
+        self.data_bn = BatchNorm1d(joints * in_channels)
+        inputs = (joints * in_channels, *[2 * hidden] * (layers - 1))
+        self.layers = nn.ModuleList(nn.GRU(fan_in, hidden, bidirectional=True) for fan_in in inputs)
+        self.feature_bn = BatchNorm1d(2 * hidden)
+        self.feature_bn.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "BiGRU":
+        super().train(mode)
+        # Nothing in them depends on it, but cuDNN has a gradient in training mode alone.
+        self.layers.train()
+        return self
+
+    def maps(self, x: Float[Tensor, "b c t v"], weights: Float[Tensor, " b"] | None = None) -> Float[Tensor, "t 1 b d"]:
+        """The states of the last layer, forwards and backwards."""
+        y = rearrange(self.data_bn(rearrange(x, "b c t v -> b (v c) t"), weights), "b f t -> t b f").contiguous()
+        for number, layer in enumerate(self.layers):
+            if number:
+                y = functional.dropout(y, self.dropout, self.training)
+            y, _ = layer(y)
+        return rearrange(y, "t b d -> t 1 b d")
+
+    def pooled(self, maps: Float[Tensor, "t 1 b dim"]) -> Float[Tensor, "b dim"]:
+        return maps.amax(dim=(0, 1))
+
+    def finished(self, features: Float[Tensor, "n dim"]) -> Float[Tensor, "n dim"]:
+        return self.feature_bn(features)
+
+    def levels(self) -> list[list[nn.Parameter]]:
+        """The normalisation of the input, then each layer; the normalisation of the features has nothing to learn."""
+        return [list(part.parameters()) for part in (self.data_bn, *self.layers)]
