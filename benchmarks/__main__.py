@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import augmentation, encoder, full_size, linear, memory, reading, scale, step, traffic
+from benchmarks import augmentation, encoder, encoders, full_size, linear, memory, reading, scale, step, traffic
 
 BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "reading": reading.measure,
@@ -13,6 +13,7 @@ BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "scale": scale.measure,
     "full_size": full_size.measure,
     "encoder": encoder.measure,
+    "encoders": encoders.measure,
     "step": step.measure,
     "linear": linear.measure,
     "memory": memory.measure,

@@ -25,11 +25,23 @@ from kinestream.recipes import resolve
 from kinestream.screen import Screen
 
 RECIPE = "laptop-nw-ucla"
-SMALLER = ("split=xview-tune", "encoder.hidden=8", "encoder.dim=64", "epochs=30", "monitor.knn_every=0")
+SMALLER = ("split=xview-tune", "encoder.hidden=64", "epochs=30", "monitor.knn_every=0")
 SEEDS = (0, 1)
 
 ROWS: Mapping[str, Sequence[str]] = {
     "the recipe": (),
+    "ST-GCN encoders": (
+        "encoder.name=st-gcn",
+        "encoder.hidden=8",
+        "encoder.dim=64",
+        "encoder.dropout=0",
+        "encoder.absent=skip",
+        "encoder.initialisation=torch",
+        "encoder.pool=2",
+    ),
+    "one layer": ("encoder.layers=1",),
+    "convolutions before the first layer": ("encoder.convolutions=1",),
+    "no bone-motion stream": ("streams=[joint,motion,bone]",),
     "clips of 24 frames, not 48 in pairs": ("frames=24", "encoder.pool=1"),
     "no crop": ("augment.resized_crop=null",),
     "rotation of 30 degrees": ("augment.rotation=[0,30,0]",),

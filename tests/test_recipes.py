@@ -9,8 +9,10 @@ from kinestream.data.preparation import PREPARATIONS
 from kinestream.engine.run_folder import RunFolder
 from kinestream.engine.schedule import make_schedule
 from kinestream.methods.method import Progress
+from kinestream.models.bigru import BiGRU
 from kinestream.recipes import PublishedFigure, Recipe, recipe_names, resolve
 from kinestream.recipes.builders import build_encoder, build_method, build_optimiser, build_views
+from kinestream.recipes.encoders import BiGRURecipe, STGCNRecipe
 from kinestream.recipes.methods import (
     AimCLRRecipe,
     ExtremeRecipe,
@@ -30,9 +32,10 @@ def test_every_recipe_is_whole_and_trains_a_few_steps(name: str) -> None:
         recipe.optimiser.schedule, epochs=recipe.epochs, warmup_epochs=recipe.optimiser.warmup_epochs
     )  # raises when the parts do not fit
     # As the recipe says, but for the size: thinner networks, short clips.
+    thin = {"hidden": 4, "dim": 16} if isinstance(recipe.encoder, STGCNRecipe) else {"hidden": 4}
     recipe = dataclasses.replace(
         recipe,
-        encoder=dataclasses.replace(recipe.encoder, hidden=4, dim=16),
+        encoder=dataclasses.replace(recipe.encoder, **thin),
         method=dataclasses.replace(recipe.method, hidden=16, embedding=8),
     )
     layout = dataset.format.layout
@@ -231,6 +234,34 @@ def test_settings_of_another_method_are_refused_in_one_line(overrides: list[str]
     with pytest.raises(ValueError, match=words) as caught:
         resolve("caca-joint-ntu60-xsub", overrides)
     assert "\n" not in str(caught.value)
+
+
+def test_another_encoder_takes_nothing_over_from_the_one_it_replaces(tmp_path: Path) -> None:
+    """As methods do: `dim` and `partition` of an ST-GCN mean nothing to a GRU."""
+    recipe = resolve("laptop-ntu60-xsub", ["encoder.hidden=32", "encoder.name=bigru"])
+    assert recipe.encoder == BiGRURecipe(hidden=32)
+    assert recipe.encoder.dim == 64
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: caca-joint-ntu60-xsub\nencoder: {name: bigru, layers: 1}\n")
+    assert resolve(str(path)).encoder == BiGRURecipe(layers=1)
+    assert resolve(str(path), ["encoder.name=st-gcn"]).encoder == STGCNRecipe()
+    path.write_text("base: caca-joint-ntu60-xsub\nencoder: {name: st-gcn, hidden: 8}\n")
+    assert resolve(str(path)).encoder == dataclasses.replace(resolve("caca-joint-ntu60-xsub").encoder, hidden=8)
+    with pytest.raises(ValueError, match=r"encoder.hidden \(0\) must be at least 1"):
+        resolve(str(path), ["encoder.name=bigru", "encoder.hidden=0"])
+
+
+@pytest.mark.parametrize("method", ["skeletonclr", "aimclr", "skeleton-byol", "vicreg"])
+def test_every_method_takes_either_encoder(method: str) -> None:
+    layout = load_dataset("nw-ucla").format.layout
+    recipe = resolve("laptop-nw-ucla", ["encoder.name=bigru", "encoder.hidden=4", f"method.name={method}"])
+    built = build_method(recipe, layout)
+    views = [{stream: torch.randn(4, 3, 12, 20, 1) for stream in recipe.streams} for _ in build_views(recipe, layout)]
+    built(views)["loss"].backward()
+    for encoder in built.encoders().values():
+        assert isinstance(encoder, BiGRU)
+        assert all(bool(p.grad.any()) for p in encoder.parameters() if p.requires_grad and p.grad is not None)
+        assert sum(p.grad is not None for p in encoder.parameters()) > 20
 
 
 def test_configurations_of_finished_runs_are_read() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinestream.layout import KINECT20, NTU25, SkeletonLayout
-from kinestream.streams import STREAMS, bone, joint, make_streams, motion
+from kinestream.streams import STREAMS, bone, bone_motion, joint, make_streams, motion
 
 # (child, parent) counted from 1, as the reference lists them for NTU; written again on purpose: the test's own source.
 NTU_PAIRS = (
@@ -32,6 +32,15 @@ def test_motion_is_the_step_to_the_next_frame() -> None:
     for t in range(6):
         torch.testing.assert_close(y[:, :, t], x[:, :, t + 1] - x[:, :, t])
     assert not y[:, :, 6].any()
+
+
+def test_bone_motion_is_how_bones_change() -> None:
+    x = clips(KINECT20)
+    y = bone_motion(x, KINECT20)
+    torch.testing.assert_close(y[:, :, :-1], bone(x, KINECT20)[:, :, 1:] - bone(x, KINECT20)[:, :, :-1])
+    assert not y[:, :, 6].any()
+    drifting = x + torch.linspace(0, 3, 7)[:, None, None]
+    torch.testing.assert_close(bone_motion(drifting, KINECT20), y, atol=1e-5, rtol=0)
 
 
 @given(seed=st.integers(0, 1000), shift=st.floats(-5, 5))

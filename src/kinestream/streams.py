@@ -1,4 +1,5 @@
-"""The streams of a clip: joint, motion and bone (reference: 3s-CACA, section "streams").
+"""The streams of a clip: joint, motion and bone (reference: 3s-CACA, section "streams"), and the motion of bones, the
+fourth stream of the supervised literature (Shi et al. 2019).
 
 Streams are computed from the augmented joint clip, once for each view. Shapes: n clip, c coordinate, t frame, v joint,
 m body.
@@ -35,8 +36,13 @@ def bone(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor,
     return x - x[:, :, :, list(layout.parents)]
 
 
+def bone_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n c t v m"]:
+    """The motion of the bones, in metres a frame: how limbs turn, wherever the body goes."""
+    return motion(bone(x, layout), layout)
+
+
 STREAMS: Mapping[str, Callable[[Tensor, SkeletonLayout], Tensor]] = MappingProxyType(
-    {"joint": joint, "motion": motion, "bone": bone}
+    {"joint": joint, "motion": motion, "bone": bone, "bone-motion": bone_motion}
 )
 
 

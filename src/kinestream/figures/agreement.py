@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kinestream.figures.curves import STREAM_LINES, Epoch, draw_panels
+from kinestream.figures.curves import STREAM_LINES, Dashes, Epoch, draw_panels
 from kinestream.figures.palette import STREAM_COLOURS
 
 _VOTED, _RIGHT, _CHANCE = "#0072b2", "#009e73", "#8a8a8a"
@@ -69,7 +69,9 @@ def _outvoted(axes: Axes, second: Sequence[Epoch], streams: Sequence[str]) -> No
     axes.set_ylim(0, 104)
 
 
-def _line(axes: Axes, epochs: Sequence[Epoch], values: Sequence[float], colour: str, dashes: str, label: str) -> None:
+def _line(
+    axes: Axes, epochs: Sequence[Epoch], values: Sequence[float], colour: str, dashes: Dashes, label: str
+) -> None:
     marker = "o" if len(epochs) <= 20 else None
     axes.plot(
         [epoch["epoch"] for epoch in epochs],

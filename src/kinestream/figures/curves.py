@@ -15,8 +15,10 @@ from kinestream.figures.style import grid, new_figure
 Epoch = Mapping[str, Any]
 """A line of kind `epoch` of `metrics.jsonl`."""
 
-Dashes = Literal["-", "--", "-.", ":"]
-STREAM_LINES: Mapping[str, Dashes] = MappingProxyType({"joint": "-", "motion": "--", "bone": "-.", "together": ":"})
+Dashes = Literal["-", "--", "-.", ":"] | tuple[int, tuple[int, ...]]
+STREAM_LINES: Mapping[str, Dashes] = MappingProxyType(
+    {"joint": "-", "motion": "--", "bone": "-.", "bone-motion": (0, (6, 2, 1, 2, 1, 2)), "together": ":"}
+)
 _PANEL = 0.95
 _CHANGE: Any = {"color": "#8a8a8a", "linewidth": 0.8, "linestyle": (0, (2, 2))}
 

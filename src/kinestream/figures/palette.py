@@ -22,7 +22,7 @@ DARK_PAPER = "#14171c"
 SHAPES = ("circle", "square", "up", "diamond", "down", "plus")
 
 STREAM_COLOURS: Mapping[str, str] = MappingProxyType(
-    {"joint": "#0072b2", "motion": "#d55e00", "bone": "#009e73", "together": "#8a5ab5"}
+    {"joint": "#0072b2", "motion": "#d55e00", "bone": "#009e73", "bone-motion": "#b8860b", "together": "#8a5ab5"}
 )
 """Of the lines that belong to a stream; legible on white and on dark."""
 

@@ -45,7 +45,8 @@ class EncoderCard:
     pool: int = 1
     architecture: Architecture = "st-gcn"
     layers: int = 1
-    """Of a bigru."""
+    convolutions: int = 0
+    """These two of a bigru."""
     readout: Readout = Readout()
 
 
@@ -59,7 +60,7 @@ def new_encoder(card: EncoderCard) -> Encoder:
     }
     if card.architecture == "st-gcn":
         return STGCN(torch.as_tensor(adjacency(card.layout, card.partition)), dim=card.dim, **shared)
-    return BiGRU(len(card.layout.joints), layers=card.layers, **shared)
+    return BiGRU(len(card.layout.joints), layers=card.layers, convolutions=card.convolutions, **shared)
 
 
 def save_encoder(path: Path, encoder: Encoder, card: EncoderCard) -> None:

@@ -19,7 +19,7 @@ from kinestream.readout import Readout
 from kinestream.recipes.encoders import ENCODER_RECIPES, EncoderRecipe, STGCNRecipe
 from kinestream.recipes.methods import METHOD_RECIPES, MethodRecipe, SelfDistillationRecipe
 
-StreamName = Literal["joint", "motion", "bone"]
+StreamName = Literal["joint", "motion", "bone", "bone-motion"]
 
 _KINDS = {"method": METHOD_RECIPES, "encoder": ENCODER_RECIPES}
 """The parts of a recipe that are one of several dataclasses, told by their names."""

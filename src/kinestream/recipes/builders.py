@@ -44,7 +44,7 @@ def encoder_card(recipe: Recipe, name: str, stream: str, layout: SkeletonLayout,
         case STGCNRecipe() as encoder:
             own: dict[str, Any] = {"partition": encoder.partition}
         case BiGRURecipe() as encoder:
-            own = {"layers": encoder.layers}
+            own = {"layers": encoder.layers, "convolutions": encoder.convolutions}
     return EncoderCard(
         stream=stream,
         layout=layout,

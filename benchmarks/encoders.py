@@ -1,0 +1,60 @@
+"""A training step of recipe `laptop-nw-ucla` with bidirectional GRUs, as it is, and the same with ST-GCN encoders."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from benchmarks.arithmetic import clock, setting
+from benchmarks.pairing import in_turn, ratio, spread
+from kinestream.layout import KINECT20
+from kinestream.recipes import resolve
+from kinestream.recipes.builders import build_method, build_optimiser
+from kinestream.streams import make_streams
+
+RECIPE = "laptop-nw-ucla"
+ST_GCN = (
+    "encoder.name=st-gcn",
+    "encoder.hidden=16",
+    "encoder.dim=128",
+    "encoder.dropout=0",
+    "encoder.absent=skip",
+    "encoder.initialisation=torch",
+    "encoder.pool=2",
+)
+ROUNDS = 5
+
+
+def measure() -> dict[str, Any]:
+    """From the views of a batch to the moved weights; the joint stream alone, and all of the recipe."""
+    ways: dict[str, Callable[[], object]] = {}
+    for streams in ("[joint]", "all"):
+        chosen = () if streams == "all" else (f"streams={streams}",)
+        ways[f"bigru, {streams}"] = _step(chosen)
+        ways[f"st-gcn, {streams}"] = _step((*chosen, *ST_GCN))
+    seconds = in_turn(ways, ROUNDS, clock=clock())
+    return {
+        "machine": setting(),
+        "rounds": ROUNDS,
+        "seconds": {name: spread(times) for name, times in seconds.items()},
+        "st-gcn by bigru": {
+            streams: ratio(seconds[f"st-gcn, {streams}"], seconds[f"bigru, {streams}"])
+            for streams in ("[joint]", "all")
+        },
+    }
+
+
+def _step(overrides: tuple[str, ...]) -> Callable[[], object]:
+    recipe = resolve(RECIPE, overrides)
+    torch.manual_seed(0)
+    method = build_method(recipe, KINECT20)
+    optimiser = build_optimiser(recipe.optimiser, method)
+    clips = torch.randn(2, recipe.batch_size, 3, recipe.frames, len(KINECT20.joints), 1)
+    views = [make_streams(view, recipe.streams, KINECT20) for view in clips]
+
+    def step() -> None:
+        optimiser.zero_grad()
+        method(views)["loss"].backward()
+        optimiser.step()
+
+    return step
