@@ -50,13 +50,14 @@ ROWS: Mapping[str, Sequence[str]] = {
     "no hidden joints": ("augment.joint_mask=0",),
     "no noise": ("augment.noise=0",),
 }
+READ_IN_EVERY_WAY = ("the recipe", "ST-GCN encoders")
 READOUTS: Mapping[str, tuple[int | None, int | None]] = {
     "as the recipe": (None, None),
     "once": (0, 1),
-    "stretches only": (None, 1),
-    "turns only": (0, None),
+    "in three stretches": (3, 1),
+    "in three stretches and turns": (3, 3),
 }
-"""Stretches and turns. All of them for the recipe itself, the first two for every row."""
+"""Stretches and turns. All of them for the recipe itself and for ST-GCN encoders, the first two for every row."""
 
 
 def main(store: Path, out: Path, rows: Sequence[str] = ()) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def main(store: Path, out: Path, rows: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _row(row: str, store: Path, out: Path) -> dict[str, Any]:
-    readouts = READOUTS if not ROWS[row] else dict(list(READOUTS.items())[:2])
+    readouts = READOUTS if row in READ_IN_EVERY_WAY else dict(list(READOUTS.items())[:2])
     found: dict[str, list[dict[str, float]]] = {readout: [] for readout in readouts}
     for seed in SEEDS:
         run = out / row.replace(" ", "-").replace(",", "") / f"seed-{seed}"
