@@ -24,6 +24,7 @@ from kinestream.engine.run_folder import RunFolder, read_metrics
 from kinestream.engine.watch import gains
 from kinestream.models.encoder_file import load_encoder
 from kinestream.recipes import Recipe
+from kinestream.recipes.encoders import BiGRURecipe
 
 
 def write_recipe(recipe: Recipe, path: Path) -> Path:
@@ -162,9 +163,18 @@ def test_a_run_within_an_epoch_resumes_bit_for_bit(
     same_run(whole, tmp_path / "stepwise")
 
 
-@pytest.mark.parametrize("moving", [False, True], ids=["frozen target, as published", "moving target"])
+@pytest.mark.parametrize(
+    ("moving", "encoder"),
+    [(False, None), (True, None), (True, BiGRURecipe(hidden=4, convolutions=1, dropout=0.3))],
+    ids=["frozen target, as published", "moving target", "recurrent encoders"],
+)
 def test_resuming_across_the_change_of_stages_is_exact(
-    moving: bool, small_recipe: Recipe, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    moving: bool,
+    encoder: BiGRURecipe | None,
+    small_recipe: Recipe,
+    small_store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """3s-CACA with stage 2 from the second epoch on, stopped once in each epoch."""
     from kinestream.methods.self_distillation import SelfDistillation
@@ -172,6 +182,7 @@ def test_resuming_across_the_change_of_stages_is_exact(
     recipe = dataclasses.replace(
         small_recipe,
         streams=("joint", "motion", "bone"),
+        encoder=encoder or small_recipe.encoder,
         method=dataclasses.replace(small_recipe.method, cross_epoch=1, cross_moving_target=moving),
     )
     train(recipe, small_store, tmp_path / "whole")
@@ -245,6 +256,15 @@ def test_what_only_cuda_has_is_refused_elsewhere(
 ) -> None:
     with pytest.raises(ValueError, match="for CUDA, this would train on cpu: leave them out"):
         train(small_recipe, small_store, tmp_path / "refused", **{option: True})
+    assert not (tmp_path / "refused").exists()
+
+
+def test_compiling_is_refused_where_there_is_nothing_to_compile(
+    small_recipe: Recipe, small_store: Path, tmp_path: Path
+) -> None:
+    recurrent = dataclasses.replace(small_recipe, encoder=BiGRURecipe(hidden=4))
+    with pytest.raises(ValueError, match="for the blocks of st-gcn, the recipe has bigru"):
+        train(recurrent, small_store, tmp_path / "refused", compiled=True)
     assert not (tmp_path / "refused").exists()
 
 

@@ -62,6 +62,8 @@ def pretrain(
         also=tuple(Further(data=str(one.path), store_fingerprint=one.fingerprint) for one in others),
     )
     resumed = _check_run(run, config, resume=resume)
+    if compiled and recipe.encoder.name != "st-gcn":
+        raise ValueError(f"--compile is for the blocks of st-gcn, the recipe has {recipe.encoder.name}: leave it out")
     chosen = [(store, store.select(recipe.split, "train"))]
     chosen += [(one, choose_further(one, recipe.split, store)) for one in others]
     # What any process may refuse is refused above: from here on they wait for each other.
