@@ -238,7 +238,7 @@ def test_settings_of_another_method_are_refused_in_one_line(overrides: list[str]
 
 def test_another_encoder_takes_nothing_over_from_the_one_it_replaces(tmp_path: Path) -> None:
     """As methods do: `dim` and `partition` of an ST-GCN mean nothing to a GRU."""
-    recipe = resolve("laptop-ntu60-xsub", ["encoder.hidden=32", "encoder.name=bigru"])
+    recipe = resolve("nt-xent-3s-nw-ucla", ["encoder.hidden=32", "encoder.name=bigru"])
     assert recipe.encoder == BiGRURecipe(hidden=32)
     assert recipe.encoder.dim == 64
     path = tmp_path / "mine.yaml"
@@ -254,14 +254,14 @@ def test_another_encoder_takes_nothing_over_from_the_one_it_replaces(tmp_path: P
 @pytest.mark.parametrize("method", ["skeletonclr", "aimclr", "skeleton-byol", "vicreg"])
 def test_every_method_takes_either_encoder(method: str) -> None:
     layout = load_dataset("nw-ucla").format.layout
-    recipe = resolve("laptop-nw-ucla", ["encoder.name=bigru", "encoder.hidden=4", f"method.name={method}"])
+    recipe = resolve("nt-xent-3s-nw-ucla", ["encoder.name=bigru", "encoder.hidden=4", f"method.name={method}"])
     built = build_method(recipe, layout)
     views = [{stream: torch.randn(4, 3, 12, 20, 1) for stream in recipe.streams} for _ in build_views(recipe, layout)]
     built(views)["loss"].backward()
     for encoder in built.encoders().values():
         assert isinstance(encoder, BiGRU)
         assert all(bool(p.grad.any()) for p in encoder.parameters() if p.requires_grad and p.grad is not None)
-        assert sum(p.grad is not None for p in encoder.parameters()) > 20
+        assert sum(p.grad is not None for p in encoder.parameters()) == 2 + 2 * 8
 
 
 def test_configurations_of_finished_runs_are_read() -> None:

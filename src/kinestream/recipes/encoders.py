@@ -41,7 +41,7 @@ class BiGRURecipe:
     """Units of each direction; a feature is twice as long."""
     layers: int = 2
     """GRUs on top of each other."""
-    convolutions: int = 1
+    convolutions: int = 0
     """Residual blocks of two convolutions over time before the first layer; 0 for none."""
     dropout: float = 0.0
     """Between the layers."""
