@@ -27,18 +27,18 @@ from kinestream.screen import Screen
 RECIPE = "laptop-nw-ucla"
 SMALLER = ("split=xview-tune", "encoder.hidden=64", "epochs=30", "monitor.knn_every=0")
 SEEDS = (0, 1)
+ST_GCN = (
+    "encoder.name=st-gcn",
+    "encoder.dropout=0",
+    "encoder.absent=skip",
+    "encoder.initialisation=torch",
+    "encoder.pool=2",
+)
+"""Settings of the ST-GCNs that stand beside the recurrent encoders, but for their size."""
 
 ROWS: Mapping[str, Sequence[str]] = {
     "the recipe": (),
-    "ST-GCN encoders": (
-        "encoder.name=st-gcn",
-        "encoder.hidden=8",
-        "encoder.dim=64",
-        "encoder.dropout=0",
-        "encoder.absent=skip",
-        "encoder.initialisation=torch",
-        "encoder.pool=2",
-    ),
+    "ST-GCN encoders": (*ST_GCN, "encoder.hidden=8", "encoder.dim=64"),
     "one layer": ("encoder.layers=1",),
     "convolutions before the first layer": ("encoder.convolutions=1",),
     "no bone-motion stream": ("streams=[joint,motion,bone]",),

@@ -1,10 +1,11 @@
 """A training step of recipe `laptop-nw-ucla` with bidirectional GRUs, as it is, and the same with ST-GCN encoders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+from benchmarks.ablation import RECIPE, ST_GCN
 from benchmarks.arithmetic import clock, setting
 from benchmarks.pairing import in_turn, ratio, spread
 from kinestream.layout import KINECT20
@@ -12,39 +13,28 @@ from kinestream.recipes import resolve
 from kinestream.recipes.builders import build_method, build_optimiser
 from kinestream.streams import make_streams
 
-RECIPE = "laptop-nw-ucla"
-ST_GCN = (
-    "encoder.name=st-gcn",
-    "encoder.hidden=16",
-    "encoder.dim=128",
-    "encoder.dropout=0",
-    "encoder.absent=skip",
-    "encoder.initialisation=torch",
-    "encoder.pool=2",
-)
+STREAMS = {"[joint]": ("streams=[joint]",), "all": ()}
 ROUNDS = 5
 
 
 def measure() -> dict[str, Any]:
     """From the views of a batch to the moved weights; the joint stream alone, and all of the recipe."""
     ways: dict[str, Callable[[], object]] = {}
-    for streams in ("[joint]", "all"):
-        chosen = () if streams == "all" else (f"streams={streams}",)
+    for streams, chosen in STREAMS.items():
         ways[f"bigru, {streams}"] = _step(chosen)
-        ways[f"st-gcn, {streams}"] = _step((*chosen, *ST_GCN))
+        ways[f"st-gcn, {streams}"] = _step((*chosen, *ST_GCN, "encoder.hidden=16", "encoder.dim=128"))
     seconds = in_turn(ways, ROUNDS, clock=clock())
     return {
         "machine": setting(),
         "rounds": ROUNDS,
         "seconds": {name: spread(times) for name, times in seconds.items()},
         "st-gcn by bigru": {
-            streams: ratio(seconds[f"st-gcn, {streams}"], seconds[f"bigru, {streams}"])
-            for streams in ("[joint]", "all")
+            streams: ratio(seconds[f"st-gcn, {streams}"], seconds[f"bigru, {streams}"]) for streams in STREAMS
         },
     }
 
 
-def _step(overrides: tuple[str, ...]) -> Callable[[], object]:
+def _step(overrides: Sequence[str]) -> Callable[[], object]:
     recipe = resolve(RECIPE, overrides)
     torch.manual_seed(0)
     method = build_method(recipe, KINECT20)
