@@ -35,13 +35,17 @@ ST_GCN = (
     "encoder.pool=2",
 )
 """Settings of the ST-GCNs that stand beside the recurrent encoders, but for their size."""
+OF_JOINTS = "streams=[joint,motion,bone,bone-motion]"
+"""The streams that an ST-GCN can take."""
 
 ROWS: Mapping[str, Sequence[str]] = {
     "the recipe": (),
-    "ST-GCN encoders": (*ST_GCN, "encoder.hidden=8", "encoder.dim=64"),
+    "no streams of distances": (OF_JOINTS,),
+    "streams of distances alone": ("streams=[distance,distance-motion]",),
+    "ST-GCN encoders, no streams of distances": (OF_JOINTS, *ST_GCN, "encoder.hidden=8", "encoder.dim=64"),
     "one layer": ("encoder.layers=1",),
     "convolutions before the first layer": ("encoder.convolutions=1",),
-    "no bone-motion stream": ("streams=[joint,motion,bone]",),
+    "no bone-motion stream": ("streams=[joint,motion,bone,distance,distance-motion]",),
     "clips of 24 frames, not 48 in pairs": ("frames=24", "encoder.pool=1"),
     "no crop": ("augment.resized_crop=null",),
     "rotation of 30 degrees": ("augment.rotation=[0,30,0]",),
@@ -50,7 +54,7 @@ ROWS: Mapping[str, Sequence[str]] = {
     "no hidden joints": ("augment.joint_mask=0",),
     "no noise": ("augment.noise=0",),
 }
-READ_IN_EVERY_WAY = ("the recipe", "ST-GCN encoders")
+READ_IN_EVERY_WAY = ("the recipe", "ST-GCN encoders, no streams of distances")
 READOUTS: Mapping[str, tuple[int | None, int | None]] = {
     "as the recipe": (None, None),
     "once": (0, 1),

@@ -109,7 +109,7 @@ from kinestream.evaluate.features import compute_features
 from kinestream.layout import NTU25
 from kinestream.recipes import resolve
 from kinestream.recipes.builders import build_encoder
-encoder = build_encoder(resolve("caca-joint-ntu60-xsub"), NTU25)
+encoder = build_encoder(resolve("caca-joint-ntu60-xsub"), "joint", NTU25)
 compute_features({"joint": encoder}, Clips(Store(Path(sys.argv[1]) / "store"), 50))
 """
 

@@ -63,6 +63,6 @@ def write_small_run(path: Path, store: Path, *streams: StreamName, listed: bool 
         write_recordings(run.recordings, (opened, opened.select(recipe.split, "train")))
     for number, stream in enumerate(recipe.streams):
         torch.manual_seed(number)
-        encoder = build_encoder(recipe, opened.layout)
+        encoder = build_encoder(recipe, stream, opened.layout)
         save_encoder(run.encoder(stream), encoder, encoder_card(recipe, "small", stream, opened.layout, recipe.epochs))
     return path

@@ -19,7 +19,7 @@ from kinestream.recipes.methods import (
     MomentumContrastRecipe,
     SelfDistillationRecipe,
 )
-from kinestream.streams import make_streams
+from kinestream.streams import STREAMS, make_streams
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -252,11 +252,12 @@ def test_another_encoder_takes_nothing_over_from_the_one_it_replaces(tmp_path: P
 
 
 @pytest.mark.parametrize("method", ["skeletonclr", "aimclr", "skeleton-byol", "vicreg"])
-def test_every_method_takes_either_encoder(method: str) -> None:
+def test_every_method_takes_either_encoder_and_every_stream(method: str) -> None:
     layout = load_dataset("nw-ucla").format.layout
-    recipe = resolve("nt-xent-3s-nw-ucla", ["encoder.name=bigru", "encoder.hidden=4", f"method.name={method}"])
+    streams = f"streams=[{', '.join(STREAMS)}]"
+    recipe = resolve("nt-xent-3s-nw-ucla", ["encoder.name=bigru", "encoder.hidden=4", f"method.name={method}", streams])
     built = build_method(recipe, layout)
-    views = [{stream: torch.randn(4, 3, 12, 20, 1) for stream in recipe.streams} for _ in build_views(recipe, layout)]
+    views = [make_streams(torch.randn(4, 3, 12, 20, 1), recipe.streams, layout) for _ in build_views(recipe, layout)]
     built(views)["loss"].backward()
     for encoder in built.encoders().values():
         assert isinstance(encoder, BiGRU)
@@ -299,7 +300,7 @@ def test_published_initialisation_is_an_option() -> None:
     for initialisation, deviation in (("published", 0.02), ("torch", 512**-0.5 * 9**-0.5 / 3**0.5)):
         chosen = dataclasses.replace(recipe.encoder, initialisation=initialisation)
         torch.manual_seed(0)
-        encoder = build_encoder(dataclasses.replace(recipe, encoder=chosen), layout)
+        encoder = build_encoder(dataclasses.replace(recipe, encoder=chosen), "joint", layout)
         weight = encoder.blocks[9].temporal.weight.detach()
         assert float(weight.std()) == pytest.approx(deviation, rel=0.02)
 
@@ -333,6 +334,7 @@ def test_overrides_reach_the_parts() -> None:
         ("streams=[joint, joint]", "none twice"),
         ("streams=[]", "at least one stream"),
         ("streams=[joints]", "joints"),
+        ("streams=[joint, distance]", "distance are of pairs of joints, which the graph of encoder st-gcn does not"),
         ("augment.rotation=[1, 2]", "rotation"),
         ("seed=[", "is no value"),
     ],

@@ -4,8 +4,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kinestream.augment import axis_rotation, transform_points
 from kinestream.layout import KINECT20, NTU25, SkeletonLayout
-from kinestream.streams import STREAMS, bone, bone_motion, joint, make_streams, motion
+from kinestream.streams import (
+    STREAMS,
+    bone,
+    bone_motion,
+    distance,
+    distance_motion,
+    joint,
+    make_streams,
+    motion,
+    stream_shape,
+)
 
 # (child, parent) counted from 1, as the reference lists them for NTU; written again on purpose: the test's own source.
 NTU_PAIRS = (
@@ -41,6 +52,40 @@ def test_bone_motion_is_how_bones_change() -> None:
     assert not y[:, :, 6].any()
     drifting = x + torch.linspace(0, 3, 7)[:, None, None]
     torch.testing.assert_close(bone_motion(drifting, KINECT20), y, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("layout", [KINECT20, NTU25], ids=lambda layout: layout.name)
+def test_distances_are_of_each_pair_of_joints_of_one_body(layout: SkeletonLayout) -> None:
+    x = clips(layout) + torch.tensor([4.0, -2.0, 30.0])[:, None, None, None]  # far from the origin, digits are few
+    y = distance(x, layout)
+    pair = 0
+    for first in range(len(layout.joints)):
+        for second in range(first + 1, len(layout.joints)):
+            expected = np.linalg.norm(x.numpy()[:, :, :, first] - x.numpy()[:, :, :, second], axis=1)
+            np.testing.assert_allclose(y[:, 0, :, pair].numpy(), expected, rtol=1e-5)
+            pair += 1
+    assert y.shape == (2, 1, 7, pair, 2)
+    z = distance_motion(x, layout)
+    torch.testing.assert_close(z[:, :, :-1], y[:, :, 1:] - y[:, :, :-1])
+    assert not z[:, :, -1].any()
+
+
+@given(seed=st.integers(0, 1000), angle=st.floats(-3, 3), axis=st.integers(0, 2), shift=st.floats(-5, 5))
+def test_distances_forget_where_the_body_stands_and_how_it_is_turned(
+    seed: int, angle: float, axis: int, shift: float
+) -> None:
+    x = clips(KINECT20, seed)
+    turned = transform_points(x, axis_rotation(torch.full((len(x),), angle), axis)) + shift
+    mirrored = x * torch.tensor([-1.0, 1.0, 1.0])[:, None, None, None]
+    for other in (turned, mirrored):
+        torch.testing.assert_close(distance(other, KINECT20), distance(x, KINECT20), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("layout", [KINECT20, NTU25], ids=lambda layout: layout.name)
+@pytest.mark.parametrize("name", STREAMS)
+def test_the_shape_of_a_stream_is_known_beforehand(name: str, layout: SkeletonLayout) -> None:
+    made = STREAMS[name](clips(layout), layout)
+    assert made.shape == (2, stream_shape(name, layout)[0], 7, stream_shape(name, layout)[1], 2)
 
 
 @given(seed=st.integers(0, 1000), shift=st.floats(-5, 5))

@@ -8,6 +8,7 @@ import torch
 from kinestream.layout import KINECT20
 from kinestream.models.encoder_file import EncoderCard, load_encoder, new_encoder, save_encoder, weights_hash
 from kinestream.readout import Readout
+from kinestream.streams import distance
 
 CARD = EncoderCard(
     stream="joint",
@@ -46,6 +47,21 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     x = torch.randn(2, 3, 20, 20, 1)
     assert torch.equal(loaded(x), encoder.eval()(x))
     assert {entry.name for entry in tmp_path.iterdir()} == {"e.safetensors", "e.json"}, "no temporary file is left"
+
+
+def test_encoders_of_distances_are_files_as_others_and_no_st_gcn(tmp_path: Path) -> None:
+    card = dataclasses.replace(CARD, stream="distance", architecture="bigru", dim=8, layers=2)
+    encoder = new_encoder(card)
+    encoder(distance(torch.randn(4, 3, 20, 20, 1), KINECT20))
+    save_encoder(tmp_path / "e.safetensors", encoder, card)
+    loaded, read = load_encoder(tmp_path / "e.safetensors")
+    assert read == card
+    x = torch.randn(2, 3, 20, 20, 1)
+    assert torch.equal(loaded(distance(x, KINECT20)), encoder.eval()(distance(x, KINECT20)))
+    with pytest.raises(ValueError, match="the encoder takes 1 coordinates of 190 joints, the clips have 3 of 20"):
+        loaded(x)
+    with pytest.raises(ValueError, match="stream 'distance' is of pairs of joints"):
+        new_encoder(dataclasses.replace(card, architecture="st-gcn"))
 
 
 def test_the_hash_sees_one_changed_weight() -> None:

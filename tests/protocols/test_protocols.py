@@ -256,6 +256,19 @@ def test_clips_are_read_as_the_card_says_unless_something_else_is_asked_for(run:
     assert written(run, "knn")["settings"]["readout"] == {"stretches": 2, "turns": 2}
 
 
+@pytest.mark.parametrize("protocol", ["linear", "knn", "finetune", "supervised"])
+def test_streams_of_pairs_of_joints_are_evaluated_beside_those_of_joints(
+    protocol: str, small_store: Path, tmp_path: Path
+) -> None:
+    encoder = {"name": "bigru", "hidden": 4, "layers": 1}
+    run = write_small_run(tmp_path / "run", small_store, "joint", "distance", "distance-motion", encoder=encoder)
+    assert evaluate(protocol, run, small_store, *PROTOCOLS[protocol]) == 0
+    found = set(written(run, protocol)["results"])
+    assert any(name.endswith("streams together") for name in found), found
+    if protocol == "knn":  # the references, too
+        assert {"untrained encoder, distance", "raw coordinates, distance-motion"} <= found, found
+
+
 def test_supervised_does_not_use_the_weights_of_the_run(run: Path, small_store: Path, tmp_path: Path) -> None:
     assert evaluate("supervised", run, small_store, "--epochs", "1") == 0
     first = (run / "predictions-supervised-xview.csv").read_bytes()

@@ -17,7 +17,15 @@ Epoch = Mapping[str, Any]
 
 Dashes = Literal["-", "--", "-.", ":"] | tuple[int, tuple[int, ...]]
 STREAM_LINES: Mapping[str, Dashes] = MappingProxyType(
-    {"joint": "-", "motion": "--", "bone": "-.", "bone-motion": (0, (6, 2, 1, 2, 1, 2)), "together": ":"}
+    {
+        "joint": "-",
+        "motion": "--",
+        "bone": "-.",
+        "bone-motion": (0, (6, 2, 1, 2, 1, 2)),
+        "distance": (0, (10, 2)),
+        "distance-motion": (0, (10, 2, 2, 2)),
+        "together": ":",
+    }
 )
 _PANEL = 0.95
 _CHANGE: Any = {"color": "#8a8a8a", "linewidth": 0.8, "linestyle": (0, (2, 2))}

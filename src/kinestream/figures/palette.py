@@ -22,7 +22,15 @@ DARK_PAPER = "#14171c"
 SHAPES = ("circle", "square", "up", "diamond", "down", "plus")
 
 STREAM_COLOURS: Mapping[str, str] = MappingProxyType(
-    {"joint": "#0072b2", "motion": "#d55e00", "bone": "#009e73", "bone-motion": "#b8860b", "together": "#8a5ab5"}
+    {
+        "joint": "#0072b2",
+        "motion": "#d55e00",
+        "bone": "#009e73",
+        "bone-motion": "#b8860b",
+        "distance": "#c2417c",
+        "distance-motion": "#7d7d00",
+        "together": "#8a5ab5",
+    }
 )
 """Of the lines that belong to a stream; legible on white and on dark."""
 

@@ -18,6 +18,7 @@ from kinestream.models.encoder import Encoder
 from kinestream.models.graph import Partition, adjacency
 from kinestream.models.stgcn import STGCN
 from kinestream.readout import Readout
+from kinestream.streams import PAIRED, stream_shape
 
 SCHEMA = 1
 
@@ -51,7 +52,8 @@ class EncoderCard:
 
 
 def new_encoder(card: EncoderCard) -> Encoder:
-    """An encoder as the card says, with random weights."""
+    """An encoder as the card says, with random weights. Raises ValueError where its architecture cannot take its
+    stream."""
     shared: dict[str, Any] = {
         "hidden": card.hidden,
         "dropout": card.dropout,
@@ -59,8 +61,13 @@ def new_encoder(card: EncoderCard) -> Encoder:
         "pool": card.pool,
     }
     if card.architecture == "st-gcn":
+        if card.stream in PAIRED:
+            raise ValueError(
+                f"stream '{card.stream}' is of pairs of joints, which the graph of an st-gcn does not have"
+            )
         return STGCN(torch.as_tensor(adjacency(card.layout, card.partition)), dim=card.dim, **shared)
-    return BiGRU(len(card.layout.joints), layers=card.layers, convolutions=card.convolutions, **shared)
+    channels, joints = stream_shape(card.stream, card.layout)
+    return BiGRU(joints, in_channels=channels, layers=card.layers, convolutions=card.convolutions, **shared)
 
 
 def save_encoder(path: Path, encoder: Encoder, card: EncoderCard) -> None:

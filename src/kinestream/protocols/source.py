@@ -59,7 +59,7 @@ class Source:
         torch.manual_seed(derive_seed(seed, "weights"))
         if self.config is None:
             return new_encoder(replace(read_card(self.files[stream]), layout=layout))
-        return build_encoder(self.config.recipe, layout)
+        return build_encoder(self.config.recipe, stream, layout)
 
     def recordings(self) -> Recordings | None:
         """What the encoders learnt from: by the list in the run, else by the store of the pre-training if it is still

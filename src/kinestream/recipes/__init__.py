@@ -18,8 +18,9 @@ from kinestream.configs import choose_by_name, parse_strictly
 from kinestream.readout import Readout
 from kinestream.recipes.encoders import ENCODER_RECIPES, EncoderRecipe, STGCNRecipe
 from kinestream.recipes.methods import METHOD_RECIPES, MethodRecipe, SelfDistillationRecipe
+from kinestream.streams import PAIRED
 
-StreamName = Literal["joint", "motion", "bone", "bone-motion"]
+StreamName = Literal["joint", "motion", "bone", "bone-motion", "distance", "distance-motion"]
 
 _KINDS = {"method": METHOD_RECIPES, "encoder": ENCODER_RECIPES}
 """The parts of a recipe that are one of several dataclasses, told by their names."""
@@ -166,14 +167,23 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any], where: str) -> "Recipe":
-        """Raises ValueError, naming `where`, for a key that is unknown or a value that does not fit."""
+        """Raises ValueError, naming `where`, for a key that is unknown, a value that does not fit, or a stream that
+        the encoder cannot take."""
         encoder = plain.get("encoder")
         if isinstance(encoder, Mapping) and isinstance(encoder.get("skip_absent"), bool):
             # What earlier versions wrote.
             rest = {key: value for key, value in encoder.items() if key != "skip_absent"}
             absent = "skip" if encoder["skip_absent"] else "published"
             plain = {**plain, "encoder": {"absent": absent, **rest}}
-        return parse_strictly(cls, plain, where)
+        recipe = parse_strictly(cls, plain, where)
+        # Not in `__post_init__`: the parser makes a recipe of the default encoder first, and puts the chosen one in.
+        paired = [stream for stream in recipe.streams if stream in PAIRED]
+        if paired and isinstance(recipe.encoder, STGCNRecipe):
+            raise ValueError(
+                f"{where}: {' and '.join(paired)} are of pairs of joints, which the graph of encoder st-gcn does not "
+                "have: leave them out of streams, or set encoder.name=bigru"
+            )
+        return recipe
 
 
 def _plain(value: Any) -> Any:

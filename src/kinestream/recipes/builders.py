@@ -66,9 +66,9 @@ def encoder_card(recipe: Recipe, name: str, stream: str, layout: SkeletonLayout,
     )
 
 
-def build_encoder(recipe: Recipe, layout: SkeletonLayout) -> Encoder:
-    """A new encoder, initialised as the recipe says, from torch's global generator."""
-    encoder = new_encoder(encoder_card(recipe, "", "", layout, 0))
+def build_encoder(recipe: Recipe, stream: str, layout: SkeletonLayout) -> Encoder:
+    """A new encoder of a stream, initialised as the recipe says, from torch's global generator."""
+    encoder = new_encoder(encoder_card(recipe, "", stream, layout, 0))
     _initialise(recipe, encoder)
     return encoder
 
@@ -99,7 +99,7 @@ def _self_distillation(recipe: Recipe, options: SelfDistillationRecipe, layout: 
         projector = mlp_head(recipe.encoder.dim, options.hidden, options.embedding)
         predictor = mlp_head(options.embedding, options.hidden, options.embedding)
         _initialise(recipe, projector, predictor)
-        pairs[stream] = OnlineTarget(build_encoder(recipe, layout), projector, predictor)
+        pairs[stream] = OnlineTarget(build_encoder(recipe, stream, layout), projector, predictor)
     shared: dict[str, Any] = {
         "decay": options.decay,
         "final_decay": options.final_decay,
@@ -149,7 +149,7 @@ def _query_keys(
         projector = contrast_head(recipe.encoder.dim, options.hidden, options.embedding)
         _initialise(recipe, projector)
         queue = KeyQueue(options.queue, options.embedding)
-        networks[stream] = QueryKey(build_encoder(recipe, layout), projector, queue)
+        networks[stream] = QueryKey(build_encoder(recipe, stream, layout), projector, queue)
     return networks
 
 
@@ -158,7 +158,7 @@ def _projected(recipe: Recipe, layout: SkeletonLayout) -> dict[str, Projected]:
     for stream in recipe.streams:
         projector = mlp_head(recipe.encoder.dim, recipe.method.hidden, recipe.method.embedding)
         _initialise(recipe, projector)
-        networks[stream] = Projected(build_encoder(recipe, layout), projector)
+        networks[stream] = Projected(build_encoder(recipe, stream, layout), projector)
     return networks
 
 
