@@ -13,8 +13,9 @@ from kinestream.data.recording import Source
 from kinestream.data.store import Store, StoreWriter
 from kinestream.engine.run_folder import RunConfig, RunFolder
 from kinestream.models.encoder_file import save_encoder
-from kinestream.recipes import Recipe, StreamName
+from kinestream.recipes import Recipe
 from kinestream.recipes.builders import build_encoder, encoder_card
+from kinestream.stream_names import StreamName
 
 SMALL: dict[str, Any] = {
     "title": "small",

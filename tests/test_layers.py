@@ -9,7 +9,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "kinestream"
 
 FLOORS = (
     {"layout", "readout", "files", "configs", "screen", "exits"},
-    {"joint_maps"},
+    {"joint_maps", "stream_names"},
     {"data"},
     {"streams", "augment", "processes"},
     {"models"},

@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from hypothesis import strategies as st
 
 from kinestream.augment import axis_rotation, transform_points
 from kinestream.layout import KINECT20, NTU25, SkeletonLayout
+from kinestream.stream_names import StreamName, stream_shape
 from kinestream.streams import (
     STREAMS,
     bone,
@@ -15,7 +18,6 @@ from kinestream.streams import (
     joint,
     make_streams,
     motion,
-    stream_shape,
 )
 
 # (child, parent) counted from 1, as the reference lists them for NTU; written again on purpose: the test's own source.
@@ -103,6 +105,7 @@ def test_an_absent_body_stays_zero(name: str) -> None:
 
 
 def test_streams_are_made_by_name() -> None:
+    assert get_args(StreamName) == tuple(STREAMS)
     x = clips(NTU25)
     made = make_streams(x, ("bone", "joint"), NTU25)
     assert list(made) == ["bone", "joint"]

@@ -69,21 +69,6 @@ STREAMS: Mapping[str, Callable[[Tensor, SkeletonLayout], Tensor]] = MappingProxy
     }
 )
 
-PAIRED = frozenset({"distance", "distance-motion"})
-"""The streams of pairs of joints: an encoder that works on the graph of the joints cannot take them."""
-
-
-def stream_shape(name: str, layout: SkeletonLayout) -> tuple[int, int]:
-    """How many coordinates of how many joints, or pairs of them, a stream has.
-
-    Example:
-        >>> from kinestream.layout import NTU25
-        >>> stream_shape("joint", NTU25), stream_shape("distance", NTU25)
-        ((3, 25), (1, 300))
-    """
-    joints = len(layout.joints)
-    return (1, joints * (joints - 1) // 2) if name in PAIRED else (3, joints)
-
 
 def make_streams(
     x: Float[Tensor, "n c t v m"], names: Iterable[str], layout: SkeletonLayout

@@ -15,8 +15,9 @@ from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.files import new_folder
 from kinestream.layout import LAYOUTS, SkeletonLayout
-from kinestream.recipes import Recipe, StreamName, resolve
+from kinestream.recipes import Recipe, resolve
 from kinestream.screen import Screen
+from kinestream.stream_names import StreamName
 
 if TYPE_CHECKING:
     from kinestream.models.encoder_file import EncoderCard

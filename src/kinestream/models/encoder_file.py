@@ -18,7 +18,7 @@ from kinestream.models.encoder import Encoder
 from kinestream.models.graph import Partition, adjacency
 from kinestream.models.stgcn import STGCN
 from kinestream.readout import Readout
-from kinestream.streams import PAIRED, stream_shape
+from kinestream.stream_names import PAIRED, stream_shape
 
 SCHEMA = 1
 

@@ -18,9 +18,7 @@ from kinestream.configs import choose_by_name, parse_strictly
 from kinestream.readout import Readout
 from kinestream.recipes.encoders import ENCODER_RECIPES, EncoderRecipe, STGCNRecipe
 from kinestream.recipes.methods import METHOD_RECIPES, MethodRecipe, SelfDistillationRecipe
-from kinestream.streams import PAIRED
-
-StreamName = Literal["joint", "motion", "bone", "bone-motion", "distance", "distance-motion"]
+from kinestream.stream_names import PAIRED, StreamName
 
 _KINDS = {"method": METHOD_RECIPES, "encoder": ENCODER_RECIPES}
 """The parts of a recipe that are one of several dataclasses, told by their names."""

@@ -1,0 +1,22 @@
+"""What streams there are and how large each is: what recipes need to know of them, without torch."""
+
+from typing import Literal
+
+from kinestream.layout import SkeletonLayout
+
+StreamName = Literal["joint", "motion", "bone", "bone-motion", "distance", "distance-motion"]
+
+PAIRED = frozenset({"distance", "distance-motion"})
+"""The streams of pairs of joints: an encoder that works on the graph of the joints cannot take them."""
+
+
+def stream_shape(name: str, layout: SkeletonLayout) -> tuple[int, int]:
+    """How many coordinates of how many joints, or pairs of them, a stream has.
+
+    Example:
+        >>> from kinestream.layout import NTU25
+        >>> stream_shape("joint", NTU25), stream_shape("distance", NTU25)
+        ((3, 25), (1, 300))
+    """
+    joints = len(layout.joints)
+    return (1, joints * (joints - 1) // 2) if name in PAIRED else (3, joints)
