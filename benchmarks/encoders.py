@@ -1,4 +1,4 @@
-"""A training step of recipe `laptop-nw-ucla` with bidirectional GRUs, as it is, and the same with ST-GCN encoders."""
+"""A training step of recipe `laptop-nw-ucla` on the streams that an ST-GCN can take: as it is, and with ST-GCNs."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -23,6 +23,7 @@ from kinestream.figures.palette import CLASS_COLOURS, CLASS_COLOURS_ON_DARK, DAR
 from kinestream.figures.per_class import draw_classes  # noqa: E402
 from kinestream.figures.projection import pca, sample, tsne  # noqa: E402
 from kinestream.figures.style import encoded, save, theme  # noqa: E402
+from kinestream.streams import STREAMS  # noqa: E402
 
 NAMES = [f"a class with quite a long name {number}" for number in range(60)]
 
@@ -194,6 +195,20 @@ def lab(rgb: np.ndarray) -> np.ndarray:
     xyz = rgb @ to_xyz.T / np.array([0.9505, 1.0, 1.089])
     f = np.where(xyz > 0.008856, np.cbrt(np.clip(xyz, 0, None)), 7.787 * xyz + 16 / 116)
     return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+
+
+@pytest.mark.parametrize("count", [4, 6])
+def test_the_legend_of_curves_has_room_for_every_stream(count: int) -> None:
+    names = (*list(STREAMS)[:count], "together")
+    lines = [{"epoch": number, "loss": 6.0} | {f"knn/{name}": 50.0 for name in names} for number in (1, 2)]
+    with theme():
+        figure = draw_curves(lines)
+        figure.draw_without_rendering()
+        (legend,) = figure.legends
+        box = legend.get_window_extent()
+    assert [text.get_text() for text in legend.get_texts()] == list(names)
+    assert box.x0 >= figure.bbox.x0
+    assert box.x1 <= figure.bbox.x1
 
 
 @pytest.mark.parametrize("eyes", EYES)

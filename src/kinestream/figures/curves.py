@@ -22,8 +22,8 @@ STREAM_LINES: Mapping[str, Dashes] = MappingProxyType(
         "motion": "--",
         "bone": "-.",
         "bone-motion": (0, (6, 2, 1, 2, 1, 2)),
-        "distance": (0, (10, 2)),
-        "distance-motion": (0, (10, 2, 2, 2)),
+        "distance": (0, (5, 1)),
+        "distance-motion": (0, (5, 1, 1, 1)),
         "together": ":",
     }
 )
@@ -100,7 +100,8 @@ def draw_panels(
     if changes:
         entries.append(Line2D([], [], label="stage 2 begins", **_CHANGE))
     if entries:
-        figure.legend(handles=entries, loc="outside lower center", ncols=5, handlelength=2.0, columnspacing=0.7)
+        columns = 5 if len(entries) <= 5 else 4  # in two rows, each stream above its motion: the width holds no more
+        figure.legend(handles=entries, loc="outside lower center", ncols=columns, handlelength=2.0, columnspacing=0.7)
     return figure
 
 
