@@ -13,9 +13,13 @@ from kinestream.streams import (
     STREAMS,
     bone,
     bone_motion,
+    cylindrical,
+    cylindrical_motion,
+    displacement,
     distance,
     distance_motion,
     joint,
+    lagged_distance,
     make_streams,
     motion,
 )
@@ -27,8 +31,8 @@ NTU_PAIRS = (
 )
 
 
-def clips(layout: SkeletonLayout, seed: int = 0) -> torch.Tensor:
-    return torch.randn(2, 3, 7, len(layout.joints), 2, generator=torch.Generator().manual_seed(seed))
+def clips(layout: SkeletonLayout, seed: int = 0, frames: int = 7) -> torch.Tensor:
+    return torch.randn(2, 3, frames, len(layout.joints), 2, generator=torch.Generator().manual_seed(seed))
 
 
 def test_bone_is_child_minus_parent_and_zero_at_the_root() -> None:
@@ -81,6 +85,55 @@ def test_distances_forget_where_the_body_stands_and_how_it_is_turned(
     mirrored = x * torch.tensor([-1.0, 1.0, 1.0])[:, None, None, None]
     for other in (turned, mirrored):
         torch.testing.assert_close(distance(other, KINECT20), distance(x, KINECT20), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("layout", [KINECT20, NTU25], ids=lambda layout: layout.name)
+def test_lagged_distances_are_from_where_the_joints_were_eight_frames_ago(layout: SkeletonLayout) -> None:
+    x = clips(layout, frames=12)
+    y = lagged_distance(x, layout).numpy()
+    joints = len(layout.joints)
+    for t in range(12):
+        for now in range(joints):
+            for then in range(joints):
+                expected = np.linalg.norm(x[:, :, t, now] - x[:, :, max(t - 8, 0), then], axis=1)
+                np.testing.assert_allclose(y[:, 0, t, now * joints + then], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_displacements_are_up_and_along_the_ground_over_each_lag() -> None:
+    x = clips(NTU25, frames=12)
+    y = displacement(x, NTU25)
+    assert y.shape == (2, 8, 12, 25, 2)
+    for number, lag in enumerate((1, 2, 4, 8)):
+        for t in range(12):
+            right, up, forward = (x[:, :, t] - x[:, :, max(t - lag, 0)]).unbind(dim=1)
+            torch.testing.assert_close(y[:, 2 * number, t], up)
+            torch.testing.assert_close(y[:, 2 * number + 1, t], (right**2 + forward**2).sqrt())
+    assert not y[:, :, 0].any(), "a body has not moved before the first frame"
+
+
+@pytest.mark.parametrize("layout", [KINECT20, NTU25], ids=lambda layout: layout.name)
+def test_cylindrical_is_height_and_distance_from_the_start_and_speed(layout: SkeletonLayout) -> None:
+    x = clips(layout)
+    pelvis = {"kinect20": 0, "ntu25": 0}[layout.name]
+    y = cylindrical(x, layout)
+    for t in range(7):
+        ahead = min(t + 1, 6)
+        for v in range(len(layout.joints)):
+            away = (x[:, :, t, v] - x[:, :, 0, pelvis])[:, [0, 2]].norm(dim=1)
+            speed = (x[:, :, ahead, v] - x[:, :, t, v])[:, [0, 2]].norm(dim=1)
+            torch.testing.assert_close(y[:, :, t, v], torch.stack((x[:, 1, t, v], away, speed), dim=1))
+    torch.testing.assert_close(cylindrical_motion(x, layout), motion(y, layout))
+
+
+@given(seed=st.integers(0, 1000), angle=st.floats(-3, 3), east=st.floats(-5, 5), north=st.floats(-5, 5))
+@pytest.mark.parametrize("name", ["lagged-distance", "displacement", "cylindrical", "cylindrical-motion"])
+def test_some_streams_are_the_same_from_all_sides(
+    name: str, seed: int, angle: float, east: float, north: float
+) -> None:
+    x = clips(KINECT20, seed)
+    turned = transform_points(x, axis_rotation(torch.full((len(x),), angle), 1))
+    turned = turned + torch.tensor([east, 0.0, north])[:, None, None, None]
+    torch.testing.assert_close(STREAMS[name](turned, KINECT20), STREAMS[name](x, KINECT20), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("layout", [KINECT20, NTU25], ids=lambda layout: layout.name)

@@ -4,9 +4,25 @@ from typing import Literal
 
 from kinestream.layout import SkeletonLayout
 
-StreamName = Literal["joint", "motion", "bone", "bone-motion", "distance", "distance-motion"]
+StreamName = Literal[
+    "joint",
+    "motion",
+    "bone",
+    "bone-motion",
+    "distance",
+    "distance-motion",
+    "lagged-distance",
+    "displacement",
+    "cylindrical",
+    "cylindrical-motion",
+]
 
-PAIRED = frozenset({"distance", "distance-motion"})
+DISTANCE_LAG = 8
+"""Frames between the two moments of `lagged-distance`."""
+DISPLACEMENT_LAGS = (1, 2, 4, 8)
+"""Frames over which `displacement` is taken."""
+
+PAIRED = frozenset({"distance", "distance-motion", "lagged-distance"})
 """The streams of pairs of joints: an encoder that works on the graph of the joints cannot take them."""
 
 
@@ -19,4 +35,6 @@ def stream_shape(name: str, layout: SkeletonLayout) -> tuple[int, int]:
         ((3, 25), (1, 300))
     """
     joints = len(layout.joints)
-    return (1, joints * (joints - 1) // 2) if name in PAIRED else (3, joints)
+    if name in PAIRED:
+        return 1, joints**2 if name == "lagged-distance" else joints * (joints - 1) // 2
+    return 2 * len(DISPLACEMENT_LAGS) if name == "displacement" else 3, joints

@@ -1,6 +1,8 @@
 """The streams of a clip: joint, motion and bone (reference: 3s-CACA, section "streams"); the motion of bones, the
-fourth stream of the supervised literature (Shi et al. 2019); and the distances of joints with their motion (the joint
-collection distances of Yang et al. 2019), which no turn of the body or the camera changes.
+fourth stream of the supervised literature (Shi et al. 2019); the distances of joints with their motion (the joint
+collection distances of Yang et al. 2019); and three of our own, with the motion of one. What comes after the motion of
+bones is the same from all sides: no turn of the body or the camera about the vertical changes it, none at all changes
+distances.
 
 Streams are computed from the augmented joint clip, once for each view. Shapes: n clip, c coordinate, t frame, v joint,
 m body, p pair of joints.
@@ -15,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinestream.layout import SkeletonLayout
+from kinestream.stream_names import DISPLACEMENT_LAGS, DISTANCE_LAG
 
 
 def joint(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n c t v m"]:
@@ -47,15 +50,59 @@ def distance(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Ten
     """How far the joints of a body are from each other, in metres: one number for each pair, (0, 1), (0, 2), ...
     (v - 2, v - 1)."""
     first, second = torch.triu_indices(x.shape[3], x.shape[3], offset=1, device=x.device)
-    points = rearrange(x, "n c t v m -> (n m t) v c")
-    # Products of coordinates, torch's other way, would lose the digits of small distances.
-    between = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")[:, first, second]
-    return rearrange(between, "(n m t) p -> n 1 t p m", n=x.shape[0], m=x.shape[4]).contiguous()
+    return _between(x, x)[:, :, :, first, second].contiguous()
 
 
 def distance_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 1 t p m"]:
     """How the distances change, in metres a frame."""
     return motion(distance(x, layout), layout)
+
+
+def lagged_distance(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 1 t p m"]:
+    """How far each joint is from where every joint, itself too, was `DISTANCE_LAG` frames ago, in metres: posture and
+    movement at once. Pairs are (now, then): (0, 0), (0, 1), ... (v - 1, v - 1); before the first frame a body stood as
+    in it."""
+    return rearrange(_between(x, _earlier(x, DISTANCE_LAG)), "n 1 t v u m -> n 1 t (v u) m").contiguous()
+
+
+def displacement(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n k t v m"]:
+    """How far each joint has come in each of `DISPLACEMENT_LAGS` frames, upwards and along the ground (a length), in
+    metres: slow and fast movements side by side. Before the first frame a body stood as in it."""
+    steps = torch.stack([x - _earlier(x, lag) for lag in DISPLACEMENT_LAGS], dim=1)
+    return torch.stack((steps[:, :, 1], _along_the_ground(steps, dim=2)), dim=2).flatten(1, 2)
+
+
+def cylindrical(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 3 t v m"]:
+    """The height of each joint; its distance along the ground from where the pelvis stood in the first frame; and how
+    far it moves along the ground to the next frame. All in metres."""
+    start = x[:, :, :1, layout.pelvis, None]
+    return torch.stack(
+        (x[:, 1], _along_the_ground(x - start, dim=1), _along_the_ground(motion(x, layout), dim=1)), dim=1
+    )
+
+
+def cylindrical_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 3 t v m"]:
+    """How these change, in metres a frame: climbing, leaving and coming back, starting and stopping."""
+    return motion(cylindrical(x, layout), layout)
+
+
+def _earlier(x: Float[Tensor, "n c t v m"], lag: int) -> Float[Tensor, "n c t v m"]:
+    """The clip so many frames late, its first frame held until then."""
+    frames = (torch.arange(x.shape[2], device=x.device) - lag).clamp(min=0)
+    return x[:, :, frames]
+
+
+def _along_the_ground(steps: Tensor, *, dim: int) -> Tensor:
+    """The horizontal length of vectors whose coordinates lie along `dim`."""
+    return torch.hypot(steps.select(dim, 0), steps.select(dim, 2))
+
+
+def _between(x: Float[Tensor, "n c t v m"], y: Float[Tensor, "n c t u m"]) -> Float[Tensor, "n 1 t v u m"]:
+    """The distances of the joints of one from those of the other, frame by frame."""
+    rows = [rearrange(points, "n c t v m -> (n m t) v c") for points in (x, y)]
+    # Products of coordinates, torch's other way, would lose the digits of small distances.
+    distances = torch.cdist(rows[0], rows[1], compute_mode="donot_use_mm_for_euclid_dist")
+    return rearrange(distances, "(n m t) v u -> n 1 t v u m", n=x.shape[0], m=x.shape[4])
 
 
 STREAMS: Mapping[str, Callable[[Tensor, SkeletonLayout], Tensor]] = MappingProxyType(
@@ -66,6 +113,10 @@ STREAMS: Mapping[str, Callable[[Tensor, SkeletonLayout], Tensor]] = MappingProxy
         "bone-motion": bone_motion,
         "distance": distance,
         "distance-motion": distance_motion,
+        "lagged-distance": lagged_distance,
+        "displacement": displacement,
+        "cylindrical": cylindrical,
+        "cylindrical-motion": cylindrical_motion,
     }
 )
 

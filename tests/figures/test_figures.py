@@ -197,7 +197,7 @@ def lab(rgb: np.ndarray) -> np.ndarray:
     return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
 
 
-@pytest.mark.parametrize("count", [4, 6])
+@pytest.mark.parametrize("count", [4, 6, 10])
 def test_the_legend_of_curves_has_room_for_every_stream(count: int) -> None:
     names = (*list(STREAMS)[:count], "together")
     lines = [{"epoch": number, "loss": 6.0} | {f"knn/{name}": 50.0 for name in names} for number in (1, 2)]

@@ -1,5 +1,6 @@
 """How a training went, epoch by epoch: every term of the loss, the online 1-NN, the spread of the features."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,6 +25,10 @@ STREAM_LINES: Mapping[str, Dashes] = MappingProxyType(
         "bone-motion": (0, (6, 2, 1, 2, 1, 2)),
         "distance": (0, (5, 1)),
         "distance-motion": (0, (5, 1, 1, 1)),
+        "lagged-distance": (0, (3, 1)),
+        "displacement": (0, (1, 1, 3, 1, 1, 3)),
+        "cylindrical": (0, (8, 2)),
+        "cylindrical-motion": (0, (8, 2, 1, 2)),
         "together": ":",
     }
 )
@@ -82,7 +87,11 @@ def draw_panels(
     """Panels over the epochs (first and last), one below the other, with one legend below all."""
     first, last = epochs
     changes = stage_change is not None and first <= stage_change < last
-    figure = new_figure(0.4 + _PANEL * len(panels) + 0.16 * (len(handles) > 1 or changes) + 0.16 * bool(title))
+    entries = list(handles) if len(handles) > 1 else []
+    if changes:
+        entries.append(Line2D([], [], label="stage 2 begins", **_CHANGE))
+    columns = 5 if len(entries) <= 5 else 3  # the width holds no more
+    figure = new_figure(0.4 + _PANEL * len(panels) + 0.16 * math.ceil(len(entries) / columns) + 0.16 * bool(title))
     rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     margin = 0.02 * max(last - first, 1)
     for axes, (name, draw) in zip(rows, panels, strict=True):
@@ -96,11 +105,7 @@ def draw_panels(
     rows[-1].set_xlabel("epoch", labelpad=2)
     if title:
         figure.suptitle(title, x=0.02, ha="left", fontsize=7.5)
-    entries = list(handles) if len(handles) > 1 else []
-    if changes:
-        entries.append(Line2D([], [], label="stage 2 begins", **_CHANGE))
     if entries:
-        columns = 5 if len(entries) <= 5 else 4  # in two rows, each stream above its motion: the width holds no more
         figure.legend(handles=entries, loc="outside lower center", ncols=columns, handlelength=2.0, columnspacing=0.7)
     return figure
 

@@ -29,6 +29,10 @@ STREAM_COLOURS: Mapping[str, str] = MappingProxyType(
         "bone-motion": "#b8860b",
         "distance": "#c2417c",
         "distance-motion": "#7d7d00",
+        "lagged-distance": "#e0004b",
+        "displacement": "#888cba",
+        "cylindrical": "#f14cea",
+        "cylindrical-motion": "#bc1ff6",
         "together": "#8a5ab5",
     }
 )

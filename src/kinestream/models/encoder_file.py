@@ -60,13 +60,14 @@ def new_encoder(card: EncoderCard) -> Encoder:
         "absent": card.absent,
         "pool": card.pool,
     }
+    channels, joints = stream_shape(card.stream, card.layout)
     if card.architecture == "st-gcn":
         if card.stream in PAIRED:
             raise ValueError(
                 f"stream '{card.stream}' is of pairs of joints, which the graph of an st-gcn does not have"
             )
-        return STGCN(torch.as_tensor(adjacency(card.layout, card.partition)), dim=card.dim, **shared)
-    channels, joints = stream_shape(card.stream, card.layout)
+        graph = torch.as_tensor(adjacency(card.layout, card.partition))
+        return STGCN(graph, in_channels=channels, dim=card.dim, **shared)
     return BiGRU(joints, in_channels=channels, layers=card.layers, convolutions=card.convolutions, **shared)
 
 
