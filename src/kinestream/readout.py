@@ -1,4 +1,5 @@
-"""How a frozen encoder reads a clip: once, as published, or several times with what it saw put together."""
+"""How frozen encoders are read: each clip once, as published, or several times with what they saw put together, and
+whether features are whitened."""
 
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ class Readout:
     """Several looks at one clip (multi-crop evaluation). The default is a single one, as every published figure has it.
 
     Features are `(1 + stretches) * dim` long: the whole clip, then each stretch, in the order of time, side by side as
-    unit vectors. The looks of each are averaged over the turns, as unit vectors, too.
+    unit vectors. The looks of each are averaged over the turns, as unit vectors, too. Whitening comes last.
     """
 
     stretches: int = 0
@@ -17,17 +18,23 @@ class Readout:
     turns: int = 1
     """Directions about the vertical, evenly spread, from which each is read; more than 1 is for encoders whose views
     were turned by any angle (`augment.rotation`)."""
+    whitening: float = 0.0
+    """How far the principal components of the features, known from the training clips without labels, are brought to
+    one size: each is divided by its deviation to this power. 0 leaves features as they are, 1 makes all alike; between
+    them what only few clips tell weighs more, and noise not as much."""
 
     def __post_init__(self) -> None:
         if self.stretches < 0 or self.turns < 1:
             raise ValueError(
                 f"readout of {self.stretches} stretches and {self.turns} turns: none or more stretches, 1 or more turns"
             )
+        if not 0 <= self.whitening <= 1:
+            raise ValueError(f"readout with whitening {self.whitening}: it must be in [0, 1], 0 for none")
 
     @property
     def is_plain(self) -> bool:
-        """Whether each clip is read once."""
-        return self == Readout()
+        """Whether each clip is read once, whitened or not."""
+        return (self.stretches, self.turns) == (0, 1)
 
     @property
     def places(self) -> tuple[tuple[float, float], ...]:
@@ -46,4 +53,5 @@ class Readout:
             "whole"
             + (f" and {self.stretches} half stretches" if self.stretches else "")
             + (f", from {self.turns} sides" if self.turns > 1 else "")
+            + (f", whitened to the power {self.whitening:g}" if self.whitening else "")
         )

@@ -243,17 +243,44 @@ def test_clips_are_read_as_the_card_says_unless_something_else_is_asked_for(run:
         path = run / f"encoder-{stream}.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "readout": {"stretches": 2, "turns": 3}}))
     assert evaluate("linear", run, small_store, "--epochs", "2", "--bare") == 0
-    assert written(run, "linear")["settings"]["readout"] == {"stretches": 2, "turns": 3}
+    assert written(run, "linear")["settings"]["readout"] == {"stretches": 2, "turns": 3, "whitening": 0.0}
     features = {path.name: np.load(path).shape for path in (run / "features").iterdir()}
     dim = json.loads((run / "encoder-joint.json").read_text())["dim"]
     assert set(features.values()) == {(40, 3 * dim)}
     assert evaluate("linear", run, small_store, "--epochs", "2", "--bare", "--stretches", "0", "--turns", "1") == 0
-    assert written(run, "linear")["settings"]["readout"] == {"stretches": 0, "turns": 1}
+    assert written(run, "linear")["settings"]["readout"] == {"stretches": 0, "turns": 1, "whitening": 0.0}
     assert "--stretches 0 --turns 1" in " ".join(written(run, "linear")["command"])
     added = {path.name: np.load(path).shape for path in (run / "features").iterdir() if path.name not in features}
     assert set(added.values()) == {(40, dim)}
     assert evaluate("knn", run, small_store, "--k", "3", "--turns", "2") == 0
-    assert written(run, "knn")["settings"]["readout"] == {"stretches": 2, "turns": 2}
+    assert written(run, "knn")["settings"]["readout"] == {"stretches": 2, "turns": 2, "whitening": 0.0}
+
+
+def test_features_are_whitened_by_the_training_clips(run: Path, small_store: Path) -> None:
+    assert evaluate("knn", run, small_store, "--k", "3", "--bare") == 0
+    files = {path.name for path in (run / "features").iterdir()}
+    for stream in ("joint", "bone"):
+        path = run / f"encoder-{stream}.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "readout": {"whitening": 0.5}}))
+    assert evaluate("knn", run, small_store, "--k", "3", "--bare") == 0
+    assert {path.name for path in (run / "features").iterdir()} == files, "what is kept is not whitened"
+    assert written(run, "knn")["settings"]["readout"] == {"stretches": 0, "turns": 1, "whitening": 0.5}
+
+    store = Store(small_store)
+    train, test = store.select("xview", "train"), store.select("xview", "test")
+    features = np.load(next((run / "features").glob("bone-*"))).astype(np.float64)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    features -= features[train].mean(axis=0)
+    _, sizes, directions = np.linalg.svd(features[train], full_matrices=False)
+    kept = sizes > 1e-4 * sizes[0]
+    features = features @ directions[kept].T / sizes[kept] ** 0.5
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    nearest = (features[test] @ features[train].T).argmax(axis=1)
+    expected = 100 * float((store.labels[train][nearest] == store.labels[test]).mean())
+    assert written(run, "knn")["results"]["small, bone"]["top1"] == pytest.approx(expected, abs=1e-3)
+
+    assert evaluate("knn", run, small_store, "--k", "3", "--bare", "--whitening", "0") == 0
+    assert written(run, "knn")["settings"]["readout"]["whitening"] == 0
 
 
 @pytest.mark.parametrize("protocol", ["linear", "knn", "finetune", "supervised"])
@@ -312,6 +339,7 @@ def test_transfer_between_layouts_shows_its_joints_and_fine_tunes(
         (["cluster", "--seeds", "-1"], "at least one training is needed"),
         (["transfer", "--split", "xsub"], "has no split 'xsub'"),
         (["knn", "--turns", "0"], "readout of 0 stretches and 0 turns: none or more stretches, 1 or more turns"),
+        (["knn", "--whitening", "2"], "readout with whitening 2.0: it must be in [0, 1], 0 for none"),
     ],
 )
 def test_a_mistake_is_said_in_one_line(

@@ -10,13 +10,13 @@ Examples:
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinestream.commands.options import FrozenOptions, open_subject
+from kinestream.commands.options import LookOptions, open_subject
 from kinestream.commands.starting import in_processes
 from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(FrozenOptions):
+class Config(LookOptions):
     """Arguments of `kinestream features`."""
 
     data: Path = required_option()

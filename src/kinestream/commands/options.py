@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kinestream.configs import command_words, required_option
 
@@ -29,8 +29,8 @@ class SubjectOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrozenOptions(SubjectOptions):
-    """The options of the evaluations of frozen features."""
+class LookOptions(SubjectOptions):
+    """How frozen encoders look at clips, and at which."""
 
     bare: bool = False
     """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
@@ -38,6 +38,14 @@ class FrozenOptions(SubjectOptions):
     """Stretches of half a clip that are read besides the whole, side by side; as the run's recipe says if not given."""
     turns: int | None = None
     """Directions about the vertical to read each from, averaged; as the run's recipe says if not given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenOptions(LookOptions):
+    """The options of the evaluations of frozen features."""
+
+    whitening: float | None = None
+    """How far features are whitened by the training clips, 0 (not at all) to 1; as the recipe says if not given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +91,9 @@ def open_subject(
     `Subject`."""
     from kinestream.protocols.subject import Subject
 
-    readout = {"stretches": given.stretches, "turns": given.turns} if isinstance(given, FrozenOptions) else {}
+    readout: dict[str, Any] = {
+        name: getattr(given, name) for name in ("stretches", "turns", "whitening") if hasattr(given, name)
+    }
     return Subject(
         given.run,
         given.data,

@@ -1,7 +1,7 @@
 """What every protocol begins with: encoders, a store and a split that go together, looked over for leaks."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from kinestream.data.clips import AnyClips, caution, clips_as
 from kinestream.data.store import Store
 from kinestream.evaluate.certainty import calibration_error
-from kinestream.evaluate.features import cached_features, calibrate_batch_norm, raw_coordinates
+from kinestream.evaluate.features import Features, cached_features, calibrate_batch_norm, raw_coordinates
 from kinestream.evaluate.metrics import accuracy
+from kinestream.evaluate.whitening import whiten
 from kinestream.joint_maps import JointMap, joint_map
 from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, read_card
 from kinestream.protocols.guard import look_for_leaks
 from kinestream.protocols.outcome import How, Kind, Outcome
 from kinestream.protocols.source import open_source
-from kinestream.readout import Readout
 from kinestream.screen import Screen
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -52,6 +52,7 @@ class Subject:
         other_layout: bool = False,
         stretches: int | None = None,
         turns: int | None = None,
+        whitening: float | None = None,
         command: Sequence[str] = (),
     ) -> None:
         """
@@ -61,7 +62,7 @@ class Subject:
             allow_leak: go on where test clips were learnt from; the results are marked.
             pretrained: the weights of the encoders count; without them only their form does.
             other_layout: take a store of another layout, through the declared joint map.
-            stretches: of the readout; those of the encoders if None. So for the turns.
+            stretches: of the readout; those of the encoders if None. So for the turns and the whitening.
             command: the words that make the results again, to be written down with them.
         """
         self.source = open_source(path)
@@ -80,10 +81,8 @@ class Subject:
                 raise ValueError(f"{data} has no {part} clips in split '{self.split}'")
         self.cards = {stream: read_card(file) for stream, file in self.source.files.items()}
         self.joint_map = self._map_joints(other_layout)
-        usual = self._card.readout
-        self.readout = Readout(
-            stretches=usual.stretches if stretches is None else stretches, turns=usual.turns if turns is None else turns
-        )
+        asked: dict[str, Any] = {"stretches": stretches, "turns": turns, "whitening": whitening}
+        self.readout = replace(self._card.readout, **{key: value for key, value in asked.items() if value is not None})
         for card in self.cards.values():
             self._check_preparation(card)
         verdict = look_for_leaks(
@@ -141,9 +140,9 @@ class Subject:
     def parts(self) -> Iterator[Parts]:
         """First those of the run, then those of an untrained encoder, then the raw coordinates of its streams, of the
         joints in any case; these one by one, for they are long."""
-        yield self._features("run", self.encoders(), "features")
+        yield self._parts_of("run", self._features(self.encoders(), "features"))
         if self.references:
-            yield self._features("untrained", self._untrained_encoders(), "features, untrained")
+            yield self._parts_of("untrained", self._features(self._untrained_encoders(), "features, untrained"))
             for stream in dict.fromkeys(("joint", *self.streams)):
                 train, test = (
                     torch.from_numpy(raw_coordinates(self.clips, part, stream)) for part in (self.train, self.test)
@@ -152,9 +151,9 @@ class Subject:
 
     def keep_features(self) -> None:
         """Computes what `parts` takes from encoders and leaves it where that finds it, by all processes together."""
-        self._features("run", self.encoders(), "features")
+        self._features(self.encoders(), "features")
         if self.references:
-            self._features("untrained", self._untrained_encoders(), "features, untrained")
+            self._features(self._untrained_encoders(), "features, untrained")
         self.screen.say(f"features: {self.source.folder.path / 'features'}")
 
     def encoders(self) -> dict[str, Encoder]:
@@ -165,10 +164,11 @@ class Subject:
         """The same networks, not trained."""
         return {stream: self.source.random_encoder(stream, self.clips.layout, seed) for stream in self.streams}
 
-    def _features(self, kind: Kind, encoders: Mapping[str, nn.Module], what: str) -> Parts:
+    def _features(self, encoders: Mapping[str, nn.Module], what: str) -> Mapping[str, Features]:
+        """Of all clips, as the readout says, but for the whitening."""
         seen = what if self.readout.is_plain else f"{what} ({self.readout})"
         with self.screen.progress(seen, "clips") as advance:
-            values = cached_features(
+            return cached_features(
                 self.source.folder.path / "features",
                 encoders,
                 self.clips,
@@ -176,10 +176,13 @@ class Subject:
                 device=self.device,
                 progress=advance,
             )
-        train, test = (
-            {stream: torch.from_numpy(rows[indices]) for stream, rows in values.items()}
-            for indices in (self.train, self.test)
-        )
+
+    def _parts_of(self, kind: Kind, values: Mapping[str, Features]) -> Parts:
+        rows = {stream: torch.from_numpy(features) for stream, features in values.items()}
+        pairs = {stream: (features[self.train], features[self.test]) for stream, features in rows.items()}
+        if self.readout.whitening:
+            pairs = {stream: whiten(*pair, self.readout.whitening) for stream, pair in pairs.items()}
+        train, test = ({stream: pair[part] for stream, pair in pairs.items()} for part in (0, 1))
         return Parts(kind=kind, train=train, test=test)
 
     def _untrained_encoders(self) -> dict[str, Encoder]:

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import torch
+
+from kinestream.evaluate.whitening import whiten
+
+
+def rows(count: int, seed: int) -> torch.Tensor:
+    """Rows that differ much in some directions and little in others, away from the origin."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 6, generator=generator) * torch.tensor([3.0, 2.0, 1.0, 0.5, 0.2, 0.1]) + 1
+
+
+def naive(train: np.ndarray, test: np.ndarray, power: float) -> tuple[np.ndarray, np.ndarray]:
+    """One row and one direction at a time, by the singular values."""
+    train, test = ([row / np.sqrt((row**2).sum()) for row in part] for part in (train, test))
+    mean = sum(train) / len(train)
+    _, sizes, directions = np.linalg.svd(np.stack([row - mean for row in train]), full_matrices=False)
+    made = []
+    for part in (train, test):
+        out = []
+        for row in part:
+            new = np.array(
+                [
+                    ((row - mean) * direction).sum() / (size / len(train) ** 0.5) ** power
+                    for size, direction in zip(sizes, directions, strict=True)
+                ]
+            )
+            out.append(new / np.sqrt((new**2).sum()))
+        made.append(np.stack(out))
+    return made[0], made[1]
+
+
+@pytest.mark.parametrize("power", [0.25, 0.5, 1.0])
+def test_components_are_divided_by_their_deviation_to_the_power(power: float) -> None:
+    train, test = rows(40, 0), rows(15, 1)
+    made = whiten(train, test, power)
+    expected = naive(train.double().numpy(), test.double().numpy(), power)
+    for found, one in (
+        (made[0] @ made[0].T, expected[0] @ expected[0].T),
+        (made[1] @ made[0].T, expected[1] @ expected[0].T),
+    ):
+        np.testing.assert_allclose(found, one, atol=1e-5)  # cosines: the signs of components are free
+
+
+def test_only_the_training_clips_count() -> None:
+    train, test = rows(40, 0), rows(15, 1)
+    train_alone, one = whiten(train, test[:1], 0.5)
+    train_too, many = whiten(train, test, 0.5)
+    assert torch.equal(train_alone, train_too)
+    torch.testing.assert_close(one, many[:1])
+
+
+def test_the_length_of_a_feature_counts_for_nothing() -> None:
+    train, test = rows(40, 0), rows(15, 1)
+    lengths = torch.linspace(0.1, 50, 40)[:, None]
+    for found, expected in zip(whiten(train * lengths, test * 7, 0.5), whiten(train, test, 0.5), strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+def test_directions_that_no_training_clip_has_are_left_out() -> None:
+    train, test = rows(40, 0), rows(15, 1)
+    flat, other = (torch.cat((part, torch.zeros(len(part), 2)), dim=1) for part in (train, test))
+    other[:, 6:] = 1e-3  # nothing that could be learnt from
+    known = whiten(flat, other, 1.0)
+    plain = whiten(train, test, 1.0)
+    torch.testing.assert_close(known[1] @ known[0].T, plain[1] @ plain[0].T, atol=1e-3, rtol=0)
+    few = whiten(rows(4, 0), test, 1.0)  # fewer clips than directions
+    assert all(part.isfinite().all() for part in few)
+
+
+@pytest.mark.parametrize("power", [0.0, -0.5, 1.5, float("nan")])
+def test_another_power_is_refused(power: float) -> None:
+    with pytest.raises(ValueError, match="above 0 and at most 1"):
+        whiten(rows(4, 0), rows(4, 1), power)
