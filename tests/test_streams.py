@@ -143,6 +143,24 @@ def test_the_shape_of_a_stream_is_known_beforehand(name: str, layout: SkeletonLa
     assert made.shape == (2, stream_shape(name, layout)[0], 7, stream_shape(name, layout)[1], 2)
 
 
+@pytest.mark.parametrize("name", ["lagged-distance", "displacement", "cylindrical"])
+def test_a_body_that_comes_late_and_goes_early_is_measured_by_its_own_frames(name: str) -> None:
+    alone = clips(KINECT20, frames=10)
+    among = torch.zeros(2, 3, 16, 20, 2)
+    among[:, :, 3:13] = alone
+    made, own = STREAMS[name](among, KINECT20), STREAMS[name](alone, KINECT20)
+    torch.testing.assert_close(made[:, :, 3:13], own)
+    assert not made[:, :, :3].any()
+    assert not made[:, :, 13:].any()
+
+
+def test_a_body_out_of_sight_for_a_moment_is_measured_from_where_it_was_last() -> None:
+    still = clips(KINECT20, frames=1).expand(-1, -1, 12, -1, -1).clone()
+    still[:, :, 4:7] = 0
+    assert not displacement(still, KINECT20).any()
+    assert not cylindrical(still, KINECT20)[:, 2].any()
+
+
 @given(seed=st.integers(0, 1000), shift=st.floats(-5, 5))
 def test_bone_and_motion_forget_where_the_body_stands(seed: int, shift: float) -> None:
     x = clips(NTU25, seed)

@@ -17,6 +17,9 @@ StreamName = Literal[
     "cylindrical-motion",
 ]
 
+PUBLISHED: tuple[StreamName, ...] = ("joint", "motion", "bone")
+"""Those of the published self-supervised methods, whose weights there are."""
+
 DISTANCE_LAG = 8
 """Frames between the two moments of `lagged-distance`."""
 DISPLACEMENT_LAGS = (1, 2, 4, 8)

@@ -1,8 +1,8 @@
 """The streams of a clip: joint, motion and bone (reference: 3s-CACA, section "streams"); the motion of bones, the
 fourth stream of the supervised literature (Shi et al. 2019); the distances of joints with their motion (the joint
-collection distances of Yang et al. 2019); and three of our own, with the motion of one. What comes after the motion of
-bones is the same from all sides: no turn of the body or the camera about the vertical changes it, none at all changes
-distances.
+collection distances of Yang et al. 2019); and three of our own, with the motion of one. Distances, displacements and
+cylindrical coordinates are the same from all sides: no turn of the body or the camera about the vertical changes them,
+and none at all changes distances.
 
 Streams are computed from the augmented joint clip, once for each view. Shapes: n clip, c coordinate, t frame, v joint,
 m body, p pair of joints.
@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kinestream.layout import SkeletonLayout
@@ -60,30 +60,44 @@ def distance_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Fl
 
 def lagged_distance(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 1 t p m"]:
     """How far each joint is from where every joint, itself too, was `DISTANCE_LAG` frames ago, in metres: posture and
-    movement at once. Pairs are (now, then): (0, 0), (0, 1), ... (v - 1, v - 1); before the first frame a body stood as
-    in it."""
-    return rearrange(_between(x, _earlier(x, DISTANCE_LAG)), "n 1 t v u m -> n 1 t (v u) m").contiguous()
+    movement at once. Pairs are (now, then): (0, 0), (0, 1), ... (v - 1, v - 1); a body stood as in its first frame
+    before that, and is nowhere in frames without it."""
+    held, there = _held(x)
+    between = rearrange(_between(x, _earlier(held, DISTANCE_LAG)), "n 1 t v u m -> n 1 t (v u) m")
+    return (between * there).contiguous()
 
 
 def displacement(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n k t v m"]:
     """How far each joint has come in each of `DISPLACEMENT_LAGS` frames, upwards and along the ground (a length), in
-    metres: slow and fast movements side by side. Before the first frame a body stood as in it."""
-    steps = torch.stack([x - _earlier(x, lag) for lag in DISPLACEMENT_LAGS], dim=1)
-    return torch.stack((steps[:, :, 1], _along_the_ground(steps, dim=2)), dim=2).flatten(1, 2)
+    metres: slow and fast movements side by side. A body stood as in its first frame before that, and does not move in
+    frames without it."""
+    held, there = _held(x)
+    steps = torch.stack([x - _earlier(held, lag) for lag in DISPLACEMENT_LAGS], dim=1)
+    return torch.stack((steps[:, :, 1], _along_the_ground(steps, dim=2)), dim=2).flatten(1, 2) * there
 
 
 def cylindrical(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 3 t v m"]:
-    """The height of each joint; its distance along the ground from where the pelvis stood in the first frame; and how
-    far it moves along the ground to the next frame. All in metres."""
-    start = x[:, :, :1, layout.pelvis, None]
-    return torch.stack(
-        (x[:, 1], _along_the_ground(x - start, dim=1), _along_the_ground(motion(x, layout), dim=1)), dim=1
-    )
+    """The height of each joint; its distance along the ground from where the pelvis stood in the body's first frame;
+    and how far it moves along the ground to the next frame. All in metres, and zero in frames without the body."""
+    held, there = _held(x)
+    away = _along_the_ground(held - held[:, :, :1, layout.pelvis, None], dim=1)
+    speed = _along_the_ground(motion(held, layout), dim=1)
+    return torch.stack((x[:, 1], away, speed), dim=1) * there
 
 
 def cylindrical_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 3 t v m"]:
     """How these change, in metres a frame: climbing, leaving and coming back, starting and stopping."""
     return motion(cylindrical(x, layout), layout)
+
+
+def _held(x: Float[Tensor, "n c t v m"]) -> tuple[Float[Tensor, "n c t v m"], Bool[Tensor, "n 1 t 1 m"]]:
+    """Each body in the frames without it, all zero, as it was last, and before it came as it first was; and where it is
+    there. A body that is never there stays zero."""
+    there = x.ne(0).any(dim=3, keepdim=True).any(dim=1, keepdim=True)
+    frames = torch.arange(x.shape[2], device=x.device)[:, None, None]
+    last = torch.where(there, frames, -1).cummax(dim=2).values
+    first = there.to(torch.uint8).argmax(dim=2, keepdim=True)
+    return x.gather(2, torch.where(last < 0, first, last).expand_as(x)), there
 
 
 def _earlier(x: Float[Tensor, "n c t v m"], lag: int) -> Float[Tensor, "n c t v m"]:

@@ -135,6 +135,9 @@ def test_weights_that_do_not_fit_the_recipe_are_one_line(tmp_path: Path, capsys:
     alone = ["--preparation", "published", "--frames", "50"]
     refused("unknown layout 'x': choose from ntu25", "--layout", "x", *alone)
     refused("say which, --stream joint", "--layout", "ntu25", *alone)
+    for stream in ("displacement", "cylindrical", "lagged-distance"):
+        message = f"nobody released weights of stream {stream}: choose from joint, motion, bone"
+        refused(message, "--layout", "ntu25", *alone, "--stream", stream)
     refused("w.pt: of another shape: online_backbone.A", "--layout", "kinect20", *alone)
     torch.save(pretraining("joint") | pretraining("bone"), weights)
     refused("the weights have the streams joint, bone, the recipe joint, motion, bone", "--recipe", three, *SMALL)

@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from kinestream.layout import KINECT20
-from kinestream.models.encoder_file import EncoderCard, load_encoder, new_encoder, save_encoder, weights_hash
+from kinestream.models.encoder_file import (
+    Architecture,
+    EncoderCard,
+    load_encoder,
+    new_encoder,
+    save_encoder,
+    weights_hash,
+)
 from kinestream.readout import Readout
 from kinestream.streams import distance
 
@@ -25,7 +32,7 @@ CARD = EncoderCard(
     recipe="try",
     epochs_done=1,
     epochs=2,
-    readout=Readout(stretches=2, turns=3),
+    readout=Readout(stretches=2, turns=3, whitening=0.5),
 )
 
 
@@ -62,6 +69,12 @@ def test_encoders_of_distances_are_files_as_others_and_no_st_gcn(tmp_path: Path)
         loaded(x)
     with pytest.raises(ValueError, match="stream 'distance' is of pairs of joints"):
         new_encoder(dataclasses.replace(card, architecture="st-gcn"))
+
+
+@pytest.mark.parametrize("architecture", ["st-gcn", "bigru"])
+def test_an_encoder_takes_as_many_coordinates_as_its_stream_has(architecture: Architecture) -> None:
+    card = dataclasses.replace(CARD, architecture=architecture, stream="displacement")
+    assert new_encoder(card).eval()(torch.randn(2, 8, 16, len(card.layout.joints), 1)).shape[0] == 2
 
 
 def test_the_hash_sees_one_changed_weight() -> None:

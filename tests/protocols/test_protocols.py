@@ -256,6 +256,12 @@ def test_clips_are_read_as_the_card_says_unless_something_else_is_asked_for(run:
     assert written(run, "knn")["settings"]["readout"] == {"stretches": 2, "turns": 2, "whitening": 0.0}
 
 
+def features_of(run: Path) -> np.ndarray:
+    """Of all clips, stream bone, as unit vectors."""
+    features = np.load(next((run / "features").glob("bone-*"))).astype(np.float64)
+    return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
 def test_features_are_whitened_by_the_training_clips(run: Path, small_store: Path) -> None:
     assert evaluate("knn", run, small_store, "--k", "3", "--bare") == 0
     files = {path.name for path in (run / "features").iterdir()}
@@ -268,8 +274,7 @@ def test_features_are_whitened_by_the_training_clips(run: Path, small_store: Pat
 
     store = Store(small_store)
     train, test = store.select("xview", "train"), store.select("xview", "test")
-    features = np.load(next((run / "features").glob("bone-*"))).astype(np.float64)
-    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    features = features_of(run)
     features -= features[train].mean(axis=0)
     _, sizes, directions = np.linalg.svd(features[train], full_matrices=False)
     kept = sizes > 1e-4 * sizes[0]
@@ -279,8 +284,22 @@ def test_features_are_whitened_by_the_training_clips(run: Path, small_store: Pat
     expected = 100 * float((store.labels[train][nearest] == store.labels[test]).mean())
     assert written(run, "knn")["results"]["small, bone"]["top1"] == pytest.approx(expected, abs=1e-3)
 
+    plain = features_of(run)[test] @ features_of(run)[train].T
+    unwhitened = 100 * float((store.labels[train][plain.argmax(axis=1)] == store.labels[test]).mean())
+    assert unwhitened != pytest.approx(expected, abs=1)
     assert evaluate("knn", run, small_store, "--k", "3", "--bare", "--whitening", "0") == 0
     assert written(run, "knn")["settings"]["readout"]["whitening"] == 0
+    assert written(run, "knn")["results"]["small, bone"]["top1"] == pytest.approx(unwhitened, abs=1e-3)
+
+
+def test_a_few_training_clips_are_too_few_to_whiten_by(
+    run: Path, small_store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = "training clips tell little of how"
+    assert evaluate("knn", run, small_store, "--k", "3", "--bare", "--stretches", "2", "--whitening", "0.5") == 0
+    assert few in " ".join(capsys.readouterr().err.split())
+    assert evaluate("knn", run, small_store, "--k", "3", "--bare", "--stretches", "2", "--whitening", "0") == 0
+    assert few not in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("protocol", ["linear", "knn", "finetune", "supervised"])

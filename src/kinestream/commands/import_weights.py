@@ -17,7 +17,7 @@ from kinestream.files import new_folder
 from kinestream.layout import LAYOUTS, SkeletonLayout
 from kinestream.recipes import Recipe, resolve
 from kinestream.screen import Screen
-from kinestream.stream_names import StreamName
+from kinestream.stream_names import PUBLISHED, StreamName
 
 if TYPE_CHECKING:
     from kinestream.models.encoder_file import EncoderCard
@@ -105,6 +105,8 @@ def _by_stream(
                 f"the recipe has {', '.join(recipe.streams)}" if recipe is not None else "say which, --stream joint"
             )
             raise ValueError(f"the weights are of one stream that their keys do not name: {wanted}")
+        if single not in PUBLISHED:
+            raise ValueError(f"nobody released weights of stream {single}: choose from {', '.join(PUBLISHED)}")
         return {single: released.encoders[""]}
     if stream is not None:
         raise ValueError(f"the keys name their streams ({', '.join(names)}): leave --stream out")

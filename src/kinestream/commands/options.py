@@ -91,9 +91,11 @@ def open_subject(
     `Subject`."""
     from kinestream.protocols.subject import Subject
 
-    readout: dict[str, Any] = {
-        name: getattr(given, name) for name in ("stretches", "turns", "whitening") if hasattr(given, name)
-    }
+    readout: dict[str, Any] = {}
+    if isinstance(given, LookOptions):
+        readout |= {"stretches": given.stretches, "turns": given.turns}
+    if isinstance(given, FrozenOptions):
+        readout |= {"whitening": given.whitening}
     return Subject(
         given.run,
         given.data,

@@ -139,8 +139,12 @@ def _load(file: Path, rows: int) -> Features | None:
 
 def raw_coordinates(clips: AnyClips, indices: Int64[np.ndarray, " n"], stream: str = "joint") -> Features:
     """A stream of these clips itself as features `(n, t * m * v * c)`: what any learning must beat."""
-    batch = rearrange(torch.from_numpy(clips.batch(indices)), "n t m v c -> n c t v m")
-    return rearrange(make_streams(batch, [stream], clips.layout)[stream], "n c t v m -> n (t m v c)").numpy()
+    made: list[Features] = []
+    for rows in batches(len(indices), _BATCH):
+        batch = rearrange(torch.from_numpy(clips.batch(indices[rows])), "n t m v c -> n c t v m")
+        values = make_streams(batch, [stream], clips.layout)[stream]
+        made.append(rearrange(values, "n c t v m -> n (t m v c)").numpy())
+    return np.concatenate(made)
 
 
 @torch.no_grad()

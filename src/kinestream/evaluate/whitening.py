@@ -18,7 +18,7 @@ def whiten(
     deviation to `power`, and made unit vectors again. Nothing of `test` counts. A power of 1 is the whitening of Jégou
     and Chum (2012), of all components; towards 0 it only takes off the mean.
 
-    Raises ValueError for a power outside (0, 1].
+    Raises ValueError for a power outside (0, 1], and for features that are not finite or all the same.
 
     Example:
         >>> rows = torch.tensor([[4.0, 3.0], [4.0, -3.0], [-4.0, 3.0], [-4.0, -3.0]])
@@ -27,11 +27,17 @@ def whiten(
     """
     if not 0 < power <= 1:
         raise ValueError(f"whitening to the power {power}: it must be above 0 and at most 1")
+    if not (train.isfinite().all() and test.isfinite().all()):
+        raise ValueError("some features are not finite: the encoder has diverged")
     units = [functional.normalize(rows.double(), dim=1) for rows in (train, test)]
     mean = units[0].mean(dim=0)
     centred = units[0] - mean
     variances, directions = torch.linalg.eigh(centred.T @ centred / len(centred))
     deviations = variances.clamp(min=0).sqrt()
+    if deviations.max() < 1e-12:
+        raise ValueError(
+            f"the features of the {len(train)} training clips are all the same: there is nothing to whiten"
+        )
     scales = torch.where(deviations > _LEAST * deviations.max(), deviations, torch.inf) ** -power
     made = [functional.normalize((rows - mean) @ (directions * scales), dim=1).float() for rows in units]
     return made[0], made[1]

@@ -166,7 +166,8 @@ class Subject:
 
     def _features(self, encoders: Mapping[str, nn.Module], what: str) -> Mapping[str, Features]:
         """Of all clips, as the readout says, but for the whitening."""
-        seen = what if self.readout.is_plain else f"{what} ({self.readout})"
+        looks = replace(self.readout, whitening=0.0)
+        seen = what if looks.is_plain else f"{what} ({looks})"
         with self.screen.progress(seen, "clips") as advance:
             return cached_features(
                 self.source.folder.path / "features",
@@ -181,6 +182,12 @@ class Subject:
         rows = {stream: torch.from_numpy(features) for stream, features in values.items()}
         pairs = {stream: (features[self.train], features[self.test]) for stream, features in rows.items()}
         if self.readout.whitening:
+            longest = max(features.shape[1] for features in rows.values())
+            if len(self.train) < 2 * longest:
+                self.screen.warn(
+                    f"{len(self.train)} training clips tell little of how {longest} numbers vary: whitened features "
+                    "are doubtful, --whitening 0 leaves them as they are"
+                )
             pairs = {stream: whiten(*pair, self.readout.whitening) for stream, pair in pairs.items()}
         train, test = ({stream: pair[part] for stream, pair in pairs.items()} for part in (0, 1))
         return Parts(kind=kind, train=train, test=test)

@@ -145,7 +145,7 @@ class Recipe:
     optimiser: OptimiserRecipe = dataclasses.field(default_factory=OptimiserRecipe)
     monitor: MonitorRecipe = dataclasses.field(default_factory=MonitorRecipe)
     readout: Readout = dataclasses.field(default_factory=Readout)
-    """How the evaluations of frozen features read a clip."""
+    """How the evaluations of frozen features read a clip, and whether they whiten features."""
     published: PublishedFigure | None = None
     """What the literature reports, if anything."""
     recommended: str | None = None
