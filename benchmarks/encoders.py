@@ -1,4 +1,4 @@
-"""A training step of recipe `laptop-nw-ucla` on the streams that an ST-GCN can take: as it is, and with ST-GCNs."""
+"""A training step of recipe `laptop-nw-ucla` on streams of coordinates: as it is, and with ST-GCNs."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ ROUNDS = 5
 
 
 def measure() -> dict[str, Any]:
-    """From the views of a batch to the moved weights; the joint stream alone, and all that an ST-GCN can take."""
+    """From the views of a batch to the moved weights; the joint stream alone, and all streams of coordinates."""
     ways: dict[str, Callable[[], object]] = {}
     for streams, chosen in STREAMS.items():
         ways[f"bigru, {streams}"] = _step(chosen)
