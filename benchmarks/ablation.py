@@ -37,25 +37,35 @@ ST_GCN = (
     "encoder.pool=2",
 )
 """Settings of the ST-GCNs that stand beside the recurrent encoders, but for their size."""
-OF_JOINTS = "streams=[joint,motion,bone,bone-motion]"
-"""Streams of coordinates, which depend on where the camera stands; an ST-GCN can take them."""
+COORDINATES = ("joint", "motion", "bone", "bone-motion")
+"""Streams that depend on where the camera stands; an ST-GCN can take them."""
+
+
+def streams(*names: str) -> str:
+    """The setting of a recipe that chooses these."""
+    return f"streams=[{','.join(names)}]"
 
 
 def _without(*left_out: str) -> str:
     """The streams of the recipe but these."""
-    return f"streams=[{','.join(stream for stream in resolve(RECIPE).streams if stream not in left_out)}]"
+    return streams(*(stream for stream in resolve(RECIPE).streams if stream not in left_out))
 
 
 ROWS: Mapping[str, Sequence[str]] = {
     "the recipe": (),
-    "streams of coordinates alone": (OF_JOINTS,),
-    "streams of coordinates, distance and distance-motion": (OF_JOINTS.replace("]", ",distance,distance-motion]"),),
+    "streams of coordinates alone": (streams(*COORDINATES),),
+    "streams of coordinates, distance and distance-motion": (streams(*COORDINATES, "distance", "distance-motion"),),
     "no bone and bone-motion streams": (_without("bone", "bone-motion"),),
     "no distance and distance-motion streams": (_without("distance", "distance-motion"),),
     "no lagged-distance stream": (_without("lagged-distance"),),
     "no displacement stream": (_without("displacement"),),
     "no cylindrical-motion stream": (_without("cylindrical-motion"),),
-    "ST-GCN encoders, streams of coordinates": (OF_JOINTS, *ST_GCN, "encoder.hidden=8", "encoder.dim=64"),
+    "ST-GCN encoders, streams of coordinates": (
+        streams(*COORDINATES),
+        *ST_GCN,
+        "encoder.hidden=8",
+        "encoder.dim=64",
+    ),
     "one layer": ("encoder.layers=1",),
     "convolutions before the first layer": ("encoder.convolutions=1",),
     "clips of 24 frames, not 48 in pairs": ("frames=24", "encoder.pool=1"),
@@ -71,13 +81,16 @@ READOUTS: Mapping[str, Mapping[str, Any]] = {
     "as the recipe": {},
     "not whitened": {"whitening": 0.0},
     "once, not whitened": {"stretches": 0, "turns": 1, "whitening": 0.0},
+}
+"""What is asked of the readout of every row."""
+FURTHER_READOUTS: Mapping[str, Mapping[str, Any]] = {
     "once": {"stretches": 0, "turns": 1},
     "wholly whitened": {"whitening": 1.0},
     "in three stretches, not whitened": {"stretches": 3, "turns": 1, "whitening": 0.0},
     "in three stretches and turns, not whitened": {"stretches": 3, "turns": 3, "whitening": 0.0},
 }
-"""What is asked of the readout. All of them for the recipe itself and for ST-GCN encoders, the first three for every
-row. Four times as long, features would be too long for so few clips to whiten."""
+"""And of the rows `READ_IN_EVERY_WAY`. In stretches features are four times as long, too long to whiten by so few
+clips."""
 
 
 def main(store: Path, out: Path, rows: Sequence[str] = ()) -> dict[str, Any]:
@@ -94,7 +107,7 @@ def main(store: Path, out: Path, rows: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _row(row: str, store: Path, out: Path) -> dict[str, Any]:
-    readouts = READOUTS if row in READ_IN_EVERY_WAY else dict(list(READOUTS.items())[:3])
+    readouts = {**READOUTS, **(FURTHER_READOUTS if row in READ_IN_EVERY_WAY else {})}
     found: dict[str, list[dict[str, float]]] = {readout: [] for readout in readouts}
     for seed in SEEDS:
         run = out / row.replace(" ", "-").replace(",", "") / f"seed-{seed}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.ablation import OF_JOINTS, RECIPE, ST_GCN
+from benchmarks.ablation import COORDINATES, RECIPE, ST_GCN, streams
 from benchmarks.arithmetic import clock, setting
 from benchmarks.pairing import in_turn, ratio, spread
 from kinestream.layout import KINECT20
@@ -13,24 +13,22 @@ from kinestream.recipes import resolve
 from kinestream.recipes.builders import build_method, build_optimiser
 from kinestream.streams import make_streams
 
-STREAMS = {"[joint]": ("streams=[joint]",), "of joints": (OF_JOINTS,)}
+STREAMS = {"[joint]": (streams("joint"),), "of coordinates": (streams(*COORDINATES),)}
 ROUNDS = 5
 
 
 def measure() -> dict[str, Any]:
     """From the views of a batch to the moved weights; the joint stream alone, and all streams of coordinates."""
     ways: dict[str, Callable[[], object]] = {}
-    for streams, chosen in STREAMS.items():
-        ways[f"bigru, {streams}"] = _step(chosen)
-        ways[f"st-gcn, {streams}"] = _step((*chosen, *ST_GCN, "encoder.hidden=16", "encoder.dim=128"))
+    for name, chosen in STREAMS.items():
+        ways[f"bigru, {name}"] = _step(chosen)
+        ways[f"st-gcn, {name}"] = _step((*chosen, *ST_GCN, "encoder.hidden=16", "encoder.dim=128"))
     seconds = in_turn(ways, ROUNDS, clock=clock())
     return {
         "machine": setting(),
         "rounds": ROUNDS,
         "seconds": {name: spread(times) for name, times in seconds.items()},
-        "st-gcn by bigru": {
-            streams: ratio(seconds[f"st-gcn, {streams}"], seconds[f"bigru, {streams}"]) for streams in STREAMS
-        },
+        "st-gcn by bigru": {name: ratio(seconds[f"st-gcn, {name}"], seconds[f"bigru, {name}"]) for name in STREAMS},
     }
 
 

@@ -38,6 +38,11 @@ def stream_shape(name: str, layout: SkeletonLayout) -> tuple[int, int]:
         ((3, 25), (1, 300))
     """
     joints = len(layout.joints)
-    if name in PAIRED:
-        return 1, joints**2 if name == "lagged-distance" else joints * (joints - 1) // 2
-    return 2 * len(DISPLACEMENT_LAGS) if name == "displacement" else 3, joints
+    pairs = joints * (joints - 1) // 2
+    others = {
+        "distance": (1, pairs),
+        "distance-motion": (1, pairs),
+        "lagged-distance": (1, joints**2),
+        "displacement": (2 * len(DISPLACEMENT_LAGS), joints),
+    }
+    return others.get(name, (3, joints))

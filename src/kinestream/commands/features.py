@@ -1,6 +1,7 @@
 """Computes the features of a run on a store and keeps them beside the run, where every evaluation of frozen features
 finds them: those of the run and of the untrained encoder. With --devices so many processes of this machine share the
-clips; torchrun and SLURM start those of several machines. The features are the same bits.
+clips; torchrun and SLURM start those of several machines. The features are the same bits; evaluations
+whiten them where the recipe says so.
 
 Examples:
   kinestream features runs/3s --data ntu60/ --device cuda --devices 8

@@ -140,6 +140,7 @@ class Subject:
     def parts(self) -> Iterator[Parts]:
         """First those of the run, then those of an untrained encoder, then the raw coordinates of its streams, of the
         joints in any case; these one by one, for they are long."""
+        self._check_whitening()
         yield self._parts_of("run", self._features(self.encoders(), "features"))
         if self.references:
             yield self._parts_of("untrained", self._features(self._untrained_encoders(), "features, untrained"))
@@ -178,16 +179,18 @@ class Subject:
                 progress=advance,
             )
 
+    def _check_whitening(self) -> None:
+        longest = max(card.dim for card in self.cards.values()) * len(self.readout.places)
+        if self.readout.whitening and len(self.train) < 2 * longest:
+            self.screen.warn(
+                f"{len(self.train)} training clips tell little of how {longest} numbers vary: whitened features "
+                "are doubtful, --whitening 0 leaves them as they are"
+            )
+
     def _parts_of(self, kind: Kind, values: Mapping[str, Features]) -> Parts:
         rows = {stream: torch.from_numpy(features) for stream, features in values.items()}
         pairs = {stream: (features[self.train], features[self.test]) for stream, features in rows.items()}
         if self.readout.whitening:
-            longest = max(features.shape[1] for features in rows.values())
-            if len(self.train) < 2 * longest:
-                self.screen.warn(
-                    f"{len(self.train)} training clips tell little of how {longest} numbers vary: whitened features "
-                    "are doubtful, --whitening 0 leaves them as they are"
-                )
             pairs = {stream: whiten(*pair, self.readout.whitening) for stream, pair in pairs.items()}
         train, test = ({stream: pair[part] for stream, pair in pairs.items()} for part in (0, 1))
         return Parts(kind=kind, train=train, test=test)
