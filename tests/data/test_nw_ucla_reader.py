@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks import exchanged_labels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reference.literal_readers import read_nw_ucla
@@ -58,6 +59,39 @@ def test_real_files(real_data: Path) -> None:
         assert source.action == label
         lengths.append(len(joints))
     assert (min(lengths), max(lengths)) == (1, 201)
+
+
+def test_exchanged_labels_are_put_right(real_data: Path, tmp_path: Path) -> None:
+    """In every view the head falls of whoever sits down, and rises of whoever stands up; but for one subject."""
+    raw, righted = real_data / "nw-ucla/all_sqe", tmp_path / "righted"
+    found = exchanged_labels.main(raw, righted)
+    assert wrong_ways(found) == [("sit down, view 2", "subject 4"), ("stand up, view 2", "subject 4")]
+    clips = [path.stem for path in raw.glob("a0[56]_s04_*_v02.json")]
+    assert found["exchanged"] == sorted(clips)
+    assert len(clips) == 11
+
+    again = exchanged_labels.main(righted, None)
+    assert not wrong_ways(again)
+    assert not again["exchanged"]
+    other = {"a05": "a06", "a06": "a05"}
+    right = {
+        path.stem: other[path.stem[:3]] + path.stem[3:] if path.stem in clips else path.stem for path in raw.iterdir()
+    }
+    assert {path.stem for path in righted.iterdir()} == set(right.values())
+    for name in [*clips, "a05_s04_e00_v01"]:
+        target = righted / f"{right[name]}.json"
+        joints, label = read_nw_ucla(target)
+        np.testing.assert_array_equal(joints, read_nw_ucla(raw / f"{name}.json")[0])
+        assert label == nw_ucla.parse_name(target).action
+
+
+def wrong_ways(found: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (group, subject)
+        for group, subjects in found["head_rises_metres"].items()
+        for subject, rise in subjects.items()
+        if (rise < 0) != group.startswith("sit down")
+    ]
 
 
 @given(
