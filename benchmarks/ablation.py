@@ -60,6 +60,7 @@ ROWS: Mapping[str, Sequence[str]] = {
     "no lagged-distance stream": (_without("lagged-distance"),),
     "no displacement stream": (_without("displacement"),),
     "no cylindrical-motion stream": (_without("cylindrical-motion"),),
+    "streams that meet each other": ("method.across=1",),
     "ST-GCN encoders, streams of coordinates": (
         streams(*COORDINATES),
         *ST_GCN,

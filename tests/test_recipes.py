@@ -345,6 +345,25 @@ def test_a_wrong_setting_is_named_in_one_line(override: str, words: str) -> None
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "overrides", "words"),
+    [
+        ("nt-xent-3s-nw-ucla", ["method.across=-1"], r"across \(-1.0\) must not be negative"),
+        (
+            "nt-xent-3s-nw-ucla",
+            ["method.across=1", "streams=[joint]"],
+            r"method.across \(1.0\) .* joint is alone: name more",
+        ),
+        ("crosclr-3s-nw-ucla", ["streams=[joint]"], r"method.cross_epoch \(32\) .* joint is alone: name more"),
+    ],
+)
+def test_streams_that_learn_from_each_other_are_several(recipe: str, overrides: list[str], words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        resolve(recipe, overrides)
+    assert "\n" not in str(caught.value)
+    assert resolve("nt-xent-3s-nw-ucla", ["streams=[joint]"]).streams == ("joint",), "apart, one will do"
+
+
 def test_a_recipe_file_of_the_user(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("title: mine\ndataset: ntu60\npreparation: tracked\nsplit: xsub\nepochs: 2\n")

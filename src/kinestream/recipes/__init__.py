@@ -17,7 +17,12 @@ import yaml
 from kinestream.configs import choose_by_name, parse_strictly
 from kinestream.readout import Readout
 from kinestream.recipes.encoders import ENCODER_RECIPES, EncoderRecipe, STGCNRecipe
-from kinestream.recipes.methods import METHOD_RECIPES, MethodRecipe, SelfDistillationRecipe
+from kinestream.recipes.methods import (
+    METHOD_RECIPES,
+    MethodRecipe,
+    SelfDistillationRecipe,
+    setting_between_streams,
+)
 from kinestream.stream_names import PAIRED, StreamName
 
 _KINDS = {"method": METHOD_RECIPES, "encoder": ENCODER_RECIPES}
@@ -165,8 +170,8 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any], where: str) -> "Recipe":
-        """Raises ValueError, naming `where`, for a key that is unknown, a value that does not fit, or a stream that
-        the encoder cannot take."""
+        """Raises ValueError, naming `where`, for a key that is unknown, a value that does not fit, or streams that the
+        encoder cannot take or that are too few for the method."""
         encoder = plain.get("encoder")
         if isinstance(encoder, Mapping) and isinstance(encoder.get("skip_absent"), bool):
             # What earlier versions wrote.
@@ -180,6 +185,12 @@ class Recipe:
             raise ValueError(
                 f"{where}: {' and '.join(paired)} are of pairs of joints, which the graph of encoder st-gcn does not "
                 "have: leave them out of streams, or set encoder.name=bigru"
+            )
+        between = setting_between_streams(recipe.method)
+        if between is not None and len(recipe.streams) < 2:
+            raise ValueError(
+                f"{where}: method.{between} ({getattr(recipe.method, between)}) has streams learn from each other, and "
+                f"{recipe.streams[0]} is alone: name more streams, or leave the setting out"
             )
         return recipe
 

@@ -83,7 +83,7 @@ def build_method(recipe: Recipe, layout: SkeletonLayout) -> BuiltMethod:
         case AimCLRRecipe() as options:
             return _aimclr(recipe, options, layout)
         case NTXentRecipe() as options:
-            return nt_xent(_projected(recipe, layout), temperature=options.temperature)
+            return nt_xent(_projected(recipe, layout), temperature=options.temperature, across=options.across)
         case VICRegRecipe() as options:
             return vicreg(
                 _projected(recipe, layout),

@@ -124,10 +124,16 @@ class NTXentRecipe:
     """Which objective."""
     temperature: float = 0.1
     """Divides the similarities."""
+    across: float = 0.0
+    """Weight of each stream's contrast with the other streams, beside the one with itself; 0 keeps streams apart."""
     hidden: int = 512
     """Hidden units of the projector."""
     embedding: int = 128
     """Output units of the projector."""
+
+    def __post_init__(self) -> None:
+        if self.across < 0:
+            raise ValueError(f"across ({self.across}) must not be negative")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,3 +163,10 @@ def stage_1_epochs(method: MethodRecipe) -> int | None:
     if isinstance(method, SelfDistillationRecipe | MomentumContrastRecipe):
         return method.cross_epoch
     return method.mining_epoch if isinstance(method, AimCLRRecipe) else None
+
+
+def setting_between_streams(method: MethodRecipe) -> str | None:
+    """The setting that has streams learn from each other and cannot do with one; None where it is off."""
+    if isinstance(method, MomentumContrastRecipe):
+        return None if method.cross_epoch is None else "cross_epoch"
+    return "across" if isinstance(method, NTXentRecipe) and method.across else None
