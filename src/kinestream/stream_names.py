@@ -28,6 +28,9 @@ DISPLACEMENT_LAGS = (1, 2, 4, 8)
 PAIRED = frozenset({"distance", "distance-motion", "lagged-distance"})
 """The streams of pairs of joints: an encoder that works on the graph of the joints cannot take them."""
 
+SAME_FROM_ALL_SIDES = PAIRED | {"displacement", "cylindrical", "cylindrical-motion"}
+"""The streams that no turn about the vertical changes."""
+
 
 def stream_shape(name: str, layout: SkeletonLayout) -> tuple[int, int]:
     """How many coordinates of how many joints, or pairs of them, a stream has.

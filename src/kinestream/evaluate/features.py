@@ -19,6 +19,7 @@ from kinestream.files import replacing
 from kinestream.models.encoder_file import weights_hash
 from kinestream.processes import agree, by_themselves, place, sum_over_processes
 from kinestream.readout import Readout
+from kinestream.stream_names import SAME_FROM_ALL_SIDES
 from kinestream.streams import make_streams
 
 Features = Float32[np.ndarray, "n d"]
@@ -69,27 +70,29 @@ def _read(
 ) -> dict[str, Tensor]:
     """The features of some clips by stream, as the readout says."""
 
-    def look(view: Tensor) -> dict[str, Tensor]:
-        streams = make_streams(view, encoders, clips.layout)
+    def look(view: Tensor, read: Sequence[str]) -> dict[str, Tensor]:
+        streams = make_streams(view, read, clips.layout)
         return {
-            stream: encoder(streams[stream].to(next(encoder.parameters()).dtype))
-            for stream, encoder in encoders.items()
+            stream: encoders[stream](streams[stream].to(next(encoders[stream].parameters()).dtype)) for stream in read
         }
 
+    every = list(encoders)
     if readout.is_plain:
-        return look(x)
+        return look(x, every)
+    turning = [stream for stream in every if stream not in SAME_FROM_ALL_SIDES]
     parts = []
     for share, start in readout.places:
         cut = {"share": x.new_full((len(x),), share), "start": x.new_full((len(x),), start)}
         stretch = ResizedCrop().apply(x, cut) if share < 1 else x
-        looks = [look(_turned(stretch, turn / readout.turns)) for turn in range(readout.turns)]
-        parts.append({stream: _mean_direction([each[stream] for each in looks]) for stream in encoders})
-    return {stream: torch.cat([part[stream] for part in parts], dim=1) for stream in encoders}
+        looks = [look(stretch, every)]
+        looks += [look(_turned(stretch, turn / readout.turns), turning) for turn in range(1, readout.turns) if turning]
+        parts.append({stream: _mean_direction([each[stream] for each in looks if stream in each]) for stream in every})
+    return {stream: torch.cat([part[stream] for part in parts], dim=1) for stream in every}
 
 
 def _turned(x: Float[Tensor, "n c t v m"], share: float) -> Float[Tensor, "n c t v m"]:
     """By this share of a full turn about the vertical."""
-    return transform_points(x, axis_rotation(x.new_full((len(x),), 2 * math.pi * share), 1)) if share else x
+    return transform_points(x, axis_rotation(x.new_full((len(x),), 2 * math.pi * share), 1))
 
 
 def _mean_direction(looks: Sequence[Float[Tensor, "n d"]]) -> Float[Tensor, "n d"]:
