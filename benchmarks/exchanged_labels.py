@@ -26,11 +26,14 @@ ACTIONS = {SIT_DOWN: "sit down", STAND_UP: "stand up"}
 
 
 def main(raw: Path, out: Path | None) -> dict[str, Any]:
-    """What is printed. Raises ValueError for a folder without the data set, or when OUT is there."""
+    """What is printed.
+
+    Raises ValueError for a folder without the data set, a file that is not of it, or when OUT is there.
+    """
     paths = sorted(raw.glob(f"a*{nw_ucla.SUFFIX}"))
     if not paths:
         raise ValueError(f"{raw}: no files {nw_ucla.NAME_SCHEME}{nw_ucla.SUFFIX} in it")
-    sources = [nw_ucla.parse_name(path) for path in paths]
+    sources = [_source(path) for path in paths]
     clips: dict[tuple[int, int], dict[int, list[Source]]] = defaultdict(lambda: defaultdict(list))
     for source in sources:
         if source.action in ACTIONS:
@@ -54,13 +57,23 @@ def main(raw: Path, out: Path | None) -> dict[str, Any]:
     return {"head_rises_metres": printed, "exchanged": sorted(exchanged)}
 
 
+def _source(path: Path) -> Source:
+    try:
+        return nw_ucla.parse_name(path)
+    except RecordingError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
 def _mean_rise(clips: Sequence[Source]) -> float:
     """From the first sixth of the frames to the last, metres."""
-    return statistics.fmean(_rise(nw_ucla.read(source).joints[:, 0, :, 1]) for source in clips)
+    return statistics.fmean(_rise(source) for source in clips)
 
 
-def _rise(height: np.ndarray) -> float:
-    """`height` is t v."""
+def _rise(source: Source) -> float:
+    try:
+        height = nw_ucla.read(source).joints[:, 0, :, 1]
+    except RecordingError as error:
+        raise ValueError(f"{source.path}: {error}") from None
     head, *feet = (height[:, nw_ucla.LAYOUT.joints.index(joint)] for joint in ("head", "left_foot", "right_foot"))
     over_feet = head - np.minimum(*feet)
     span = -(-len(over_feet) // 6)
@@ -73,8 +86,8 @@ def _copy(source: Source, folder: Path, action: int | None) -> None:
         shutil.copyfile(source.path, folder / source.path.name)
         return
     name = f"a{action:02}{source.name[len('aAA') :]}"
-    content = json.loads(source.path.read_text()) | {"file_name": name, "label": action}
-    (folder / f"{name}{nw_ucla.SUFFIX}").write_text(json.dumps(content))
+    content = json.loads(source.path.read_text("utf-8")) | {"file_name": name, "label": action}
+    (folder / f"{name}{nw_ucla.SUFFIX}").write_text(json.dumps(content), "utf-8")
 
 
 if __name__ == "__main__":
@@ -82,6 +95,6 @@ if __name__ == "__main__":
         sys.exit("usage: python -m benchmarks.exchanged_labels ALL_SQE [OUT]")
     try:
         report = main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) == 3 else None)
-    except (ValueError, RecordingError) as error:
+    except ValueError as error:
         sys.exit(str(error))
     print(json.dumps(report, indent=1))

@@ -8,6 +8,7 @@ from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.engine.run_folder import RunFolder
 from kinestream.engine.schedule import make_schedule
+from kinestream.layout import KINECT20
 from kinestream.methods.method import Progress
 from kinestream.models.bigru import BiGRU
 from kinestream.recipes import PublishedFigure, Recipe, recipe_names, resolve
@@ -348,13 +349,13 @@ def test_a_wrong_setting_is_named_in_one_line(override: str, words: str) -> None
 @pytest.mark.parametrize(
     ("recipe", "overrides", "words"),
     [
-        ("nt-xent-3s-nw-ucla", ["method.across=-1"], r"across \(-1.0\) must not be negative"),
+        ("nt-xent-3s-nw-ucla", ["method.across=-1"], r"across \(-1.0\) must be at least 0"),
         (
             "nt-xent-3s-nw-ucla",
             ["method.across=1", "streams=[joint]"],
-            r"method.across \(1.0\) .* joint is alone: name more",
+            r"method.across \(1.0\) .* joint is alone: name more streams, or set method.across=0",
         ),
-        ("crosclr-3s-nw-ucla", ["streams=[joint]"], r"method.cross_epoch \(32\) .* joint is alone: name more"),
+        ("crosclr-3s-nw-ucla", ["streams=[joint]"], r"method.cross_epoch \(32\) .* set method.cross_epoch=null"),
     ],
 )
 def test_streams_that_learn_from_each_other_are_several(recipe: str, overrides: list[str], words: str) -> None:
@@ -362,6 +363,18 @@ def test_streams_that_learn_from_each_other_are_several(recipe: str, overrides: 
         resolve(recipe, overrides)
     assert "\n" not in str(caught.value)
     assert resolve("nt-xent-3s-nw-ucla", ["streams=[joint]"]).streams == ("joint",), "apart, one will do"
+
+
+def test_streams_meet_each_other_as_much_as_the_recipe_says() -> None:
+    settings = ["streams=[joint, bone]", "encoder.hidden=4", "encoder.dim=8", "method.hidden=8", "method.embedding=4"]
+    shown = [{stream: torch.randn(3, 3, 8, 20, 1) for stream in ("joint", "bone")} for _ in range(2)]
+    terms = {}
+    for across in (0, 0.5, 1):
+        torch.manual_seed(0)
+        recipe = resolve("nt-xent-3s-nw-ucla", [*settings, f"method.across={across}", "encoder.dropout=0"])
+        terms[across] = build_method(recipe, KINECT20)(shown)
+    assert "agreement/joint" not in terms[0]
+    assert terms[1]["agreement/bone"].item() == pytest.approx(2 * terms[0.5]["agreement/bone"].item())
 
 
 def test_a_recipe_file_of_the_user(tmp_path: Path) -> None:

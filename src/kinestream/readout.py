@@ -17,7 +17,7 @@ class Readout:
     to the length of a clip: what happens early and late stays apart, and is seen closer."""
     turns: int = 1
     """Directions about the vertical, evenly spread, from which each is read; more than 1 is for encoders whose views
-    were turned by any angle (`augment.rotation`)."""
+    were turned by any angle (`augment.rotation`). Streams that are the same from all sides are read from one."""
     whitening: float = 0.0
     """How far the principal components of the features, known from the training clips without labels, are brought to
     one size: each is divided by its deviation to this power. 0 leaves features as they are, 1 makes all alike; between

@@ -1,3 +1,4 @@
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,49 @@ def test_exchanged_labels_are_put_right(real_data: Path, tmp_path: Path) -> None
         joints, label = read_nw_ucla(target)
         np.testing.assert_array_equal(joints, read_nw_ucla(raw / f"{name}.json")[0])
         assert label == nw_ucla.parse_name(target).action
+
+
+def test_exchanged_labels_are_found_by_the_movement(tmp_path: Path) -> None:
+    """Of two subjects the second has sitting down and standing up exchanged in view 2; subject 3 sits down only."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for subject, view, action in itertools.product((1, 2), (1, 2), (5, 6)):
+        write_clip(raw, action, subject, view, rises=(action == 6) != ((subject, view) == (2, 2)))
+    write_clip(raw, 5, 3, 1, rises=True)
+    write_clip(raw, 4, 2, 2, rises=False)
+    found = exchanged_labels.main(raw, tmp_path / "righted")
+    assert found["exchanged"] == ["a05_s02_e00_v02", "a06_s02_e00_v02"]
+    assert found["head_rises_metres"]["sit down, view 2"] == {"subject 1": -0.4, "subject 2": 0.4}
+    assert {path.name for path in raw.iterdir()} == {path.name for path in (tmp_path / "righted").iterdir()}
+    assert not exchanged_labels.main(tmp_path / "righted", None)["exchanged"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("annot.json", "{}", r"annot.json: the name is not of the scheme"),
+        ("a05_s01_e00_v01.json", '{"label": 6}', r"a05_s01_e00_v01.json: label 6 in the file, 5 by its name"),
+        ("a05.txt", "", r"raw: no files aAA_sSS_eEE_vVV.json in it"),
+    ],
+)
+def test_a_folder_that_is_not_the_data_set_is_named(tmp_path: Path, name: str, text: str, words: str) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / name).write_text(text)
+    if name.startswith("a05_"):
+        write_clip(raw, 6, 1, 1, rises=True)
+    with pytest.raises(ValueError, match=words):
+        exchanged_labels.main(raw, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def write_clip(folder: Path, action: int, subject: int, view: int, *, rises: bool) -> None:
+    """Twelve frames in which the head goes up or down by 0.4 m between the first two and the last two."""
+    joints = np.zeros((12, 20, 3))
+    joints[:, 3, 1] = np.interp(np.arange(12), (1, 10), (1.0, 1.4) if rises else (1.4, 1.0))
+    name = f"a{action:02}_s{subject:02}_e00_v{view:02}"
+    content = {"file_name": name, "skeletons": joints.tolist(), "label": action}
+    (folder / f"{name}.json").write_bytes(text_of(content))
 
 
 def wrong_ways(found: dict[str, Any]) -> list[tuple[str, str]]:

@@ -239,7 +239,11 @@ def test_a_stream_learns_from_the_others_through_the_term_across_alone() -> None
 
 @pytest.mark.parametrize(
     ("streams", "across", "words"),
-    [(("joint",), 1.0, "needs two streams that meet each other, not 1"), (("joint", "bone"), -1.0, "not be negative")],
+    [
+        (("joint",), 1.0, "needs two streams that meet each other, not 1"),
+        (("joint", "bone"), -1.0, "must be at least 0"),
+        (("joint", "bone"), float("nan"), "must be at least 0"),
+    ],
 )
 def test_refuses_streams_that_cannot_meet(streams: tuple[str, ...], across: float, words: str) -> None:
     with pytest.raises(ValueError, match=words):

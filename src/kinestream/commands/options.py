@@ -37,7 +37,8 @@ class LookOptions(SubjectOptions):
     stretches: int | None = None
     """Stretches of half a clip that are read besides the whole, side by side; as the run's recipe says if not given."""
     turns: int | None = None
-    """Directions about the vertical to read each from, averaged; as the run's recipe says if not given."""
+    """Directions about the vertical to read each from, averaged; as the run's recipe says if not given. One is
+    taken for streams that are the same from all sides."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Methods without a second network: both views pass through one encoder, and the loss looks at the batch alone."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import cast
@@ -36,16 +37,16 @@ class InBatch(nn.Module):
     """`loss(z1, z2)` in each stream, summed over the streams; the batch is that of all processes together.
 
     With `across` w each of the S streams s meets the other view in the other streams as well:
-    `w / (S - 1) sum_{r != s} loss(z1_s, z2_r)`. Each learns what the others tell of a clip (contrastive multiview
-    coding, Tian et al. 2020).
+    `w / (S - 1) sum_{r != s} loss(z1_s, z2_r)`. Each learns what the others tell of a clip, after contrastive multiview
+    coding (Tian et al. 2020).
 
-    Raises ValueError when `across` is negative, or is not 0 and there is one stream only.
+    Raises ValueError when `across` is negative or not finite, or is not 0 and there is one stream only.
     """
 
     def __init__(self, networks: Mapping[str, Projected], loss: TwoViewLoss, *, across: float = 0.0) -> None:
         super().__init__()
-        if across < 0:
-            raise ValueError(f"across ({across}) must not be negative")
+        if not 0 <= across < math.inf:
+            raise ValueError(f"across ({across}) must be at least 0")
         if across and len(networks) < 2:
             raise ValueError(f"across ({across}) needs two streams that meet each other, not {len(networks)}")
         self.networks = nn.ModuleDict(networks)
@@ -81,6 +82,7 @@ class InBatch(nn.Module):
         return [(1.0, list(self.parameters()))]
 
     def _across(self, embeddings: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+        # NOTE: CMC takes negatives from a memory of the other stream; here they are the batch's, of both streams.
         weight = self.across / (len(embeddings) - 1)
         return {
             f"agreement/{stream}": weight

@@ -190,7 +190,8 @@ class Recipe:
         if between is not None and len(recipe.streams) < 2:
             raise ValueError(
                 f"{where}: method.{between} ({getattr(recipe.method, between)}) has streams learn from each other, and "
-                f"{recipe.streams[0]} is alone: name more streams, or leave the setting out"
+                f"{recipe.streams[0]} is alone: name more streams, or set method.{between}="
+                f"{0 if between == 'across' else 'null'}"
             )
         return recipe
 

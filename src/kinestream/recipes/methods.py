@@ -1,5 +1,6 @@
 """What a recipe says of its method: a dataclass for each kind, told apart by `name`."""
 
+import math
 import typing
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -132,8 +133,8 @@ class NTXentRecipe:
     """Output units of the projector."""
 
     def __post_init__(self) -> None:
-        if self.across < 0:
-            raise ValueError(f"across ({self.across}) must not be negative")
+        if not 0 <= self.across < math.inf:
+            raise ValueError(f"across ({self.across}) must be at least 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +167,10 @@ def stage_1_epochs(method: MethodRecipe) -> int | None:
 
 
 def setting_between_streams(method: MethodRecipe) -> str | None:
-    """The setting that has streams learn from each other and cannot do with one; None where it is off."""
+    """The setting that has streams learn from each other and cannot do with one; None where it is off.
+
+    Not that of 3s-CACA: a single stream can vote alone, for the pairs that it marks itself.
+    """
     if isinstance(method, MomentumContrastRecipe):
         return None if method.cross_epoch is None else "cross_epoch"
     return "across" if isinstance(method, NTXentRecipe) and method.across else None
