@@ -33,8 +33,9 @@ SMALL: dict[str, Any] = {
 
 
 def write_small_store(path: Path, *, copied: int = 0, seed: int = 0) -> Path:
-    """40 recordings of 20 joints: 27 for training, 13 for testing, 2 classes that differ in where the arms go; of the
-    test clips the first `copied` are copies of the training clip before them."""
+    """40 recordings of 20 joints: 27 for training, 13 for testing, 2 classes that differ in where the arms go; each
+    performance is told to be seen by three views, but for the last. Of the test clips the first `copied` are copies of
+    the training clip before them."""
     path.mkdir()
     dataset = load_dataset("nw-ucla")
     rng = np.random.default_rng(seed)
@@ -47,7 +48,7 @@ def write_small_store(path: Path, *, copied: int = 0, seed: int = 0) -> Path:
             made.append(made[-1] if view == 3 and number // 3 < copied else joints.astype(np.float32))
             name = f"a{action:02}_s01_e{number:02}_v{view:02}"
             source = Source(
-                path=Path(name), name=name, action=action, subject=1, camera=view, setup=1, repetition=number
+                path=Path(name), name=name, action=action, subject=1, camera=view, setup=1, repetition=number // 6
             )
             writer.add(source, made[-1])
         writer.finish(dataset, PREPARATIONS["tracked"], excluded=0, rejected=0)

@@ -2,6 +2,9 @@
 whether features are whitened."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+WhitenedBy = Literal["clips", "cameras"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +25,9 @@ class Readout:
     """How far the principal components of the features, known from the training clips without labels, are brought to
     one size: each is divided by its deviation to this power. 0 leaves features as they are, 1 makes all alike; between
     them what only few clips tell weighs more, and noise not as much."""
+    whitened_by: WhitenedBy = "clips"
+    """Whose deviation that is: that of all training clips, or that of those which show one performance from several
+    cameras. In the second case what a camera changes weighs less, whatever the action."""
 
     def __post_init__(self) -> None:
         if self.stretches < 0 or self.turns < 1:
@@ -53,5 +59,5 @@ class Readout:
             "whole"
             + (f" and {self.stretches} half stretches" if self.stretches else "")
             + (f", from {self.turns} sides" if self.turns > 1 else "")
-            + (f", whitened to the power {self.whitening:g}" if self.whitening else "")
+            + (f", whitened by {self.whitened_by} to the power {self.whitening:g}" if self.whitening else "")
         )

@@ -82,3 +82,70 @@ def test_features_that_say_nothing_are_refused() -> None:
 def test_another_power_is_refused(power: float) -> None:
     with pytest.raises(ValueError, match="above 0 and at most 1"):
         whiten(rows(4, 0), rows(4, 1), power)
+
+
+PERFORMANCES = torch.tensor([0, 3, 0, 1, 3, 2, 3, 1, 5, 5, 7, 7, 7, 7])
+"""Some seen by several cameras, one by a single one."""
+
+
+def ledoit_wolf(contrasts: list[np.ndarray]) -> np.ndarray:
+    """Ledoit and Wolf (2004), lemma 3.2 to 3.4, of rows whose mean is known to be 0, a row at a time."""
+    count, size = len(contrasts), len(contrasts[0])
+    sample = sum(np.outer(row, row) for row in contrasts) / count
+    mean = np.trace(sample) / size
+    spread = ((sample - mean * np.eye(size)) ** 2).sum()
+    error = min(spread, sum(((np.outer(row, row) - sample) ** 2).sum() for row in contrasts) / count**2)
+    return error / spread * mean * np.eye(size) + (1 - error / spread) * sample
+
+
+def test_what_cameras_change_is_divided_out() -> None:
+    train, test = rows(14, 0), rows(15, 1)
+    made = whiten(train, test, 1.0, performances=PERFORMANCES)
+    units = [part.double().numpy() for part in (train, test)]
+    units = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in units]
+    contrasts, scatter = [], np.zeros((6, 6))
+    for number in (0, 1, 3, 5, 7):
+        clips = units[0][PERFORMANCES.numpy() == number]
+        scatter += sum(np.outer(clip - clips.mean(axis=0), clip - clips.mean(axis=0)) for clip in clips)
+        contrasts += [
+            (clips[:seen].mean(axis=0) - clips[seen]) / np.sqrt(1 + 1 / seen) for seen in range(1, len(clips))
+        ]
+    np.testing.assert_allclose(sum(np.outer(row, row) for row in contrasts), scatter)  # the scatter within performances
+    values, vectors = np.linalg.eigh(ledoit_wolf(contrasts))
+    expected = [(part - units[0].mean(axis=0)) @ vectors / np.sqrt(values) for part in units]
+    expected = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in expected]
+    for found, one in (
+        (made[0] @ made[0].T, expected[0] @ expected[0].T),
+        (made[1] @ made[0].T, expected[1] @ expected[0].T),
+    ):
+        np.testing.assert_allclose(found, one, atol=1e-5)
+
+
+def test_a_performance_is_told_by_what_cameras_agree_on() -> None:
+    generator = torch.Generator().manual_seed(1)
+    alike = torch.randn(60, 4, generator=generator).repeat_interleave(2, dim=0)  # what both cameras see of each
+    seen = torch.cat((alike, 0.5 * torch.randn(120, 4, generator=generator), torch.full((120, 1), 10.0)), dim=1)
+    known, first, second = seen[:80], seen[80::2], seen[81::2]
+    performances = torch.arange(40).repeat_interleave(2)
+
+    def found(gallery: torch.Tensor, queries: torch.Tensor) -> float:
+        return float(((queries @ gallery.T).argmax(dim=1) == torch.arange(len(queries))).double().mean())
+
+    by_cameras = [whiten(known, part, 1.0, performances=performances)[1] for part in (first, second)]
+    by_clips = [whiten(known, part, 1.0)[1] for part in (first, second)]
+    assert found(*by_cameras) > 0.9
+    assert found(*by_clips) < 0.5
+
+
+def test_the_numbers_of_performances_are_names_alone() -> None:
+    train, test = rows(14, 0), rows(15, 1)
+    one = whiten(train, test, 0.5, performances=PERFORMANCES)
+    other = whiten(train, test, 0.5, performances=100 - 9 * PERFORMANCES)
+    torch.testing.assert_close(one[1] @ one[0].T, other[1] @ other[0].T, atol=1e-4, rtol=0)
+
+
+def test_clips_of_one_camera_tell_nothing_of_cameras() -> None:
+    with pytest.raises(ValueError, match="of the 14 training clips no two are of one performance"):
+        whiten(rows(14, 0), rows(4, 1), 1.0, performances=torch.arange(14))
+    with pytest.raises(ValueError, match="no performance differs from one camera to another"):
+        whiten(rows(7, 0).repeat(2, 1), rows(4, 1), 1.0, performances=torch.arange(7).repeat(2))

@@ -15,6 +15,7 @@ from kinestream.cli import main
 from kinestream.data.store import Store
 from kinestream.engine.run_folder import read_metrics
 from kinestream.evaluate import probe_grid
+from kinestream.evaluate.whitening import whiten
 from kinestream.protocols.report import RESULT_COLUMNS
 from kinestream.protocols.subject import Subject
 
@@ -243,17 +244,32 @@ def test_clips_are_read_as_the_card_says_unless_something_else_is_asked_for(run:
         path = run / f"encoder-{stream}.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "readout": {"stretches": 2, "turns": 3}}))
     assert evaluate("linear", run, small_store, "--epochs", "2", "--bare") == 0
-    assert written(run, "linear")["settings"]["readout"] == {"stretches": 2, "turns": 3, "whitening": 0.0}
+    assert written(run, "linear")["settings"]["readout"] == {
+        "stretches": 2,
+        "turns": 3,
+        "whitening": 0.0,
+        "whitened_by": "clips",
+    }
     features = {path.name: np.load(path).shape for path in (run / "features").iterdir()}
     dim = json.loads((run / "encoder-joint.json").read_text())["dim"]
     assert set(features.values()) == {(40, 3 * dim)}
     assert evaluate("linear", run, small_store, "--epochs", "2", "--bare", "--stretches", "0", "--turns", "1") == 0
-    assert written(run, "linear")["settings"]["readout"] == {"stretches": 0, "turns": 1, "whitening": 0.0}
+    assert written(run, "linear")["settings"]["readout"] == {
+        "stretches": 0,
+        "turns": 1,
+        "whitening": 0.0,
+        "whitened_by": "clips",
+    }
     assert "--stretches 0 --turns 1" in " ".join(written(run, "linear")["command"])
     added = {path.name: np.load(path).shape for path in (run / "features").iterdir() if path.name not in features}
     assert set(added.values()) == {(40, dim)}
     assert evaluate("knn", run, small_store, "--k", "3", "--turns", "2") == 0
-    assert written(run, "knn")["settings"]["readout"] == {"stretches": 2, "turns": 2, "whitening": 0.0}
+    assert written(run, "knn")["settings"]["readout"] == {
+        "stretches": 2,
+        "turns": 2,
+        "whitening": 0.0,
+        "whitened_by": "clips",
+    }
 
 
 def features_of(run: Path) -> np.ndarray:
@@ -270,7 +286,12 @@ def test_features_are_whitened_by_the_training_clips(run: Path, small_store: Pat
         path.write_text(json.dumps({**json.loads(path.read_text()), "readout": {"whitening": 0.5}}))
     assert evaluate("knn", run, small_store, "--k", "3", "--bare") == 0
     assert {path.name for path in (run / "features").iterdir()} == files, "what is kept is not whitened"
-    assert written(run, "knn")["settings"]["readout"] == {"stretches": 0, "turns": 1, "whitening": 0.5}
+    assert written(run, "knn")["settings"]["readout"] == {
+        "stretches": 0,
+        "turns": 1,
+        "whitening": 0.5,
+        "whitened_by": "clips",
+    }
 
     store = Store(small_store)
     train, test = store.select("xview", "train"), store.select("xview", "test")
@@ -290,6 +311,33 @@ def test_features_are_whitened_by_the_training_clips(run: Path, small_store: Pat
     assert evaluate("knn", run, small_store, "--k", "3", "--bare", "--whitening", "0") == 0
     assert written(run, "knn")["settings"]["readout"]["whitening"] == 0
     assert written(run, "knn")["results"]["small, bone"]["top1"] == pytest.approx(unwhitened, abs=1e-3)
+
+
+def test_features_are_whitened_by_performances_that_several_cameras_saw(run: Path, small_store: Path) -> None:
+    words = ("--k", "3", "--bare", "--whitening", "0.5", "--whitened-by", "cameras")
+    assert evaluate("knn", run, small_store, *words) == 0
+    assert written(run, "knn")["settings"]["readout"]["whitened_by"] == "cameras"
+    asked: dict[str, Any] = {"references": False, "whitening": 0.5, "whitened_by": "cameras"}
+    parts = next(Subject(run, small_store, None, "cpu", **asked).parts())
+    store = Store(small_store)
+    train, test = store.select("xview", "train"), store.select("xview", "test")
+    numbers = torch.from_numpy(10 * (train // 6) + train % 2)  # six clips in a row are two performances by three views
+    features = torch.from_numpy(features_of(run))
+    gallery, queries = whiten(features[train], features[test], 0.5, performances=numbers)
+    torch.testing.assert_close(parts.train["bone"], gallery, atol=1e-4, rtol=0)
+    torch.testing.assert_close(parts.test["bone"], queries, atol=1e-4, rtol=0)
+    nearest = (queries @ gallery.T).argmax(dim=1).numpy()
+    expected = 100 * float((store.labels[train][nearest] == store.labels[test]).mean())
+    assert written(run, "knn")["results"]["small, bone"]["top1"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_one_camera_is_too_few_to_whiten_by(run: Path, small_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--k", "3", "--bare", "--split", "xview-tune", "--allow-leak", "--whitened-by", "cameras")
+    assert evaluate("knn", run, small_store, *words, "--whitening", "1") == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "no two training clips of split 'xview-tune'" in said
+    assert "take --whitened-by clips, or --whitening 0" in said
+    assert evaluate("knn", run, small_store, *words, "--whitening", "0") == 0
 
 
 def test_a_few_training_clips_are_too_few_to_whiten_by(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kinestream.configs import command_words, required_option
+from kinestream.readout import WhitenedBy
 
 if TYPE_CHECKING:
     from kinestream.engine.classify import TrainingSettings
@@ -47,6 +48,9 @@ class FrozenOptions(LookOptions):
 
     whitening: float | None = None
     """How far features are whitened by the training clips, 0 (not at all) to 1; as the recipe says if not given."""
+    whitened_by: WhitenedBy | None = None
+    """Whether by all training clips, or by those of one performance from several cameras; as the recipe says if not
+    given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +100,7 @@ def open_subject(
     if isinstance(given, LookOptions):
         readout |= {"stretches": given.stretches, "turns": given.turns}
     if isinstance(given, FrozenOptions):
-        readout |= {"whitening": given.whitening}
+        readout |= {"whitening": given.whitening, "whitened_by": given.whitened_by}
     return Subject(
         given.run,
         given.data,

@@ -120,6 +120,18 @@ class Store:
             )
         return self.table.label
 
+    @property
+    def performances(self) -> Int64[np.ndarray, " n"]:
+        """A number for each recording, the same for those that show one performance from several cameras: those whose
+        action, subject, setup and repetition are the same, as data sets number them. Where a camera would have recorded
+        one twice (recordings that tell no such numbers), each is for itself."""
+        table = self.table
+        told = np.stack([table.label, table.subject, table.setup, table.repetition], axis=1)
+        numbers = np.unique(told, axis=0, return_inverse=True)[1].reshape(-1)
+        shots, count = np.unique(np.stack([numbers, table.camera], axis=1), axis=0, return_counts=True)
+        doubtful = np.isin(numbers, shots[count > 1, 0])
+        return np.where(doubtful, len(numbers) + np.arange(len(numbers)), numbers)
+
     def segments(self, index: int) -> tuple[Segment, ...]:
         """The labelled parts of a whole video, as its label file has them; none where recordings are single actions."""
         return self._segments.get(self.table.name[index], ())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from kinestream.models.encoder_file import EncoderCard, read_card
 from kinestream.protocols.guard import look_for_leaks
 from kinestream.protocols.outcome import How, Kind, Outcome
 from kinestream.protocols.source import open_source
+from kinestream.readout import WhitenedBy
 from kinestream.screen import Screen
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -53,6 +55,7 @@ class Subject:
         stretches: int | None = None,
         turns: int | None = None,
         whitening: float | None = None,
+        whitened_by: WhitenedBy | None = None,
         command: Sequence[str] = (),
     ) -> None:
         """
@@ -81,7 +84,12 @@ class Subject:
                 raise ValueError(f"{data} has no {part} clips in split '{self.split}'")
         self.cards = {stream: read_card(file) for stream, file in self.source.files.items()}
         self.joint_map = self._map_joints(other_layout)
-        asked: dict[str, Any] = {"stretches": stretches, "turns": turns, "whitening": whitening}
+        asked: dict[str, Any] = {
+            "stretches": stretches,
+            "turns": turns,
+            "whitening": whitening,
+            "whitened_by": whitened_by,
+        }
         self.readout = replace(self._card.readout, **{key: value for key, value in asked.items() if value is not None})
         for card in self.cards.values():
             self._check_preparation(card)
@@ -180,6 +188,13 @@ class Subject:
             )
 
     def _check_whitening(self) -> None:
+        if self._performances is not None:
+            if len(self._performances.unique()) == len(self.train):
+                raise ValueError(
+                    f"no two training clips of split '{self.split}' of {self.store.path} show one performance from two "
+                    "cameras, by which features are to be whitened: take --whitened-by clips, or --whitening 0"
+                )
+            return
         longest = max(card.dim for card in self.cards.values()) * len(self.readout.places)
         if self.readout.whitening and len(self.train) < 2 * longest:
             self.screen.warn(
@@ -191,9 +206,19 @@ class Subject:
         rows = {stream: torch.from_numpy(features) for stream, features in values.items()}
         pairs = {stream: (features[self.train], features[self.test]) for stream, features in rows.items()}
         if self.readout.whitening:
-            pairs = {stream: whiten(*pair, self.readout.whitening) for stream, pair in pairs.items()}
+            pairs = {
+                stream: whiten(*pair, self.readout.whitening, performances=self._performances)
+                for stream, pair in pairs.items()
+            }
         train, test = ({stream: pair[part] for stream, pair in pairs.items()} for part in (0, 1))
         return Parts(kind=kind, train=train, test=test)
+
+    @cached_property
+    def _performances(self) -> Int[Tensor, " n"] | None:
+        """Of the training clips, where features are whitened by cameras."""
+        if not self.readout.whitening or self.readout.whitened_by == "clips":
+            return None
+        return torch.from_numpy(self.store.performances[self.train])
 
     def _untrained_encoders(self) -> dict[str, Encoder]:
         encoders = self.random_encoders(self.source.seed)
