@@ -338,6 +338,7 @@ def test_overrides_reach_the_parts() -> None:
         ("streams=[joint, distance]", "distance are of pairs of joints, which the graph of encoder st-gcn does not"),
         ("augment.rotation=[1, 2]", "rotation"),
         ("seed=[", "is no value"),
+        ("other_camera=1.5", r"other_camera \(1.5\) is a probability: it must be in \[0, 1\]"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(override: str, words: str) -> None:

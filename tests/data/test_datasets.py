@@ -24,7 +24,8 @@ PUBLISHED = {
 
 
 def count_of_split(split: Split, sources: list[Source]) -> tuple[int, int]:
-    training = split.is_training(np.array([getattr(source, split.field) for source in sources]))
+    cameras = np.array([source.camera for source in sources])
+    training = split.is_training(np.array([getattr(source, split.field) for source in sources]), cameras)
     return int(training.sum()), int((~training).sum())
 
 
@@ -83,7 +84,8 @@ def test_splits_of_ntu(name: str, count: int, real_data: Path) -> None:
         assert 1 <= parsed.action <= len(dataset.classes)
     places = {"subject": slice(9, 12), "camera": slice(5, 8), "setup": slice(1, 4)}
     for split, rule in dataset.splits.items():
-        training = rule.is_training(np.array([int(one[places[rule.field]]) for one in names]))
+        values, cameras = (np.array([int(one[places[field]]) for one in names]) for field in (rule.field, "camera"))
+        training = rule.is_training(values, cameras)
         assert (int(training.sum()), int((~training).sum())) == PUBLISHED[name, split]
 
 
@@ -110,9 +112,13 @@ def test_splits_of_nw_ucla(real_data: Path) -> None:
     sources = [dataset.format.parse_name(path) for path in sorted((real_data / "nw-ucla/all_sqe").iterdir())]
     assert count_of_split(dataset.splits["xview"], sources) == PUBLISHED["nw-ucla", "xview"]
     cameras = np.array([source.camera for source in sources])
-    tune = dataset.splits["xview-tune"]
-    assert (tune.is_training(cameras).sum(), tune.is_testing(cameras).sum()) == (516, 504), "the training views apart"
-    assert not (tune.is_training(cameras) | tune.is_testing(cameras))[cameras == 3].any(), "the test view is in neither"
+    subjects = np.array([source.subject for source in sources])
+    for name, values, counts in (("xview-tune", cameras, (516, 504)), ("xsub-tune", subjects, (514, 506))):
+        tune = dataset.splits[name]
+        training, testing = tune.is_training(values, cameras), tune.is_testing(values, cameras)
+        assert (training.sum(), testing.sum()) == counts
+        assert not (training | testing)[cameras == 3].any(), "the test view is in neither"
+        assert not set(values[training]) & set(values[testing])
     assert {source.action for source in sources} == set(range(1, 11))
     assert {source.subject for source in sources} == set(range(1, 11))
 

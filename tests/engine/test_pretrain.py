@@ -250,6 +250,22 @@ def test_a_store_that_the_recipe_is_not_for_is_refused(small_recipe: Recipe, sma
             train(dataclasses.replace(small_recipe, **change), small_store, tmp_path / "refused")  # type: ignore[arg-type]
 
 
+def test_views_of_other_cameras_are_learnt_from(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> None:
+    of_others = dataclasses.replace(small_recipe, other_camera=1.0)
+    train(small_recipe, small_store, tmp_path / "one")
+    train(of_others, small_store, tmp_path / "others")
+    losses = [
+        [line["loss"] for line in read_metrics(tmp_path / run / "metrics.jsonl") if line["kind"] == "step"]
+        for run in ("one", "others")
+    ]
+    assert losses[0] != losses[1]
+    assert RunFolder(tmp_path / "others").config().recipe.other_camera == 1.0
+    alone = dataclasses.replace(of_others, split="xview-tune")
+    with pytest.raises(ValueError, match=r"no two recordings of .* show one performance: --set other_camera=0"):
+        train(alone, small_store, tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+
+
 @pytest.mark.parametrize("option", ["tf32", "compiled"])
 def test_what_only_cuda_has_is_refused_elsewhere(
     small_recipe: Recipe, small_store: Path, tmp_path: Path, option: str

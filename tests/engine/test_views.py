@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,13 @@ from kinestream.methods.method import Views
 
 
 def loader(
-    path: Path, *, augmentation: Augmentation | None = None, batch_size: int = 8, seed: int = 0, views: int = 2
+    path: Path,
+    *,
+    augmentation: Augmentation | None = None,
+    batch_size: int = 8,
+    seed: int = 0,
+    views: int = 2,
+    **cameras: Any,
 ) -> ViewLoader:
     store = Store(path)
     return ViewLoader(
@@ -22,6 +29,7 @@ def loader(
         batch_size=batch_size,
         seed=seed,
         device=torch.device("cpu"),
+        **cameras,
     )
 
 
@@ -89,3 +97,30 @@ def test_an_epoch_can_be_entered_at_any_step(small_store: Path) -> None:
 def test_refuses_fewer_clips_than_a_batch(small_store: Path) -> None:
     with pytest.raises(ValueError, match="27 training clips are less than one batch of 64: lower it"):
         loader(small_store, batch_size=64)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_further_views_are_of_another_camera(small_store: Path, share: float) -> None:
+    store = Store(small_store)
+    train = store.select("xview", "train")
+    clips = to_batch(torch.from_numpy(Clips(store, 10).batch(train)))
+    source = loader(small_store, augmentation=Augmentation(()), views=3, other_camera=share)
+    changed = []
+    for epoch in range(8):
+        for step, (first, second, third) in enumerate(source.epoch(epoch, 0)):
+            chosen = source.chosen(epoch, step)
+            assert torch.equal(first["joint"], clips[chosen])
+            assert torch.equal(second["joint"], third["joint"])
+            for number, clip in zip(chosen.tolist(), second["joint"], strict=True):
+                found = int((clips == clip).flatten(1).all(dim=1).nonzero())
+                assert store.performances[train[found]] == store.performances[train[number]]
+                if (store.performances[train] == store.performances[train[number]]).sum() > 1:
+                    changed.append(found != number)
+    assert sum(changed) / len(changed) == pytest.approx(share, abs=0.15)
+
+
+def test_cameras_do_not_hang_on_the_step_that_is_entered_at(small_store: Path) -> None:
+    source = loader(small_store, other_camera=0.5)
+    assert equal(list(source.epoch(2, 0))[1:], list(source.epoch(2, 1)))
+    assert equal([views[:1] * 2 for views in source.epoch(2, 0)], [v[:1] * 2 for v in loader(small_store).epoch(2, 0)])
+    assert not equal(list(source.epoch(2, 0)), list(loader(small_store).epoch(2, 0)))

@@ -113,7 +113,7 @@ def same_by_rule(
     if rule is None or _is_listed_elsewhere(rule):
         return None
     values: np.ndarray = np.asarray(getattr(store.table, rule.field))
-    return np.asarray(inside & rule.is_training(values[indices]))
+    return np.asarray(inside & rule.is_training(values[indices], store.table.camera[indices]))
 
 
 def _is_listed_elsewhere(rule: Split) -> bool:

@@ -120,7 +120,7 @@ class Store:
             )
         return self.table.label
 
-    @property
+    @cached_property
     def performances(self) -> Int64[np.ndarray, " n"]:
         """A number for each recording, the same for those that show one performance from several cameras: those whose
         action, subject, setup and repetition are the same, as data sets number them. Where a camera would have recorded
@@ -131,6 +131,10 @@ class Store:
         shots, count = np.unique(np.stack([numbers, table.camera], axis=1), axis=0, return_counts=True)
         doubtful = np.isin(numbers, shots[count > 1, 0])
         return np.where(doubtful, len(numbers) + np.arange(len(numbers)), numbers)
+
+    def has_several_cameras(self, indices: Int64[np.ndarray, " _"]) -> bool:
+        """Whether any two of these recordings show one performance."""
+        return len(np.unique(self.performances[indices])) < len(indices)
 
     def segments(self, index: int) -> tuple[Segment, ...]:
         """The labelled parts of a whole video, as its label file has them; none where recordings are single actions."""
@@ -166,8 +170,8 @@ class Store:
             known = ", ".join(self.info.splits)
             raise StoreError(f"{self.path} ({self.info.dataset}) has no split '{split}': choose from {known}")
         rule = self.info.splits[split]
-        values = np.asarray(getattr(self.table, rule.field))
-        return np.flatnonzero(rule.is_training(values) if part == "train" else rule.is_testing(values))
+        belongs = rule.is_training if part == "train" else rule.is_testing
+        return np.flatnonzero(belongs(np.asarray(getattr(self.table, rule.field)), self.table.camera))
 
 
 @runtime_checkable

@@ -66,6 +66,11 @@ def pretrain(
         raise ValueError(f"--compile is for the blocks of st-gcn, the recipe has {recipe.encoder.name}: leave it out")
     chosen = [(store, store.select(recipe.split, "train"))]
     chosen += [(one, choose_further(one, recipe.split, store)) for one in others]
+    if recipe.other_camera and not any(one.has_several_cameras(indices) for one, indices in chosen):
+        raise ValueError(
+            f"the recipe takes views of other cameras (other_camera), but no two recordings of {data} to learn from "
+            "show one performance: --set other_camera=0 leaves them out"
+        )
     # What any process may refuse is refused above: from here on they wait for each other.
     fabric = make_fabric(device, precision)
     if not fabric.is_global_zero:
@@ -106,6 +111,7 @@ def _train(
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         device=fabric.device,
+        other_camera=recipe.other_camera,
         rank=fabric.global_rank,
         processes=fabric.world_size,
     )

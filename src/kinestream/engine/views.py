@@ -38,8 +38,11 @@ class ViewLoader:
     """Augmented views of every training clip, one for each of `augmentations`, in a new order each epoch; the last,
     smaller batch is dropped.
 
-    Order and augmentation depend on (seed, epoch, step) alone. Of several processes each makes its share of a batch:
-    the parameters of the augmentation are drawn for all clips and applied to its own.
+    With probability `other_camera` the views of a clip but the first are of the same performance from another camera,
+    where there is one.
+
+    Order, cameras and augmentation depend on (seed, epoch, step) alone. Of several processes each makes its share of a
+    batch: the parameters of the augmentation are drawn for all clips and applied to its own.
     """
 
     # NOTE(deviation 1): the published loader's workers replay the same augmentation numbers in every epoch.
@@ -53,6 +56,7 @@ class ViewLoader:
         batch_size: int,
         seed: int,
         device: torch.device,
+        other_camera: float = 0.0,
         rank: int = 0,
         processes: int = 1,
     ) -> None:
@@ -62,6 +66,7 @@ class ViewLoader:
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
+        self._other_camera = other_camera
         self._own = slice(rank * batch_size // processes, (rank + 1) * batch_size // processes)
         self._order: tuple[int, Int64[Tensor, " n"]] | None = None
         self.steps = len(clips) // batch_size
@@ -79,14 +84,27 @@ class ViewLoader:
 
     def epoch(self, epoch: int, first: int) -> Iterator[Views]:
         for step in range(first, self.steps):
-            own = self.chosen(epoch, step)[self._own]
-            clips = to_batch(torch.from_numpy(self._clips.batch(own.numpy())).to(self._device))
+            clips = further = self._read(self.chosen(epoch, step))
+            if self._other_camera:
+                further = self._read(self._others(epoch, step))
             generator = self._generator("augmentation", epoch, step)
             drawn = (
-                augmentation(clips, generator, total=self._batch_size, first=self._own.start)
-                for augmentation in self._augmentations
+                augmentation(further if number else clips, generator, total=self._batch_size, first=self._own.start)
+                for number, augmentation in enumerate(self._augmentations)
             )
             yield [make_streams(view, self._streams, self._clips.layout) for view in drawn]
+
+    def _read(self, chosen: Int64[Tensor, " B"]) -> Float[Tensor, "b c t v m"]:
+        """The own ones of these clips."""
+        return to_batch(torch.from_numpy(self._clips.batch(chosen[self._own].numpy())).to(self._device))
+
+    def _others(self, epoch: int, step: int) -> Int64[Tensor, " B"]:
+        """Which clips the further views are of."""
+        chosen = self.chosen(epoch, step)
+        generator = self._generator("camera", epoch, step)
+        changed, which = torch.rand(2, len(chosen), dtype=torch.float64, generator=generator)
+        others = torch.from_numpy(self._clips.other_cameras(chosen.numpy(), which.numpy()))
+        return torch.where(changed < self._other_camera, others, chosen)
 
     def _generator(self, *where: int | str) -> torch.Generator:
         return torch.Generator().manual_seed(derive_seed(self._seed, *where))

@@ -189,7 +189,7 @@ class Subject:
 
     def _check_whitening(self) -> None:
         if self._performances is not None:
-            if len(self._performances.unique()) == len(self.train):
+            if not self.store.has_several_cameras(self.train):
                 raise ValueError(
                     f"no two training clips of split '{self.split}' of {self.store.path} show one performance from two "
                     "cameras, by which features are to be whitened: take --whitened-by clips, or --whitening 0"

@@ -142,6 +142,9 @@ class Recipe:
     """Passes over the training clips."""
     batch_size: int = 128
     """Clips a step; the last, smaller batch is dropped."""
+    other_camera: float = 0.0
+    """Probability that the views of a clip but the first are of the same performance from another camera, in stores
+    that tell which recordings are."""
     seed: int = 0
     """Of weights, order, augmentation and dropout."""
     method: MethodRecipe = dataclasses.field(default_factory=SelfDistillationRecipe)
@@ -160,6 +163,8 @@ class Recipe:
         for name, value, least in (("epochs", self.epochs, 1), ("batch_size", self.batch_size, 2)):
             if value < least:
                 raise ValueError(f"{name} ({value}) must be at least {least}")
+        if not 0 <= self.other_camera <= 1:
+            raise ValueError(f"other_camera ({self.other_camera}) is a probability: it must be in [0, 1]")
         if not self.streams or len(set(self.streams)) != len(self.streams):
             raise ValueError(f"streams {list(self.streams)} must name at least one stream, none twice")
 

@@ -39,7 +39,7 @@ class RawFormat:
 @dataclass(frozen=True, kw_only=True)
 class Split:
     """A recording is for training when its `field` is among `train`, else for testing, or for neither where `test` is
-    given and lacks it, too."""
+    given and lacks it, too, or where it is not of the `cameras` that count."""
 
     name: str
     title: str
@@ -50,19 +50,26 @@ class Split:
     """Number of clips of each part, as the literature counts them; None where it does not."""
     test: frozenset[int | str] | None = None
     """None for all that is not for training."""
+    cameras: frozenset[int] | None = None
+    """None for all."""
     lists: tuple[str, ...] = ()
     """Names of the official files that say what is for training and for testing, the one to prefer first; empty when
     that is known without."""
 
-    def is_training(self, values: np.ndarray) -> np.ndarray:
-        """For the `field` of each recording whether it is for training."""
-        return np.isin(values, sorted(self.train, key=str))
+    def is_training(self, values: np.ndarray, cameras: np.ndarray) -> np.ndarray:
+        """For the `field` and the camera of each recording whether it is for training."""
+        return self._counts(cameras) & np.isin(values, sorted(self.train, key=str))
 
-    def is_testing(self, values: np.ndarray) -> np.ndarray:
-        """For the `field` of each recording whether it is for testing."""
+    def is_testing(self, values: np.ndarray, cameras: np.ndarray) -> np.ndarray:
+        """For the `field` and the camera of each recording whether it is for testing."""
         if self.test is None:
-            return ~self.is_training(values)
-        return np.isin(values, sorted(self.test, key=str))
+            return self._counts(cameras) & ~self.is_training(values, cameras)
+        return self._counts(cameras) & np.isin(values, sorted(self.test, key=str))
+
+    def _counts(self, cameras: np.ndarray) -> np.ndarray:
+        if self.cameras is None:
+            return np.ones(len(cameras), dtype=np.bool_)
+        return np.isin(cameras, sorted(self.cameras))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -70,6 +77,7 @@ class Split:
             "field": self.field,
             "train": sorted(self.train),
             "test": None if self.test is None else sorted(self.test),
+            "cameras": None if self.cameras is None else sorted(self.cameras),
             "lists": list(self.lists),
             "published": None if self.published is None else dict(self.published),
         }
@@ -79,7 +87,8 @@ class Split:
         if plain["field"] not in typing.get_args(SplitField):
             known = ", ".join(typing.get_args(SplitField))
             raise ValueError(f"split '{name}': field '{plain['field']}' is none of {known}")
-        published, test, kind = plain["published"], plain.get("test"), str if plain["field"] == "file" else int
+        published, test, cameras = plain["published"], plain.get("test"), plain.get("cameras")
+        kind = str if plain["field"] == "file" else int
         return cls(
             name=name,
             title=str(plain["title"]),
@@ -87,6 +96,7 @@ class Split:
             train=frozenset(kind(value) for value in plain["train"]),
             published=None if published is None else {part: int(published[part]) for part in ("train", "test")},
             test=None if test is None else frozenset(kind(value) for value in test),
+            cameras=None if cameras is None else frozenset(int(camera) for camera in cameras),
             lists=tuple(plain.get("lists", ())),
         )
 

@@ -135,7 +135,8 @@ def _first_difference(
     names: Sequence[tuple[str, str]], sources: Sequence[Source], file: FileSplit, rule: Split
 ) -> str | None:
     values = [made.path.stem if rule.field == "file" else getattr(made, rule.field) for made in sources]
-    for (name, part), training in zip(names, rule.is_training(np.asarray(values)).tolist(), strict=True):
+    cameras = np.asarray([made.camera for made in sources])
+    for (name, part), training in zip(names, rule.is_training(np.asarray(values), cameras).tolist(), strict=True):
         if (part in file.test) if training else (part in file.train):
             here, there = ("testing", "training") if training else ("training", "testing")
             return f"'{shown(name)}' is for {here} in the file, for {there} in {rule.name}"
