@@ -10,7 +10,7 @@ import dataclasses
 import json
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +95,7 @@ clips."""
 
 
 def main(store: Path, out: Path, rows: Sequence[str] = ()) -> dict[str, Any]:
-    """Trains what is missing and evaluates. Raises ValueError for a row that is not there."""
-    for row in rows:
-        if row not in ROWS:
-            raise ValueError(f"no row '{row}': there are {', '.join(ROWS)}")
+    """Trains what is missing and evaluates."""
     return {
         "recipe": RECIPE,
         "smaller": SMALLER,
@@ -109,21 +106,35 @@ def main(store: Path, out: Path, rows: Sequence[str] = ()) -> dict[str, Any]:
 
 def _row(row: str, store: Path, out: Path) -> dict[str, Any]:
     readouts = {**READOUTS, **(FURTHER_READOUTS if row in READ_IN_EVERY_WAY else {})}
+    asked = {readout: (settings, PROBE) for readout, settings in readouts.items()}
+    return measure(row, SMALLER, ROWS[row], asked, store, out)
+
+
+def measure(
+    row: str,
+    smaller: Sequence[str],
+    changed: Sequence[str],
+    readouts: Mapping[str, tuple[Mapping[str, Any], ProbeSettings]],
+    store: Path,
+    out: Path,
+) -> dict[str, Any]:
+    """The recipe `smaller` and `changed`, trained with each seed where it is not yet, and its figures by readout: what
+    that is asked for, and the linear layers on it."""
     found: dict[str, list[dict[str, float]]] = {readout: [] for readout in readouts}
     for seed in SEEDS:
         run = out / row.replace(" ", "-").replace(",", "") / f"seed-{seed}"
-        recipe = dataclasses.replace(resolve(RECIPE, [*SMALLER, *ROWS[row]]), seed=seed)
+        recipe = dataclasses.replace(resolve(RECIPE, [*smaller, *changed]), seed=seed)
         pretrain(recipe, RECIPE, store, run, resume=True, device="cpu", precision="32-true", screen=Screen())
-        for readout, asked in readouts.items():
+        for readout, (asked, probe) in readouts.items():
             subject = Subject(run, store, None, "cpu", references=False, **asked)
             nearest = count_neighbours(subject, k=20, temperature=0.1)
-            probes = train_probe(subject, PROBE)
+            probes = train_probe(subject, probe)
             found[readout].append(_top1("1-NN", nearest) | _top1("linear", probes))
     means = {
         readout: {figure: _spread([one[figure] for one in each]) for figure in each[0]}
         for readout, each in found.items()
     }
-    return {"changed": ROWS[row], "read": means}
+    return {"changed": changed, "read": means}
 
 
 def _top1(protocol: str, outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -135,14 +146,21 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     return {"mean": statistics.fmean(values), "deviation": statistics.stdev(values)}
 
 
-if __name__ == "__main__":
+def run(report: Callable[[Path, Path, Sequence[str]], dict[str, Any]], rows: Mapping[str, Any], file: str) -> None:
+    """What the words of the command line ask `report` for; of all `rows` it is written to OUT/`file`."""
     if len(sys.argv) < 3:
-        sys.exit(f"usage: python -m benchmarks.ablation STORE OUT [ROW ...]; rows: {'; '.join(ROWS)}")
-    folder = Path(sys.argv[2])
+        sys.exit(f"usage: python -m benchmarks.{Path(sys.argv[0]).stem} STORE OUT [ROW ...]; rows: {'; '.join(rows)}")
+    store, out, *asked = sys.argv[1:]
+    if unknown := [row for row in asked if row not in rows]:
+        sys.exit(f"no row '{unknown[0]}': there are {', '.join(rows)}")
     try:
-        report = main(Path(sys.argv[1]), folder, sys.argv[3:])
+        made = report(Path(store), Path(out), asked)
     except ValueError as error:
         sys.exit(str(error))
-    if not sys.argv[3:]:
-        write_json(folder / "ablation.json", report)
-    print(json.dumps(report, indent=1))
+    if not asked:
+        write_json(Path(out) / file, made)
+    print(json.dumps(made, indent=1))
+
+
+if __name__ == "__main__":
+    run(main, ROWS, "ablation.json")

@@ -1,0 +1,47 @@
+"""What several cameras bring: `python -m benchmarks.cameras STORE OUT [ROW ...]`.
+
+Recipe `laptop-nw-ucla` with views of another camera as often as each row says, learnt from half the subjects by two
+cameras and judged by the other half (`xsub-tune`: neither a judging subject nor the test view is looked at), with thin
+encoders and fewer epochs than the recipe has. Each is read with features whitened by all clips and by what differs
+between cameras. Runs lie in `OUT/<row>/seed-<n>`; what is there is not trained again, so rows may be given to several
+processes, and a last call without rows writes `OUT/cameras.json` of all.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.ablation import SEEDS, measure, run
+from kinestream.evaluate.linear import ProbeSettings
+
+SMALLER = ("split=xsub-tune", "encoder.hidden=64", "epochs=40", "monitor.knn_every=0")
+ROWS: Mapping[str, Sequence[str]] = {
+    "one camera a clip": (),
+    "another camera for half the clips": ("other_camera=0.5",),
+    "another camera for all clips": ("other_camera=1",),
+}
+READOUTS: Mapping[str, tuple[Mapping[str, Any], ProbeSettings]] = {
+    "not whitened, rate 0.3": ({"whitening": 0.0}, ProbeSettings(rate=0.3)),
+    "whitened by clips to the power 0.5, rate 0.3": ({}, ProbeSettings(rate=0.3)),
+    "whitened by clips to the power 0.5, rate 0.05": ({}, ProbeSettings(rate=0.05)),
+    **{
+        f"whitened by cameras to the power {power:g}, rate {rate:g}": (
+            {"whitening": power, "whitened_by": "cameras"},
+            ProbeSettings(rate=rate),
+        )
+        for power, rate in ((0.5, 0.05), (1.0, 0.02), (1.0, 0.05), (1.0, 0.3), (1.0, 3.0))
+    },
+}
+
+
+def main(store: Path, out: Path, rows: Sequence[str] = ()) -> dict[str, Any]:
+    """Trains what is missing and evaluates."""
+    return {
+        "smaller": SMALLER,
+        "seeds": SEEDS,
+        "rows": {row: measure(row, SMALLER, ROWS[row], READOUTS, store, out) for row in rows or ROWS},
+    }
+
+
+if __name__ == "__main__":
+    run(main, ROWS, "cameras.json")
