@@ -9,6 +9,7 @@ import yaml
 from kinestream.data.datasets import Split, dataset_names, load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.recording import Source
+from kinestream.data.store import Store
 from kinestream.layout import KINECT20, NTU25
 
 # Section 5 of the reference.
@@ -146,3 +147,13 @@ def test_split_without_published_counts_of_both_parts() -> None:
     plain = yaml.safe_load("{title: own, field: subject, train: [1], published: {train: 10}}")
     with pytest.raises(KeyError, match="test"):
         Split.from_dict("own", plain)
+
+
+def test_a_store_keeps_which_cameras_a_split_counts(small_store: Path) -> None:
+    store = Store(small_store)
+    rule = store.info.splits["xsub-tune"]
+    assert rule == load_dataset("nw-ucla").splits["xsub-tune"]
+    assert not len(store.select("xsub-tune", "train")), "its one subject is for testing"
+    testing = store.select("xsub-tune", "test")
+    assert set(store.table.camera[testing]) == {1, 2}
+    assert len(testing) == (store.table.camera < 3).sum()
