@@ -79,14 +79,15 @@ ROWS: Mapping[str, Sequence[str]] = {
 }
 READ_IN_EVERY_WAY = ("the recipe", "ST-GCN encoders, streams of coordinates")
 READOUTS: Mapping[str, Mapping[str, Any]] = {
-    "as the recipe": {},
+    "whitened by neighbours": {"whitening": 1.0, "whitened_by": "neighbours"},
+    "whitened by clips": {"whitening": 0.5, "whitened_by": "clips"},
     "not whitened": {"whitening": 0.0},
     "once, not whitened": {"stretches": 0, "turns": 1, "whitening": 0.0},
 }
 """What is asked of the readout of every row."""
 FURTHER_READOUTS: Mapping[str, Mapping[str, Any]] = {
-    "once": {"stretches": 0, "turns": 1},
-    "wholly whitened": {"whitening": 1.0},
+    "once, whitened by neighbours": {"stretches": 0, "turns": 1, "whitening": 1.0, "whitened_by": "neighbours"},
+    "wholly whitened by clips": {"whitening": 1.0, "whitened_by": "clips"},
     "in three stretches, not whitened": {"stretches": 3, "turns": 1, "whitening": 0.0},
     "in three stretches and turns, not whitened": {"stretches": 3, "turns": 3, "whitening": 0.0},
 }

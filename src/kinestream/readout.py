@@ -2,9 +2,9 @@
 whether features are whitened."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-WhitenedBy = Literal["clips", "cameras"]
+WhitenedBy = Literal["clips", "neighbours", "cameras"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,8 @@ class Readout:
     one size: each is divided by its deviation to this power. 0 leaves features as they are, 1 makes all alike; between
     them what only few clips tell weighs more, and noise not as much."""
     whitened_by: WhitenedBy = "clips"
-    """Whose deviation that is: that of all training clips, or that of those which show one performance from several
-    cameras. In the second case what a camera changes weighs less, whatever the action."""
+    """Whose deviation that is: that of all training clips, or that between training clips which show the same: mutual
+    nearest `neighbours`, or one performance by several `cameras`. What changes from one to the other weighs less."""
 
     def __post_init__(self) -> None:
         if self.stretches < 0 or self.turns < 1:
@@ -36,6 +36,9 @@ class Readout:
             )
         if not 0 <= self.whitening <= 1:
             raise ValueError(f"readout with whitening {self.whitening}: it must be in [0, 1], 0 for none")
+        if self.whitened_by not in get_args(WhitenedBy):
+            known = ", ".join(get_args(WhitenedBy))
+            raise ValueError(f"readout whitened by '{self.whitened_by}': choose from {known}")
 
     @property
     def is_plain(self) -> bool:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from kinestream.evaluate.whitening import whiten
+from kinestream.evaluate import whitening
+from kinestream.evaluate.whitening import mutual_neighbours, whiten
 
 
 def rows(count: int, seed: int) -> torch.Tensor:
@@ -84,34 +85,26 @@ def test_another_power_is_refused(power: float) -> None:
         whiten(rows(4, 0), rows(4, 1), power)
 
 
-PERFORMANCES = torch.tensor([0, 3, 0, 1, 3, 2, 3, 1, 5, 5, 7, 7, 7, 7])
-"""Some seen by several cameras, one by a single one."""
+PAIRS = torch.tensor([[0, 2], [1, 4], [3, 7], [8, 9], [10, 11], [10, 12], [13, 5]])
 
 
-def ledoit_wolf(contrasts: list[np.ndarray]) -> np.ndarray:
+def ledoit_wolf(halves: list[np.ndarray]) -> np.ndarray:
     """Ledoit and Wolf (2004), lemma 3.2 to 3.4, of rows whose mean is known to be 0, a row at a time."""
-    count, size = len(contrasts), len(contrasts[0])
-    sample = sum(np.outer(row, row) for row in contrasts) / count
+    count, size = len(halves), len(halves[0])
+    sample = sum(np.outer(row, row) for row in halves) / count
     mean = np.trace(sample) / size
     spread = ((sample - mean * np.eye(size)) ** 2).sum()
-    error = min(spread, sum(((np.outer(row, row) - sample) ** 2).sum() for row in contrasts) / count**2)
+    error = min(spread, sum(((np.outer(row, row) - sample) ** 2).sum() for row in halves) / count**2)
     return error / spread * mean * np.eye(size) + (1 - error / spread) * sample
 
 
-def test_what_cameras_change_is_divided_out() -> None:
+def test_what_changes_between_pairs_is_divided_out() -> None:
     train, test = rows(14, 0), rows(15, 1)
-    made = whiten(train, test, 1.0, performances=PERFORMANCES)
+    made = whiten(train, test, 1.0, pairs=PAIRS)
     units = [part.double().numpy() for part in (train, test)]
     units = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in units]
-    contrasts, scatter = [], np.zeros((6, 6))
-    for number in (0, 1, 3, 5, 7):
-        clips = units[0][PERFORMANCES.numpy() == number]
-        scatter += sum(np.outer(clip - clips.mean(axis=0), clip - clips.mean(axis=0)) for clip in clips)
-        contrasts += [
-            (clips[:seen].mean(axis=0) - clips[seen]) / np.sqrt(1 + 1 / seen) for seen in range(1, len(clips))
-        ]
-    np.testing.assert_allclose(sum(np.outer(row, row) for row in contrasts), scatter)  # the scatter within performances
-    values, vectors = np.linalg.eigh(ledoit_wolf(contrasts))
+    halves = [(units[0][first] - units[0][second]) / np.sqrt(2) for first, second in PAIRS.tolist()]
+    values, vectors = np.linalg.eigh(ledoit_wolf(halves))
     expected = [(part - units[0].mean(axis=0)) @ vectors / np.sqrt(values) for part in units]
     expected = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in expected]
     for found, one in (
@@ -121,31 +114,53 @@ def test_what_cameras_change_is_divided_out() -> None:
         np.testing.assert_allclose(found, one, atol=1e-5)
 
 
-def test_a_performance_is_told_by_what_cameras_agree_on() -> None:
+def test_a_clip_is_told_by_what_pairs_agree_on() -> None:
     generator = torch.Generator().manual_seed(1)
-    alike = torch.randn(60, 4, generator=generator).repeat_interleave(2, dim=0)  # what both cameras see of each
+    alike = torch.randn(60, 4, generator=generator).repeat_interleave(2, dim=0)  # what both of a pair show
     seen = torch.cat((alike, 0.5 * torch.randn(120, 4, generator=generator), torch.full((120, 1), 10.0)), dim=1)
     known, first, second = seen[:80], seen[80::2], seen[81::2]
-    performances = torch.arange(40).repeat_interleave(2)
 
     def found(gallery: torch.Tensor, queries: torch.Tensor) -> float:
         return float(((queries @ gallery.T).argmax(dim=1) == torch.arange(len(queries))).double().mean())
 
-    by_cameras = [whiten(known, part, 1.0, performances=performances)[1] for part in (first, second)]
+    by_pairs = [whiten(known, part, 1.0, pairs=torch.arange(80).reshape(40, 2))[1] for part in (first, second)]
     by_clips = [whiten(known, part, 1.0)[1] for part in (first, second)]
-    assert found(*by_cameras) > 0.9
+    assert found(*by_pairs) > 0.9
     assert found(*by_clips) < 0.5
 
 
-def test_the_numbers_of_performances_are_names_alone() -> None:
+def test_the_order_of_pairs_counts_for_nothing() -> None:
     train, test = rows(14, 0), rows(15, 1)
-    one = whiten(train, test, 0.5, performances=PERFORMANCES)
-    other = whiten(train, test, 0.5, performances=100 - 9 * PERFORMANCES)
+    one, other = (whiten(train, test, 0.5, pairs=pairs) for pairs in (PAIRS, PAIRS.flip(0).flip(1)))
     torch.testing.assert_close(one[1] @ one[0].T, other[1] @ other[0].T, atol=1e-4, rtol=0)
 
 
-def test_clips_of_one_camera_tell_nothing_of_cameras() -> None:
-    with pytest.raises(ValueError, match="of the 14 training clips no two are of one performance"):
-        whiten(rows(14, 0), rows(4, 1), 1.0, performances=torch.arange(14))
-    with pytest.raises(ValueError, match="no performance differs from one camera to another"):
-        whiten(rows(7, 0).repeat(2, 1), rows(4, 1), 1.0, performances=torch.arange(7).repeat(2))
+def test_pairs_that_tell_nothing_are_refused() -> None:
+    for count in (0, 1):
+        with pytest.raises(ValueError, match=f"cannot be whitened by {count} pairs of training clips"):
+            whiten(rows(14, 0), rows(4, 1), 1.0, pairs=PAIRS[:count])
+    with pytest.raises(ValueError, match="of 2 pairs of training clips are all the same"):
+        whiten(rows(4, 0).repeat(2, 1), rows(4, 1), 1.0, pairs=torch.tensor([[0, 4], [1, 5]]))
+
+
+@pytest.mark.parametrize("k", [1, 3, 50])
+def test_neighbours_are_mutual_and_of_all_streams(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    features = {"joint": rows(40, 0), "bone": rows(40, 1)[:, :5] * 3}
+    whitened = [naive(values.double().numpy(), values[:1].double().numpy(), 0.5)[0] for values in features.values()]
+    similarity = sum(one @ one.T for one in whitened)
+    nearest = [
+        set(sorted((other for other in range(40) if other != row), key=lambda other: -similarity[row, other])[:k])
+        for row in range(40)
+    ]
+    expected = {
+        (first, second)
+        for first in range(40)
+        for second in range(first + 1, 40)
+        if second in nearest[first] and first in nearest[second]
+    }
+    assert expected
+    for at_once in (1024, 7):
+        monkeypatch.setattr(whitening, "_ROWS_AT_ONCE", at_once)
+        found = mutual_neighbours(features, k)
+        assert {tuple(pair) for pair in found.tolist()} == expected
+        assert len(found) == len(expected)

@@ -15,7 +15,7 @@ from kinestream.cli import main
 from kinestream.data.store import Store
 from kinestream.engine.run_folder import read_metrics
 from kinestream.evaluate import probe_grid
-from kinestream.evaluate.whitening import whiten
+from kinestream.evaluate.whitening import mutual_neighbours, whiten
 from kinestream.protocols.report import RESULT_COLUMNS
 from kinestream.protocols.subject import Subject
 
@@ -272,9 +272,9 @@ def test_clips_are_read_as_the_card_says_unless_something_else_is_asked_for(run:
     }
 
 
-def features_of(run: Path) -> np.ndarray:
-    """Of all clips, stream bone, as unit vectors."""
-    features = np.load(next((run / "features").glob("bone-*"))).astype(np.float64)
+def features_of(run: Path, stream: str = "bone") -> np.ndarray:
+    """Of all clips as unit vectors."""
+    features = np.load(next((run / "features").glob(f"{stream}-*"))).astype(np.float64)
     return features / np.linalg.norm(features, axis=1, keepdims=True)
 
 
@@ -313,31 +313,37 @@ def test_features_are_whitened_by_the_training_clips(run: Path, small_store: Pat
     assert written(run, "knn")["results"]["small, bone"]["top1"] == pytest.approx(unwhitened, abs=1e-3)
 
 
-def test_features_are_whitened_by_performances_that_several_cameras_saw(run: Path, small_store: Path) -> None:
-    words = ("--k", "3", "--bare", "--whitening", "0.5", "--whitened-by", "cameras")
+@pytest.mark.parametrize("whitened_by", ["neighbours", "cameras"])
+def test_features_are_whitened_by_pairs(run: Path, small_store: Path, whitened_by: str) -> None:
+    words = ("--k", "3", "--bare", "--whitening", "0.5", "--whitened-by", whitened_by)
     assert evaluate("knn", run, small_store, *words) == 0
-    assert written(run, "knn")["settings"]["readout"]["whitened_by"] == "cameras"
-    asked: dict[str, Any] = {"references": False, "whitening": 0.5, "whitened_by": "cameras"}
-    parts = next(Subject(run, small_store, None, "cpu", **asked).parts())
+    assert written(run, "knn")["settings"]["readout"]["whitened_by"] == whitened_by
     store = Store(small_store)
     train, test = store.select("xview", "train"), store.select("xview", "test")
-    numbers = torch.from_numpy(10 * (train // 6) + train % 2)  # six clips in a row are two performances by three views
-    features = torch.from_numpy(features_of(run))
-    gallery, queries = whiten(features[train], features[test], 0.5, performances=numbers)
-    torch.testing.assert_close(parts.train["bone"], gallery, atol=1e-4, rtol=0)
-    torch.testing.assert_close(parts.test["bone"], queries, atol=1e-4, rtol=0)
-    nearest = (queries @ gallery.T).argmax(dim=1).numpy()
-    expected = 100 * float((store.labels[train][nearest] == store.labels[test]).mean())
-    assert written(run, "knn")["results"]["small, bone"]["top1"] == pytest.approx(expected, abs=1e-3)
+    features = {stream: torch.from_numpy(features_of(run, stream)) for stream in ("joint", "bone")}
+    if whitened_by == "neighbours":
+        pairs = mutual_neighbours({stream: values[train] for stream, values in features.items()})
+    else:  # six clips in a row are two performances by three views
+        numbers = 10 * (train // 6) + train % 2
+        pairs = torch.tensor([(a, b) for a in range(27) for b in range(a + 1, 27) if numbers[a] == numbers[b]])
+    asked: dict[str, Any] = {"references": False, "whitening": 0.5, "whitened_by": whitened_by}
+    parts = next(Subject(run, small_store, None, "cpu", **asked).parts())
+    for stream, values in features.items():
+        gallery, queries = whiten(values[train], values[test], 0.5, pairs=pairs)
+        torch.testing.assert_close(parts.train[stream] @ parts.train[stream].T, gallery @ gallery.T, atol=1e-4, rtol=0)
+        torch.testing.assert_close(parts.test[stream] @ parts.train[stream].T, queries @ gallery.T, atol=1e-4, rtol=0)
+        nearest = (queries @ gallery.T).argmax(dim=1).numpy()
+        expected = 100 * float((store.labels[train][nearest] == store.labels[test]).mean())
+        assert written(run, "knn")["results"][f"small, {stream}"]["top1"] == pytest.approx(expected, abs=1e-3)
 
 
 def test_one_camera_is_too_few_to_whiten_by(run: Path, small_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--k", "3", "--bare", "--split", "xview-tune", "--allow-leak", "--whitened-by", "cameras")
     assert evaluate("knn", run, small_store, *words, "--whitening", "1") == 1
     said = " ".join(capsys.readouterr().err.split())
-    assert "no two training clips of split 'xview-tune'" in said
-    assert "take --whitened-by clips, or --whitening 0" in said
-    assert evaluate("knn", run, small_store, *words, "--whitening", "0") == 0
+    assert "split 'xview-tune'" in said
+    assert "(0 pairs) to whiten features by: take --whitened-by neighbours, or --whitening 0" in said
+    assert not (run / "features").exists(), "before anything is computed"
 
 
 def test_a_few_training_clips_are_too_few_to_whiten_by(
@@ -406,6 +412,7 @@ def test_transfer_between_layouts_shows_its_joints_and_fine_tunes(
         (["cluster", "--seeds", "-1"], "at least one training is needed"),
         (["transfer", "--split", "xsub"], "has no split 'xsub'"),
         (["knn", "--turns", "0"], "readout of 0 stretches and 0 turns: none or more stretches, 1 or more turns"),
+        (["knn", "--whitened-by", "neighbours"], "has no effect without --whitening above 0: 1 is wholly"),
         (["knn", "--whitening", "2"], "readout with whitening 2.0: it must be in [0, 1], 0 for none"),
     ],
 )

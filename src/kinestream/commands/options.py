@@ -47,10 +47,10 @@ class FrozenOptions(LookOptions):
     """The options of the evaluations of frozen features."""
 
     whitening: float | None = None
-    """How far features are whitened by the training clips, 0 (not at all) to 1; as the recipe says if not given."""
+    """How far features are whitened, 0 (not at all) to 1; as the recipe says if not given."""
     whitened_by: WhitenedBy | None = None
-    """Whether by all training clips, or by those of one performance from several cameras; as the recipe says if not
-    given."""
+    """By which training clips features are whitened: all of them, nearest neighbours, or those of one performance from
+    several cameras; as the recipe says if not given."""
 
 
 @dataclass(frozen=True, kw_only=True)

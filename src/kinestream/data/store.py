@@ -123,8 +123,8 @@ class Store:
     @cached_property
     def performances(self) -> Int64[np.ndarray, " n"]:
         """A number for each recording, the same for those that show one performance from several cameras: those whose
-        action, subject, setup and repetition are the same, as data sets number them. Where a camera would have recorded
-        one twice (recordings that tell no such numbers), each is for itself."""
+        action, subject, setup and repetition are the same, as data sets number them. Where a camera of the store
+        would have recorded one twice (recordings that tell no such numbers), each is for itself."""
         table = self.table
         told = np.stack([table.label, table.subject, table.setup, table.repetition], axis=1)
         numbers = np.unique(told, axis=0, return_inverse=True)[1].reshape(-1)
@@ -132,7 +132,7 @@ class Store:
         doubtful = np.isin(numbers, shots[count > 1, 0])
         return np.where(doubtful, len(numbers) + np.arange(len(numbers)), numbers)
 
-    def has_several_cameras(self, indices: Int64[np.ndarray, " _"]) -> bool:
+    def share_performances(self, indices: Int64[np.ndarray, " _"]) -> bool:
         """Whether any two of these recordings show one performance."""
         return len(np.unique(self.performances[indices])) < len(indices)
 

@@ -25,6 +25,7 @@ from kinestream.engine.views import ViewLoader
 from kinestream.engine.watch import Watch
 from kinestream.models.encoder_file import save_encoder
 from kinestream.models.stgcn import compile_blocks
+from kinestream.readout import Readout
 from kinestream.recipes import Recipe
 from kinestream.recipes.builders import build_method, build_optimiser, build_views, encoder_card
 from kinestream.screen import Screen
@@ -66,11 +67,7 @@ def pretrain(
         raise ValueError(f"--compile is for the blocks of st-gcn, the recipe has {recipe.encoder.name}: leave it out")
     chosen = [(store, store.select(recipe.split, "train"))]
     chosen += [(one, choose_further(one, recipe.split, store)) for one in others]
-    if recipe.other_camera and not any(one.has_several_cameras(indices) for one, indices in chosen):
-        raise ValueError(
-            f"the recipe takes views of other cameras (other_camera), but no two recordings of {data} to learn from "
-            "show one performance: --set other_camera=0 leaves them out"
-        )
+    _check_cameras(recipe, chosen)
     # What any process may refuse is refused above: from here on they wait for each other.
     fabric = make_fabric(device, precision)
     if not fabric.is_global_zero:
@@ -81,7 +78,11 @@ def pretrain(
         torch.set_float32_matmul_precision("high")
     with contact():
         check_shares(recipe.batch_size, fabric.world_size)
-        for one, _ in chosen:
+        for one, indices in chosen:
+            if recipe.other_camera and not one.share_performances(indices):
+                screen.warn(
+                    f"no two recordings to learn from show one performance in {one.path}: it has one view of each"
+                )
             if (warning := caution(one, recipe.frames)) is not None:
                 screen.warn(warning)
         _train(fabric, chosen, run, config, screen, resumed=resumed, compiled=compiled)
@@ -201,14 +202,24 @@ def _check_fit(recipe: Recipe, store: Store) -> None:
         )
 
 
+def _check_cameras(recipe: Recipe, chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]]) -> None:
+    if recipe.other_camera and not any(store.share_performances(indices) for store, indices in chosen):
+        where = ", ".join(str(store.path) for store, _ in chosen)
+        raise ValueError(
+            f"there are no views of other cameras (other_camera) in {where}: no two recordings to learn from show one "
+            "performance; --set other_camera=0 leaves them out"
+        )
+
+
 def _check_same(found: RunConfig, asked: RunConfig, out: Path) -> None:
     if found.store_fingerprint != asked.store_fingerprint:
         raise ValueError(f"{out} was begun on another store ({found.data}) than {asked.data}: they differ in content")
     if [one.store_fingerprint for one in found.also] != [one.store_fingerprint for one in asked.also]:
         before = " ".join(f"--also {one.data}" for one in found.also) or "without --also"
         raise ValueError(f"{out} was begun with other further stores ({before}): resume with those, as they were")
-    # What the literature reports and what a recipe is recommended for are no settings.
-    begun, now = (replace(config.recipe, published=None, recommended=None) for config in (found, asked))
+    # What the literature reports, what a recipe is recommended for and how features are read are no settings of a run.
+    no_settings: dict[str, Any] = {"published": None, "recommended": None, "readout": Readout()}
+    begun, now = (replace(config.recipe, **no_settings) for config in (found, asked))
     if begun != now:
         changed = ", ".join(_differences(begun.to_dict(), now.to_dict()))
         raise ValueError(f"{out} was begun with other settings ({changed}): resume with those, or begin a new run")

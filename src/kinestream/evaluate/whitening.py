@@ -1,5 +1,8 @@
 """Features whose directions are brought nearer to one size (whitening to a power): cosines then do not hang on the few
-directions in which all clips differ most, or on those in which one performance differs from camera to camera."""
+directions in which all clips differ most, or on those in which clips differ that show the same."""
+
+from collections.abc import Mapping
+from itertools import combinations
 
 import torch
 from jaxtyping import Float, Int
@@ -7,29 +10,32 @@ from sklearn.covariance import ledoit_wolf
 from torch import Tensor
 from torch.nn import functional
 
+from kinestream.evaluate.streams_together import side_by_side
+
 _LEAST = 1e-4
-"""Directions in which the training clips vary less than this share of the most are left out: what a test clip has there
-is nothing that was learnt."""
+"""Directions in which clips vary less than this share of the most are left out: what a test clip has there is nothing
+that was learnt."""
+_NEIGHBOURS = 5
+"""Chosen on the training views of NW-UCLA, where 3 and 10 do nearly as well (docs/results.md)."""
+_ROWS_AT_ONCE = 1024
+
+Pairs = Int[Tensor, "m 2"]
 
 
 def whiten(
-    train: Float[Tensor, "n d"],
-    test: Float[Tensor, "q d"],
-    power: float,
-    *,
-    performances: Int[Tensor, " n"] | None = None,
+    train: Float[Tensor, "n d"], test: Float[Tensor, "q d"], power: float, *, pairs: Pairs | None = None
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "q d"]]:
     """Both as unit vectors, less the mean of `train`, along the principal directions of a covariance, each divided by
     its deviation to `power`, and made unit vectors again. Nothing of `test` counts.
 
     The covariance is that of `train`: a power of 1 is then the whitening of Jégou and Chum (2012), of all components;
-    towards 0 it only takes off the mean. With `performances`, a number for each clip of `train`, the same for clips of
-    one performance, it is that within performances: what differs from camera to camera weighs less, what stays the
-    same weighs more. With a power of 1 this is within-class covariance normalisation (Hatch et al. 2006) with
-    performances for classes, shrunk as Ledoit and Wolf (2004) estimate it, for cameras' differences are few.
+    towards 0 it only takes off the mean. With `pairs` of rows of `train` that show the same it is that of half their
+    differences: what changes although the action does not weighs less. With a power of 1 this is within-class
+    covariance normalisation (Hatch et al. 2006) with pairs for classes, shrunk as Ledoit and Wolf (2004) estimate it,
+    for pairs may be fewer than directions.
 
-    Raises ValueError for a power outside (0, 1], for features that are not finite or all the same, and where no two
-    clips are of one performance.
+    Raises ValueError for a power outside (0, 1], for features that are not finite or do not differ, and for fewer than
+    two pairs.
 
     Example:
         >>> rows = torch.tensor([[4.0, 3.0], [4.0, -3.0], [-4.0, 3.0], [-4.0, -3.0]])
@@ -42,33 +48,51 @@ def whiten(
         raise ValueError("some features are not finite: the encoder has diverged")
     units = [functional.normalize(rows.double(), dim=1) for rows in (train, test)]
     mean = units[0].mean(dim=0)
-    centred = units[0] - mean
-    if performances is None:
+    if pairs is None:
+        centred = units[0] - mean
         covariance = centred.T @ centred / len(centred)
+    elif len(pairs) < 2:
+        raise ValueError(f"features cannot be whitened by {len(pairs)} pairs of training clips: whiten by all clips")
     else:
-        covariance = torch.from_numpy(ledoit_wolf(_contrasts(centred, performances).numpy(), assume_centered=True)[0])
+        halves = (units[0][pairs[:, 0]] - units[0][pairs[:, 1]]) / 2**0.5
+        covariance = torch.from_numpy(ledoit_wolf(halves.numpy(), assume_centered=True)[0])
     variances, directions = torch.linalg.eigh(covariance)
     deviations = variances.clamp(min=0).sqrt()
     if deviations.max() < 1e-12:
-        raise ValueError(
-            f"the features of the {len(train)} training clips are all the same: there is nothing to whiten"
-            if performances is None
-            else "no performance differs from one camera to another: there is nothing to whiten by"
-        )
+        which = f"the {len(train)} training clips" if pairs is None else f"{len(pairs)} pairs of training clips"
+        raise ValueError(f"the features of {which} are all the same: there is nothing to whiten by")
     scales = torch.where(deviations > _LEAST * deviations.max(), deviations, torch.inf) ** -power
     made = [functional.normalize((rows - mean) @ (directions * scales), dim=1).float() for rows in units]
     return made[0], made[1]
 
 
-def _contrasts(rows: Float[Tensor, "n d"], performances: Int[Tensor, " n"]) -> Float[Tensor, "m d"]:
-    """For each performance of k clips k - 1 rows, each the mean of some of them less the next one, scaled to the
-    deviation of a single clip (Helmert's contrasts): two clips x and y give (x - y) / sqrt(2)."""
-    clips_of_each = performances.unique(return_counts=True)[1].tolist()
-    made = [
-        (clips[:seen].mean(dim=0) - clips[seen]) * (seen / (seen + 1)) ** 0.5
-        for clips in rows[performances.argsort(stable=True)].split(clips_of_each)
-        for seen in range(1, len(clips))
-    ]
-    if not made:
-        raise ValueError(f"of the {len(rows)} training clips no two are of one performance: whiten by all clips")
-    return torch.stack(made)
+def mutual_neighbours(train: Mapping[str, Float[Tensor, "n _"]], k: int = _NEIGHBOURS) -> Pairs:
+    """The pairs of clips that are each among the `k` nearest of the other, by the features of all streams together,
+    each whitened by all clips to the power 0.5. Nothing but features tells them: no label, person or camera.
+
+    Rows are compared some at a time, so that memory grows with their number only.
+    """
+    rows = side_by_side({stream: whiten(values, values[:1], 0.5)[0] for stream, values in train.items()})
+    k = min(k, len(rows) - 1)
+    nearest = torch.empty(len(rows), k, dtype=torch.long)
+    for some in torch.arange(len(rows)).split(_ROWS_AT_ONCE):
+        similarity = rows[some] @ rows.T
+        similarity[torch.arange(len(some)), some] = -torch.inf
+        nearest[some] = similarity.topk(k, dim=1).indices
+    first = torch.arange(len(rows)).repeat_interleave(k)
+    second = nearest.flatten()
+    mutual = (nearest[second] == first[:, None]).any(dim=1)
+    return torch.stack((first, second), dim=1)[mutual & (first < second)]
+
+
+def equal_pairs(numbers: Int[Tensor, " n"]) -> Pairs:
+    """All pairs of rows that have the same number.
+
+    Example:
+        >>> equal_pairs(torch.tensor([7, 2, 7, 7, 3])).tolist()
+        [[0, 2], [0, 3], [2, 3]]
+    """
+    counts = numbers.unique(return_counts=True)[1].tolist()
+    groups = numbers.argsort(stable=True).split(counts)
+    pairs = [pair for group in groups for pair in combinations(group.tolist(), 2)]
+    return torch.tensor(pairs, dtype=torch.long).reshape(-1, 2)

@@ -15,7 +15,7 @@ from kinestream.data.store import Store
 from kinestream.evaluate.certainty import calibration_error
 from kinestream.evaluate.features import Features, cached_features, calibrate_batch_norm, raw_coordinates
 from kinestream.evaluate.metrics import accuracy
-from kinestream.evaluate.whitening import whiten
+from kinestream.evaluate.whitening import equal_pairs, mutual_neighbours, whiten
 from kinestream.joint_maps import JointMap, joint_map
 from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, read_card
@@ -91,6 +91,8 @@ class Subject:
             "whitened_by": whitened_by,
         }
         self.readout = replace(self._card.readout, **{key: value for key, value in asked.items() if value is not None})
+        if whitened_by is not None and not self.readout.whitening:
+            raise ValueError(f"--whitened-by {whitened_by} has no effect without --whitening above 0: 1 is wholly")
         for card in self.cards.values():
             self._check_preparation(card)
         verdict = look_for_leaks(
@@ -148,7 +150,7 @@ class Subject:
     def parts(self) -> Iterator[Parts]:
         """First those of the run, then those of an untrained encoder, then the raw coordinates of its streams, of the
         joints in any case; these one by one, for they are long."""
-        self._check_whitening()
+        self._check_readout()
         yield self._parts_of("run", self._features(self.encoders(), "features"))
         if self.references:
             yield self._parts_of("untrained", self._features(self._untrained_encoders(), "features, untrained"))
@@ -187,38 +189,50 @@ class Subject:
                 progress=advance,
             )
 
-    def _check_whitening(self) -> None:
-        if self._performances is not None:
-            if not self.store.has_several_cameras(self.train):
-                raise ValueError(
-                    f"no two training clips of split '{self.split}' of {self.store.path} show one performance from two "
-                    "cameras, by which features are to be whitened: take --whitened-by clips, or --whitening 0"
-                )
+    def _check_readout(self) -> None:
+        """Before anything is computed. Raises ValueError where features cannot be whitened as the readout says."""
+        if not self.readout.whitening:
             return
         longest = max(card.dim for card in self.cards.values()) * len(self.readout.places)
-        if self.readout.whitening and len(self.train) < 2 * longest:
+        if self.readout.whitened_by == "cameras":
+            told = len(self._pairs_of_cameras)
+            if told < 2:
+                raise ValueError(
+                    f"split '{self.split}' of {self.store.path} has too few training clips of one performance by "
+                    f"several cameras ({told} pairs) to whiten features by: take --whitened-by neighbours, or "
+                    "--whitening 0"
+                )
+            enough, what = told >= longest, f"{told} pairs of training clips"
+        else:
+            enough, what = len(self.train) >= 2 * longest, f"{len(self.train)} training clips"
+        if not enough:
             self.screen.warn(
-                f"{len(self.train)} training clips tell little of how {longest} numbers vary: whitened features "
-                "are doubtful, --whitening 0 leaves them as they are"
+                f"{what} tell little of how {longest} numbers vary: whitened features are doubtful, --whitening 0 "
+                "leaves them as they are"
             )
 
     def _parts_of(self, kind: Kind, values: Mapping[str, Features]) -> Parts:
         rows = {stream: torch.from_numpy(features) for stream, features in values.items()}
-        pairs = {stream: (features[self.train], features[self.test]) for stream, features in rows.items()}
+        train, test = (
+            {stream: features[part] for stream, features in rows.items()} for part in (self.train, self.test)
+        )
         if self.readout.whitening:
-            pairs = {
-                stream: whiten(*pair, self.readout.whitening, performances=self._performances)
-                for stream, pair in pairs.items()
+            pairs = self._pairs(train)
+            both = {
+                stream: whiten(train[stream], test[stream], self.readout.whitening, pairs=pairs) for stream in train
             }
-        train, test = ({stream: pair[part] for stream, pair in pairs.items()} for part in (0, 1))
+            train, test = ({stream: pair[part] for stream, pair in both.items()} for part in (0, 1))
         return Parts(kind=kind, train=train, test=test)
 
-    @cached_property
-    def _performances(self) -> Int[Tensor, " n"] | None:
-        """Of the training clips, where features are whitened by cameras."""
-        if not self.readout.whitening or self.readout.whitened_by == "clips":
+    def _pairs(self, train: Mapping[str, Tensor]) -> Int[Tensor, "m 2"] | None:
+        """Of training clips, by whose differences features are whitened; None where it is by all clips."""
+        if self.readout.whitened_by == "clips":
             return None
-        return torch.from_numpy(self.store.performances[self.train])
+        return self._pairs_of_cameras if self.readout.whitened_by == "cameras" else mutual_neighbours(train)
+
+    @cached_property
+    def _pairs_of_cameras(self) -> Int[Tensor, "m 2"]:
+        return equal_pairs(torch.from_numpy(self.store.performances[self.train]))
 
     def _untrained_encoders(self) -> dict[str, Encoder]:
         encoders = self.random_encoders(self.source.seed)

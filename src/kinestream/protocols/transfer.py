@@ -28,13 +28,13 @@ def transfer(
     _show(subject)
     frozen: list[Outcome] = []
     tuned: list[Outcome] = []
-    if training is not None:
-        tuned += trained_outcomes(
-            subject, "run", training, seeds, protocol="transfer", fusion=fusion, variant="fine-tuned"
-        )
     for parts in subject.parts():
         frozen += probe_parts(subject, parts, probe, variant="linear")
         frozen += neighbours_of_parts(subject, parts, k, 0.1, variant="1-NN")
+    if training is not None:  # last, for it takes longest
+        tuned += trained_outcomes(
+            subject, "run", training, seeds, protocol="transfer", fusion=fusion, variant="fine-tuned"
+        )
     outcomes = [*tuned, *frozen]
     told = {
         "pretrained_on": {"dataset": subject.source.dataset, "split": subject.source.split},

@@ -136,10 +136,12 @@ def _first_difference(
 ) -> str | None:
     values = [made.path.stem if rule.field == "file" else getattr(made, rule.field) for made in sources]
     cameras = np.asarray([made.camera for made in sources])
-    for (name, part), training in zip(names, rule.is_training(np.asarray(values), cameras).tolist(), strict=True):
-        if (part in file.test) if training else (part in file.train):
-            here, there = ("testing", "training") if training else ("training", "testing")
-            return f"'{shown(name)}' is for {here} in the file, for {there} in {rule.name}"
+    trains, tests = (belongs(np.asarray(values), cameras) for belongs in (rule.is_training, rule.is_testing))
+    for (name, part), training, testing in zip(names, trains.tolist(), tests.tolist(), strict=True):
+        there = "training" if training else "testing" if testing else "neither"
+        for here, listed in (("training", file.train), ("testing", file.test)):
+            if part in listed and here != there:
+                return f"'{shown(name)}' is for {here} in the file, for {there} in {rule.name}"
     return None
 
 

@@ -1,10 +1,10 @@
-"""What several cameras bring: `python -m benchmarks.cameras STORE OUT [ROW ...]`.
+"""By what features are whitened, and what several cameras bring: `python -m benchmarks.whitening STORE OUT [ROW ...]`.
 
 Recipe `laptop-nw-ucla` with views of another camera as often as each row says, learnt from half the subjects by two
 cameras and judged by the other half (`xsub-tune`: neither a judging subject nor the test view is looked at), with thin
-encoders and fewer epochs than the recipe has. Each is read with features whitened by all clips and by what differs
-between cameras. Runs lie in `OUT/<row>/seed-<n>`; what is there is not trained again, so rows may be given to several
-processes, and a last call without rows writes `OUT/cameras.json` of all.
+encoders and fewer epochs than the recipe has. Each is read with features whitened by all clips, by the differences
+between neighbours, and by those between cameras. Runs lie in `OUT/<row>/seed-<n>`; what is there is not trained again,
+so rows may be given to several processes, and a last call without rows writes `OUT/whitening.json` of all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,14 +22,17 @@ ROWS: Mapping[str, Sequence[str]] = {
 }
 READOUTS: Mapping[str, tuple[Mapping[str, Any], ProbeSettings]] = {
     "not whitened, rate 0.3": ({"whitening": 0.0}, ProbeSettings(rate=0.3)),
-    "whitened by clips to the power 0.5, rate 0.3": ({}, ProbeSettings(rate=0.3)),
-    "whitened by clips to the power 0.5, rate 0.05": ({}, ProbeSettings(rate=0.05)),
     **{
-        f"whitened by cameras to the power {power:g}, rate {rate:g}": (
-            {"whitening": power, "whitened_by": "cameras"},
+        f"whitened by clips to the power 0.5, rate {rate:g}": (
+            {"whitening": 0.5, "whitened_by": "clips"},
             ProbeSettings(rate=rate),
         )
-        for power, rate in ((0.5, 0.05), (1.0, 0.02), (1.0, 0.05), (1.0, 0.3), (1.0, 3.0))
+        for rate in (0.05, 0.3, 3.0)
+    },
+    **{
+        f"whitened by {by}, rate {rate:g}": ({"whitening": 1.0, "whitened_by": by}, ProbeSettings(rate=rate))
+        for by in ("neighbours", "cameras")
+        for rate in (0.05, 0.3, 3.0)
     },
 }
 
@@ -44,4 +47,4 @@ def main(store: Path, out: Path, rows: Sequence[str] = ()) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run(main, ROWS, "cameras.json")
+    run(main, ROWS, "whitening.json")
