@@ -147,7 +147,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     return {"mean": statistics.fmean(values), "deviation": statistics.stdev(values)}
 
 
-def run(report: Callable[[Path, Path, Sequence[str]], dict[str, Any]], rows: Mapping[str, Any], file: str) -> None:
+def answer(report: Callable[[Path, Path, Sequence[str]], dict[str, Any]], rows: Mapping[str, Any], file: str) -> None:
     """What the words of the command line ask `report` for; of all `rows` it is written to OUT/`file`."""
     if len(sys.argv) < 3:
         sys.exit(f"usage: python -m benchmarks.{Path(sys.argv[0]).stem} STORE OUT [ROW ...]; rows: {'; '.join(rows)}")
@@ -164,4 +164,4 @@ def run(report: Callable[[Path, Path, Sequence[str]], dict[str, Any]], rows: Map
 
 
 if __name__ == "__main__":
-    run(main, ROWS, "ablation.json")
+    answer(main, ROWS, "ablation.json")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ablation import SEEDS, measure, run
+from benchmarks.ablation import SEEDS, answer, measure
 from kinestream.evaluate.linear import ProbeSettings
 
 SMALLER = ("split=xsub-tune", "encoder.hidden=64", "epochs=40", "monitor.knn_every=0")
@@ -47,4 +47,4 @@ def main(store: Path, out: Path, rows: Sequence[str] = ()) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run(main, ROWS, "whitening.json")
+    answer(main, ROWS, "whitening.json")
