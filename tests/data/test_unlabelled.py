@@ -97,23 +97,16 @@ def test_stores_that_were_prepared_otherwise_are_refused(small_store: Path, ntu_
         choose_further(Store(tmp_path / "other"), "xview", Store(small_store))
 
 
-def test_the_other_cameras_of_a_performance_are_found(small_store: Path, ntu_store: Store) -> None:
+def test_clips_of_one_performance_have_one_number(small_store: Path, ntu_store: Store) -> None:
     store = Store(small_store)
     both = Unlabelled([first(store), beside(ntu_store, "xview", store)])
-    names = [store.table.name[index] for index in both.parts[0].indices]
-    names += [ntu_store.table.name[index] for index in both.parts[1].indices]
-    told = [store.performances[index] for index in both.parts[0].indices]
-    told += [1000 + ntu_store.performances[index] for index in both.parts[1].indices]
-    alike = [{other for other in range(len(told)) if told[other] == told[number]} for number in range(len(told))]
-    assert {len(each) for each in alike} == {1, 2, 3}, "of one camera, of two, of three"
-    numbers = np.arange(len(both))
-    draws = np.linspace(0, 1, 13, endpoint=False)
-    seen = np.stack([both.other_cameras(numbers, np.full(len(numbers), draw)) for draw in draws], axis=1)
-    for number, others in enumerate(seen):
-        expected = alike[number] - {number} or {number}
-        assert set(others) == expected, names[number]
-        share = np.bincount(others, minlength=len(numbers))[sorted(expected)] / len(draws)
-        assert share.min() > 0.4 or len(expected) == 1, "as often the one as the other"
-    np.testing.assert_array_equal(
-        both.other_cameras(numbers[[5, 30]], draws[[3, 9]]), [seen[5, 3], seen[30, 9]], "each by its own draw"
-    )
+    told = [(0, store.performances[index]) for index in both.parts[0].indices]
+    told += [(1, ntu_store.performances[index]) for index in both.parts[1].indices]
+    numbers = both.performances()
+    assert len(numbers) == len(told)
+    counts = set()
+    for number, one in zip(numbers, told, strict=True):
+        alike = [other == one for other in told]
+        np.testing.assert_array_equal(numbers == number, alike)
+        counts.add(sum(alike))
+    assert counts == {1, 2, 3}, "of one camera, of two, of three"

@@ -19,6 +19,7 @@ from tests.stores import SMALL, write_small_store
 
 from kinestream.cli import main
 from kinestream.data.leaks import read_recordings, same_content
+from kinestream.data.partners import pairs_of_equal, write_pairs
 from kinestream.data.store import Store
 from kinestream.engine.run_folder import RunFolder, read_metrics
 from kinestream.engine.watch import gains
@@ -263,6 +264,65 @@ def test_views_of_other_cameras_are_learnt_from(small_recipe: Recipe, small_stor
     alone = dataclasses.replace(of_others, split="xview-tune")
     with pytest.raises(ValueError, match=r"no two recordings to learn from show one performance; --set other_camera=0"):
         train(alone, small_store, tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+
+
+def test_pairs_of_a_file_are_learnt_from(
+    small_recipe: Recipe, small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The performances of the store, written to a file, teach what the store teaches; others teach something else."""
+    store = Store(small_store)
+    clips = store.select("xview", "train")
+    names = [store.table.name[index] for index in clips]
+    write_pairs(
+        tmp_path / "same.csv", ((names[a], names[b]) for a, b in pairs_of_equal(store.performances[clips]).tolist())
+    )
+    write_pairs(tmp_path / "others.csv", [(names[0], names[7]), (names[0], names[9]), (names[3], names[2])])
+    recipe = dataclasses.replace(small_recipe, other_camera=1.0, epochs=1)
+    train(recipe, small_store, tmp_path / "store")
+    train(recipe, small_store, tmp_path / "same", pairs=tmp_path / "same.csv")
+    capsys.readouterr()
+    train(recipe, small_store, tmp_path / "others", pairs=tmp_path / "others.csv")
+    assert "others.csv: 3 pairs; 5 of 27 recordings have a partner" in " ".join(capsys.readouterr().out.split())
+    same_run(tmp_path / "store", tmp_path / "same")
+    with pytest.raises(AssertionError):
+        same_run(tmp_path / "store", tmp_path / "others")
+    assert (tmp_path / "others" / "pairs.csv").read_bytes() == (tmp_path / "others.csv").read_bytes()
+    assert not (tmp_path / "store" / "pairs.csv").exists()
+
+
+def test_a_run_goes_on_with_the_pairs_it_was_begun_with(
+    small_recipe: Recipe, small_store: Path, tmp_path: Path
+) -> None:
+    store = Store(small_store)
+    names = [store.table.name[index] for index in store.select("xview", "train")]
+    file = tmp_path / "pairs.csv"
+    write_pairs(file, [(names[0], names[7])])
+    recipe = dataclasses.replace(small_recipe, other_camera=0.5, epochs=1)
+    train(recipe, small_store, tmp_path / "run", pairs=file)
+    write_pairs(tmp_path / "moved.csv", [(names[0], names[7])])
+    train(recipe, small_store, tmp_path / "run", pairs=tmp_path / "moved.csv", resume=True)
+    write_pairs(file, [(names[0], names[8])])
+    for pairs in (file, None):
+        with pytest.raises(ValueError, match=r"begun with other pairs of recordings \(--pairs .*pairs\.csv\): resume"):
+            train(recipe, small_store, tmp_path / "run", pairs=pairs, resume=True)
+    train(recipe, small_store, tmp_path / "without")
+    with pytest.raises(ValueError, match=r"begun with other pairs of recordings \(without --pairs\): resume"):
+        train(recipe, small_store, tmp_path / "without", pairs=file, resume=True)
+
+
+def test_pairs_that_would_count_for_nothing_are_refused(
+    small_recipe: Recipe, small_store: Path, tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(small_recipe, other_camera=0.5)
+    file = tmp_path / "pairs.csv"
+    with pytest.raises(ValueError, match=r"no file of pairs .*pairs\.csv: 'kinestream pair' makes one"):
+        train(recipe, small_store, tmp_path / "refused", pairs=file)
+    write_pairs(file, [])
+    with pytest.raises(ValueError, match=r"counts as often as other_camera says, which is 0: --set other_camera=0\.5"):
+        train(small_recipe, small_store, tmp_path / "refused", pairs=file)
+    with pytest.raises(ValueError, match=r"pairs no two of the 27"):
+        train(recipe, small_store, tmp_path / "refused", pairs=file)
     assert not (tmp_path / "refused").exists()
 
 

@@ -6,6 +6,7 @@ import torch
 
 from kinestream.augment import Augmentation, Shear, TemporalCrop
 from kinestream.data.clips import Clips
+from kinestream.data.partners import Partners, pairs_of_equal
 from kinestream.data.store import Store
 from kinestream.data.unlabelled import Part, Unlabelled
 from kinestream.engine.views import Loader, ViewLoader, to_batch
@@ -19,7 +20,7 @@ def loader(
     batch_size: int = 8,
     seed: int = 0,
     views: int = 2,
-    **cameras: Any,
+    **partners: Any,
 ) -> ViewLoader:
     store = Store(path)
     return ViewLoader(
@@ -29,8 +30,15 @@ def loader(
         batch_size=batch_size,
         seed=seed,
         device=torch.device("cpu"),
-        **cameras,
+        **partners,
     )
+
+
+def by_performances(path: Path) -> Partners:
+    """Training clips of one performance are each other's partners."""
+    store = Store(path)
+    numbers = store.performances[store.select("xview", "train")]
+    return Partners(pairs_of_equal(numbers), len(numbers))
 
 
 def equal(a: list[Views], b: list[Views]) -> bool:
@@ -100,11 +108,13 @@ def test_refuses_fewer_clips_than_a_batch(small_store: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])
-def test_further_views_are_of_another_camera(small_store: Path, share: float) -> None:
+def test_further_views_are_of_partners(small_store: Path, share: float) -> None:
     store = Store(small_store)
     train = store.select("xview", "train")
     clips = to_batch(torch.from_numpy(Clips(store, 10).batch(train)))
-    source = loader(small_store, augmentation=Augmentation(()), views=3, other_camera=share)
+    source = loader(
+        small_store, augmentation=Augmentation(()), views=3, other_camera=share, partners=by_performances(small_store)
+    )
     changed = []
     for epoch in range(8):
         for step, (first, second, third) in enumerate(source.epoch(epoch, 0)):
@@ -119,8 +129,8 @@ def test_further_views_are_of_another_camera(small_store: Path, share: float) ->
     assert sum(changed) / len(changed) == pytest.approx(share, abs=0.15)
 
 
-def test_cameras_do_not_hang_on_the_step_that_is_entered_at(small_store: Path) -> None:
-    source = loader(small_store, other_camera=0.5)
+def test_partners_do_not_hang_on_the_step_that_is_entered_at(small_store: Path) -> None:
+    source = loader(small_store, other_camera=0.5, partners=by_performances(small_store))
     assert equal(list(source.epoch(2, 0))[1:], list(source.epoch(2, 1)))
     assert equal([views[:1] * 2 for views in source.epoch(2, 0)], [v[:1] * 2 for v in loader(small_store).epoch(2, 0)])
     assert not equal(list(source.epoch(2, 0)), list(loader(small_store).epoch(2, 0)))

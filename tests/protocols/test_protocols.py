@@ -337,6 +337,46 @@ def test_features_are_whitened_by_pairs(run: Path, small_store: Path, whitened_b
         assert written(run, "knn")["results"][f"small, {stream}"]["top1"] == pytest.approx(expected, abs=1e-3)
 
 
+def test_recordings_of_other_cameras_are_paired_by_features(
+    run: Path, small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(small_store)
+    train = store.select("xview", "train")
+    names, cameras = [store.table.name[index] for index in train], store.table.camera[train]
+    words = ["pair", str(run), "--data", str(small_store), "--out", str(tmp_path / "pairs.csv"), "--device", "cpu"]
+    assert main([*words, "--count", "2"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    similarity = np.zeros((27, 27))
+    for stream in ("joint", "bone"):
+        values = torch.from_numpy(features_of(run, stream)[train])
+        one = whiten(values, values[:1], 0.5)[0].double().numpy()
+        similarity += one @ one.T
+    nearest = [
+        sorted(np.flatnonzero(cameras != cameras[row]), key=lambda other: -similarity[row, other])[:2]
+        for row in range(27)
+    ]
+    expected = {
+        (names[row], names[other])
+        for row in range(27)
+        for other in nearest[row]
+        if other > row and row in nearest[other]
+    }
+    heading, *rows = (tmp_path / "pairs.csv").read_text().splitlines()
+    assert heading == "recording,partner"
+    assert {tuple(row.split(",")) for row in rows} == expected
+    assert len(rows) == len(expected)
+    alike = [first[:3] == second[:3] for first, second in expected]
+    assert f"{len(expected)} pairs; {len({name for pair in expected for name in pair})} of 27 recordings" in said
+    assert f"{100 * sum(alike) / len(alike):.1f} % of the pairs are of one action" in said
+
+    (tmp_path / "pairs.csv").unlink()
+    assert main([*words, "--count", "0"]) == 1
+    assert "at least one neighbour" in capsys.readouterr().err
+    assert main([*words, "--split", "xview-tune", "--allow-leak"]) == 1
+    assert "are all of camera 1: there is no other" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "pairs.csv").exists()
+
+
 def test_one_camera_is_too_few_to_whiten_by(run: Path, small_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--k", "3", "--bare", "--split", "xview-tune", "--allow-leak", "--whitened-by", "cameras")
     assert evaluate("knn", run, small_store, *words, "--whitening", "1") == 1

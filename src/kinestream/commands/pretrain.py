@@ -7,6 +7,7 @@ Examples:
   kinestream pretrain caca-joint-ntu60-xsub --data ntu60/ --out runs/caca-joint --resume
   kinestream pretrain nw-ucla --data nw-ucla/ --out runs/quick --set epochs=10 --set optimiser.rate=0.002
   kinestream pretrain nw-ucla --data nw-ucla/ --also generated/ --out runs/more
+  kinestream pretrain nw-ucla --data nw-ucla/ --pairs pairs.csv --set other_camera=0.5 --out runs/second
   kinestream pretrain my-recipe.yaml --data ntu60/ --out runs/mine --device cuda --precision bf16-mixed
   kinestream pretrain caca-3s-ntu60-xsub --data ntu60/ --out runs/3s --device cuda --devices 8
 """
@@ -35,6 +36,9 @@ class Config:
     also: tuple[Path, ...] = ()
     """A further store of unlabelled recordings to learn from, of any data set whose joints can be mapped; may be given
     several times."""
+    pairs: Path | None = None
+    """Which recordings show the same from other cameras, as 'kinestream pair' writes it; the numbers of the data set if
+    not given. It counts as often as the recipe's other_camera says."""
     set: tuple[str, ...] = ()
     """Change a setting of the recipe: KEY=VALUE, as in epochs=10 or optimiser.rate=0.05; may be given several times."""
     resume: bool = False
@@ -64,6 +68,7 @@ def run(config: Config) -> None:
         config.data,
         config.out,
         also=config.also,
+        pairs=config.pairs,
         resume=config.resume,
         device=config.device,
         precision=config.precision,

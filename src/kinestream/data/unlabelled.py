@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Int64
 
 from kinestream.data.clips import AnyClips
 from kinestream.data.store import Store
@@ -56,32 +55,12 @@ class Unlabelled:
             batch[rows, :, : clips.shape[2]] = clips
         return batch
 
-    def other_cameras(
-        self, numbers: Int64[np.ndarray, " n"], draws: Float64[np.ndarray, " n"]
-    ) -> Int64[np.ndarray, " n"]:
-        """For each clip the number of one of the same performance from another camera, by a draw from [0, 1) which one;
-        its own number where there is none."""
-        order, start, count, place = self._shots
-        further = 1 + (draws * (count[numbers] - 1)).astype(np.int64)
-        return order[start[numbers] + (place[numbers] + further) % count[numbers]]
-
-    @cached_property
-    def _shots(self) -> tuple[Int64[np.ndarray, " n"], ...]:
-        """The numbers of all clips, performance by performance; for each clip where those of its performance begin
-        there, how many they are, and its own place among them."""
+    def performances(self) -> Int64[np.ndarray, " n"]:
+        """A number for each clip, the same for those that show one performance (see `Store.performances`); none is of
+        two stores."""
         told = [part.clips.store.performances[part.indices] for part in self.parts]
-        # No performance is of two stores.
-        numbers = np.unique(
-            np.stack([np.repeat(np.arange(len(told)), [len(one) for one in told]), np.concatenate(told)], axis=1),
-            axis=0,
-            return_inverse=True,
-        )[1].reshape(-1)
-        order = np.argsort(numbers, kind="stable")
-        counts = np.bincount(numbers)
-        starts = np.cumsum(counts) - counts
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order)) - np.repeat(starts, counts)
-        return order, starts[numbers], counts[numbers], place
+        ends = np.cumsum([one.max() + 1 for one in told])
+        return np.concatenate([one + end - (one.max() + 1) for one, end in zip(told, ends, strict=True)])
 
     def labels(self) -> Int64[np.ndarray, " n"]:
         """For display: the label of each clip; `NO_LABEL` for whole videos, and where the data set is another than that

@@ -1,5 +1,7 @@
 """Pre-training as a whole: a store and a recipe in, a run folder with encoders out."""
 
+import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,17 +14,19 @@ from lightning_fabric import Fabric
 
 from kinestream.data.clips import caution, clips_as
 from kinestream.data.leaks import write_recordings
+from kinestream.data.partners import Pairs, Partners, pairs_of_equal, read_pairs
 from kinestream.data.store import Store
 from kinestream.data.unlabelled import Part, Unlabelled, choose_further
 from kinestream.engine.checkpoint import Position, load_checkpoint
 from kinestream.engine.devices import Device, Precision, contact, in_turn, make_fabric
 from kinestream.engine.fit import Interrupted, fit
-from kinestream.engine.run_folder import Further, Log, MetricsLog, RunConfig, RunFolder, SilentLog
+from kinestream.engine.run_folder import Further, GivenPairs, Log, MetricsLog, RunConfig, RunFolder, SilentLog
 from kinestream.engine.schedule import make_schedule
 from kinestream.engine.seeds import derive_seed
 from kinestream.engine.supervise import check_shares
 from kinestream.engine.views import ViewLoader
 from kinestream.engine.watch import Watch
+from kinestream.files import replacing
 from kinestream.models.encoder_file import save_encoder
 from kinestream.models.stgcn import compile_blocks
 from kinestream.readout import Readout
@@ -38,6 +42,7 @@ def pretrain(
     out: Path,
     *,
     also: Sequence[Path] = (),
+    pairs: Path | None = None,
     resume: bool,
     device: Device,
     precision: Precision,
@@ -46,7 +51,8 @@ def pretrain(
     screen: Screen,
 ) -> None:
     """Trains as `recipe` says on the store `data`, and on the further stores `also`, and leaves the run in `out`: in
-    this process, or in all that were started together with it.
+    this process, or in all that were started together with it. `pairs` is a file that says which recordings show the
+    same from other cameras (see `read_pairs`); the stores say it if None.
 
     Raises ValueError when store, recipe and run folder do not go together, or when the training diverges,
     KeyboardInterrupt when it was asked to stop and the state is saved, `LostContactError` when another process ended.
@@ -61,13 +67,18 @@ def pretrain(
         data=str(data),
         store_fingerprint=store.fingerprint,
         also=tuple(Further(data=str(one.path), store_fingerprint=one.fingerprint) for one in others),
+        pairs=None if pairs is None else GivenPairs(file=str(pairs), sha256=_sha256(pairs)),
     )
     resumed = _check_run(run, config, resume=resume)
     if compiled and recipe.encoder.name != "st-gcn":
         raise ValueError(f"--compile is for the blocks of st-gcn, the recipe has {recipe.encoder.name}: leave it out")
     chosen = [(store, store.select(recipe.split, "train"))]
     chosen += [(one, choose_further(one, recipe.split, store)) for one in others]
-    _check_cameras(recipe, chosen)
+    if pairs is not None and not recipe.other_camera:
+        raise ValueError(f"--pairs {pairs} counts as often as other_camera says, which is 0: --set other_camera=0.5")
+    given = None if pairs is None else read_pairs(pairs, chosen)
+    if given is None:
+        _check_cameras(recipe, chosen)
     # What any process may refuse is refused above: from here on they wait for each other.
     fabric = make_fabric(device, precision)
     if not fabric.is_global_zero:
@@ -79,18 +90,22 @@ def pretrain(
     with contact():
         check_shares(recipe.batch_size, fabric.world_size)
         for one, indices in chosen:
-            if recipe.other_camera and not one.share_performances(indices):
+            if recipe.other_camera and given is None and not one.share_performances(indices):
                 screen.warn(
                     f"no two recordings to learn from show one performance in {one.path}: it has one view of each"
                 )
             if (warning := caution(one, recipe.frames)) is not None:
                 screen.warn(warning)
-        _train(fabric, chosen, run, config, screen, resumed=resumed, compiled=compiled)
+        if given is not None:
+            clips = sum(len(indices) for _, indices in chosen)
+            screen.say(f"{pairs}: {len(given)} pairs; {len(np.unique(given))} of {clips} recordings have a partner")
+        _train(fabric, chosen, given, run, config, screen, resumed=resumed, compiled=compiled)
 
 
 def _train(
     fabric: Fabric,
     chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]],
+    pairs: Pairs | None,
     run: RunFolder,
     config: RunConfig,
     screen: Screen,
@@ -105,6 +120,8 @@ def _train(
         lambda: [Part(clips=clips_as(store, recipe.frames, layout), indices=indices) for store, indices in chosen],
     )
     unlabelled = Unlabelled(parts)
+    if pairs is None and recipe.other_camera:
+        pairs = pairs_of_equal(unlabelled.performances())
     loader = ViewLoader(
         unlabelled,
         streams=recipe.streams,
@@ -113,6 +130,7 @@ def _train(
         seed=recipe.seed,
         device=fabric.device,
         other_camera=recipe.other_camera,
+        partners=None if pairs is None else Partners(pairs, len(unlabelled)),
         rank=fabric.global_rank,
         processes=fabric.world_size,
     )
@@ -128,6 +146,9 @@ def _train(
             run.create(config)
         if not run.recordings.is_file():
             write_recordings(run.recordings, *chosen)
+        if config.pairs is not None and not run.pairs.is_file():
+            with replacing(run.pairs) as part:
+                shutil.copyfile(config.pairs.file, part)
 
     torch.manual_seed(derive_seed(recipe.seed, "weights"))
     method = build_method(recipe, layout)
@@ -217,12 +238,21 @@ def _check_same(found: RunConfig, asked: RunConfig, out: Path) -> None:
     if [one.store_fingerprint for one in found.also] != [one.store_fingerprint for one in asked.also]:
         before = " ".join(f"--also {one.data}" for one in found.also) or "without --also"
         raise ValueError(f"{out} was begun with other further stores ({before}): resume with those, as they were")
+    if (found.pairs and found.pairs.sha256) != (asked.pairs and asked.pairs.sha256):
+        before = f"--pairs {found.pairs.file}" if found.pairs else "without --pairs"
+        raise ValueError(f"{out} was begun with other pairs of recordings ({before}): resume with those, as they were")
     # What the literature reports, what a recipe is recommended for and how features are read are no settings of a run.
     no_settings: dict[str, Any] = {"published": None, "recommended": None, "readout": Readout()}
     begun, now = (replace(config.recipe, **no_settings) for config in (found, asked))
     if begun != now:
         changed = ", ".join(_differences(begun.to_dict(), now.to_dict()))
         raise ValueError(f"{out} was begun with other settings ({changed}): resume with those, or begin a new run")
+
+
+def _sha256(file: Path) -> str:
+    if not file.is_file():
+        raise ValueError(f"no file of pairs {file}: 'kinestream pair' makes one")
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _differences(found: Mapping[str, Any], asked: Mapping[str, Any], path: str = "") -> list[str]:

@@ -3,6 +3,7 @@
 config.yaml                   the recipe, resolved, and the name it was found by
 environment.txt               versions of what it ran with
 pretrained-on.csv             name, length and hashes of each recording that it learns from
+pairs.csv                     which of them stand in for each other, where a file of pairs was given
 metrics.jsonl                 a line a step, a line an epoch and a line an evaluation
 last.ckpt                     everything needed to go on
 encoder-<stream>.safetensors  and .json, its card
@@ -33,6 +34,15 @@ class Further:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GivenPairs:
+    """A file of pairs of recordings."""
+
+    file: str
+    """Its path, as the user gave it."""
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """What `config.yaml` holds."""
 
@@ -43,6 +53,8 @@ class RunConfig:
     store_fingerprint: str
     also: tuple[Further, ...] = ()
     """The further stores that it learns from."""
+    pairs: GivenPairs | None = None
+    """Which recordings stand in for each other; None where the stores tell."""
 
 
 class RunFolder:
@@ -67,6 +79,10 @@ class RunFolder:
     def recordings(self) -> Path:
         return self.path / "pretrained-on.csv"
 
+    @property
+    def pairs(self) -> Path:
+        return self.path / "pairs.csv"
+
     def encoder(self, stream: str) -> Path:
         return self.path / f"encoder-{stream}.safetensors"
 
@@ -85,6 +101,7 @@ class RunFolder:
             "data": config.data,
             "store_fingerprint": config.store_fingerprint,
             **({"also": [vars(one) for one in config.also]} if config.also else {}),
+            **({"pairs": vars(config.pairs)} if config.pairs else {}),
             "recipe": config.recipe.to_dict(),
         }
         with replacing(self.path / "config.yaml") as part:
@@ -103,6 +120,7 @@ class RunFolder:
                 data=plain["data"],
                 store_fingerprint=plain["store_fingerprint"],
                 also=tuple(Further(**one) for one in plain.get("also", ())),
+                pairs=GivenPairs(**plain["pairs"]) if "pairs" in plain else None,
             )
         except (yaml.YAMLError, KeyError, TypeError) as error:
             raise ValueError(f"{file} was edited or damaged ({' '.join(str(error).split())})") from None

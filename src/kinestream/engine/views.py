@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from kinestream.augment import Augmentation
+from kinestream.data.partners import Partners
 from kinestream.data.unlabelled import Unlabelled
 from kinestream.engine.seeds import derive_seed
 from kinestream.methods.method import Views
@@ -38,10 +39,9 @@ class ViewLoader:
     """Augmented views of every training clip, one for each of `augmentations`, in a new order each epoch; the last,
     smaller batch is dropped.
 
-    With probability `other_camera` the views of a clip but the first are of the same performance from another camera,
-    where there is one.
+    With probability `other_camera` the views of a clip but the first are of one of its `partners`, where it has any.
 
-    Order, cameras and augmentation depend on (seed, epoch, step) alone. Of several processes each makes its share of a
+    Order, partners and augmentation depend on (seed, epoch, step) alone. Of several processes each makes its share of a
     batch: the parameters of the augmentation are drawn for all clips and applied to its own.
     """
 
@@ -57,6 +57,7 @@ class ViewLoader:
         seed: int,
         device: torch.device,
         other_camera: float = 0.0,
+        partners: Partners | None = None,
         rank: int = 0,
         processes: int = 1,
     ) -> None:
@@ -67,6 +68,7 @@ class ViewLoader:
         self._seed = seed
         self._device = device
         self._other_camera = other_camera
+        self._partners = partners
         self._own = slice(rank * batch_size // processes, (rank + 1) * batch_size // processes)
         self._order: tuple[int, Int64[Tensor, " n"]] | None = None
         self.steps = len(clips) // batch_size
@@ -85,8 +87,8 @@ class ViewLoader:
     def epoch(self, epoch: int, first: int) -> Iterator[Views]:
         for step in range(first, self.steps):
             clips = further = self._read(self.chosen(epoch, step))
-            if self._other_camera:
-                further = self._read(self._others(epoch, step))
+            if self._partners is not None:
+                further = self._read(self._others(self._partners, epoch, step))
             generator = self._generator("augmentation", epoch, step)
             drawn = (
                 augmentation(further if number else clips, generator, total=self._batch_size, first=self._own.start)
@@ -98,12 +100,12 @@ class ViewLoader:
         """The own ones of these clips."""
         return to_batch(torch.from_numpy(self._clips.batch(chosen[self._own].numpy())).to(self._device))
 
-    def _others(self, epoch: int, step: int) -> Int64[Tensor, " B"]:
+    def _others(self, partners: Partners, epoch: int, step: int) -> Int64[Tensor, " B"]:
         """Which clips the further views are of."""
         chosen = self.chosen(epoch, step)
         generator = self._generator("camera", epoch, step)
         changed, which = torch.rand(2, len(chosen), dtype=torch.float64, generator=generator)
-        others = torch.from_numpy(self._clips.other_cameras(chosen.numpy(), which.numpy()))
+        others = torch.from_numpy(partners.draw(chosen.numpy(), which.numpy()))
         return torch.where(changed < self._other_camera, others, chosen)
 
     def _generator(self, *where: int | str) -> torch.Generator:

@@ -2,7 +2,6 @@
 directions in which all clips differ most, or on those in which clips differ that show the same."""
 
 from collections.abc import Mapping
-from itertools import combinations
 
 import torch
 from jaxtyping import Float, Int
@@ -66,9 +65,12 @@ def whiten(
     return made[0], made[1]
 
 
-def mutual_neighbours(train: Mapping[str, Float[Tensor, "n _"]], k: int = _NEIGHBOURS) -> Pairs:
+def mutual_neighbours(
+    train: Mapping[str, Float[Tensor, "n _"]], k: int = _NEIGHBOURS, *, camera: Int[Tensor, " n"] | None = None
+) -> Pairs:
     """The pairs of clips that are each among the `k` nearest of the other, by the features of all streams together,
-    each whitened by all clips to the power 0.5. Nothing but features tells them: no label, person or camera.
+    each whitened by all clips to the power 0.5. Nothing but features tells them: no label, person or camera. Where
+    `camera` is given, only clips of other cameras than its own can be near to a clip.
 
     Rows are compared some at a time, so that memory grows with their number only.
     """
@@ -78,21 +80,11 @@ def mutual_neighbours(train: Mapping[str, Float[Tensor, "n _"]], k: int = _NEIGH
     for some in torch.arange(len(rows)).split(_ROWS_AT_ONCE):
         similarity = rows[some] @ rows.T
         similarity[torch.arange(len(some)), some] = -torch.inf
-        nearest[some] = similarity.topk(k, dim=1).indices
+        if camera is not None:
+            similarity[camera[some][:, None] == camera] = -torch.inf
+        values, nearest[some] = similarity.topk(k, dim=1)
+        nearest[some] = nearest[some].where(values > -torch.inf, -1)
     first = torch.arange(len(rows)).repeat_interleave(k)
     second = nearest.flatten()
-    mutual = (nearest[second] == first[:, None]).any(dim=1)
+    mutual = (nearest[second] == first[:, None]).any(dim=1) & (second >= 0)
     return torch.stack((first, second), dim=1)[mutual & (first < second)]
-
-
-def equal_pairs(numbers: Int[Tensor, " n"]) -> Pairs:
-    """All pairs of rows that have the same number.
-
-    Example:
-        >>> equal_pairs(torch.tensor([7, 2, 7, 7, 3])).tolist()
-        [[0, 2], [0, 3], [2, 3]]
-    """
-    counts = numbers.unique(return_counts=True)[1].tolist()
-    groups = numbers.argsort(stable=True).split(counts)
-    pairs = [pair for group in groups for pair in combinations(group.tolist(), 2)]
-    return torch.tensor(pairs, dtype=torch.long).reshape(-1, 2)

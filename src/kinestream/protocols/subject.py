@@ -11,11 +11,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from kinestream.data.clips import AnyClips, caution, clips_as
+from kinestream.data.partners import pairs_of_equal
 from kinestream.data.store import Store
 from kinestream.evaluate.certainty import calibration_error
 from kinestream.evaluate.features import Features, cached_features, calibrate_batch_norm, raw_coordinates
 from kinestream.evaluate.metrics import accuracy
-from kinestream.evaluate.whitening import equal_pairs, mutual_neighbours, whiten
+from kinestream.evaluate.whitening import mutual_neighbours, whiten
 from kinestream.joint_maps import JointMap, joint_map
 from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, read_card
@@ -160,6 +161,11 @@ class Subject:
                 )
                 yield Parts(kind="raw", train={stream: train}, test={stream: test})
 
+    def training_features(self) -> Mapping[str, Float[Tensor, "n _"]]:
+        """Of the training clips by stream, as the readout says, but for the whitening."""
+        found = self._features(self.encoders(), "features")
+        return {stream: torch.from_numpy(values[self.train]) for stream, values in found.items()}
+
     def keep_features(self) -> None:
         """Computes what `parts` takes from encoders and leaves it where that finds it, by all processes together."""
         self._features(self.encoders(), "features")
@@ -232,7 +238,7 @@ class Subject:
 
     @cached_property
     def _pairs_of_cameras(self) -> Int[Tensor, "m 2"]:
-        return equal_pairs(torch.from_numpy(self.store.performances[self.train]))
+        return torch.from_numpy(pairs_of_equal(self.store.performances[self.train]))
 
     def _untrained_encoders(self) -> dict[str, Encoder]:
         encoders = self.random_encoders(self.source.seed)

@@ -1,0 +1,34 @@
+"""Finds training recordings of different cameras that show the same, by the features of a finished run alone: pairs
+that are each among the nearest of the other. No label, person or number of a take is looked at. A second pre-training
+takes such recordings for views of one clip, where names do not tell which are.
+
+Examples:
+  kinestream pair runs/first --data nw-ucla/ --out pairs.csv
+  kinestream pretrain laptop-nw-ucla --data nw-ucla/ --pairs pairs.csv --set other_camera=0.5 --out runs/second
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kinestream.commands.options import SubjectOptions, open_subject
+from kinestream.configs import required_option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(SubjectOptions):
+    """Arguments of `kinestream pair`."""
+
+    data: Path = required_option()
+    """The store that the run learnt from."""
+    split: str | None = None
+    """Split whose training recordings are paired; that of the run if not given."""
+    out: Path = required_option()
+    """The file of pairs to write (.csv), two names a row; one that is there is replaced."""
+    count: int = 3
+    """How many nearest recordings of other cameras may be a recording's partners."""
+
+
+def run(config: Config) -> None:
+    from kinestream.protocols.pair import pair_cameras
+
+    pair_cameras(open_subject(config, "pair", references=False), config.out, count=config.count)
