@@ -20,6 +20,7 @@ from kinestream.files import write_json
 from kinestream.protocols.knn import count_neighbours
 from kinestream.protocols.linear import train_probe
 from kinestream.protocols.outcome import Outcome
+from kinestream.protocols.pair import pair_cameras
 from kinestream.protocols.subject import Subject
 from kinestream.recipes import resolve
 from kinestream.screen import Screen
@@ -118,14 +119,21 @@ def measure(
     readouts: Mapping[str, tuple[Mapping[str, Any], ProbeSettings]],
     store: Path,
     out: Path,
+    *,
+    paired_by: str | None = None,
 ) -> dict[str, Any]:
     """The recipe `smaller` and `changed`, trained with each seed where it is not yet, and its figures by readout: what
-    that is asked for, and the linear layers on it."""
+    that is asked for, and the linear layers on it. Views of other cameras are told by the features of the row
+    `paired_by`, which changes nothing, or by the store if None."""
     found: dict[str, list[dict[str, float]]] = {readout: [] for readout in readouts}
     for seed in SEEDS:
-        run = out / row.replace(" ", "-").replace(",", "") / f"seed-{seed}"
-        recipe = dataclasses.replace(resolve(RECIPE, [*smaller, *changed]), seed=seed)
-        pretrain(recipe, RECIPE, store, run, resume=True, device="cpu", precision="32-true", screen=Screen())
+        run, pairs = _run(row, seed, out), None
+        if paired_by is not None:
+            first, pairs = _run(paired_by, seed, out), run.with_name(f"pairs-{seed}.csv")
+            _train(first, smaller, seed, store)
+            if not pairs.is_file():
+                pair_cameras(first, store, pairs, split=None, count=3, device="cpu")
+        _train(run, [*smaller, *changed], seed, store, pairs)
         for readout, (asked, probe) in readouts.items():
             subject = Subject(run, store, None, "cpu", references=False, **asked)
             nearest = count_neighbours(subject, k=20, temperature=0.1)
@@ -135,7 +143,16 @@ def measure(
         readout: {figure: _spread([one[figure] for one in each]) for figure in each[0]}
         for readout, each in found.items()
     }
-    return {"changed": changed, "read": means}
+    return {"changed": changed, **({"paired_by": paired_by} if paired_by else {}), "read": means}
+
+
+def _train(run: Path, settings: Sequence[str], seed: int, store: Path, pairs: Path | None = None) -> None:
+    recipe = dataclasses.replace(resolve(RECIPE, settings), seed=seed)
+    pretrain(recipe, RECIPE, store, run, pairs=pairs, resume=True, device="cpu", precision="32-true", screen=Screen())
+
+
+def _run(row: str, seed: int, out: Path) -> Path:
+    return out / row.replace(" ", "-").replace(",", "") / f"seed-{seed}"
 
 
 def _top1(protocol: str, outcomes: Sequence[Outcome]) -> dict[str, float]:

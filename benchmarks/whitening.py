@@ -19,7 +19,10 @@ ROWS: Mapping[str, Sequence[str]] = {
     "one camera a clip": (),
     "another camera for half the clips": ("other_camera=0.5",),
     "another camera for all clips": ("other_camera=1",),
+    "another camera for half the clips, found by features": ("other_camera=0.5",),
 }
+PAIRED_BY = {"another camera for half the clips, found by features": "one camera a clip"}
+"""Where the store does not tell which recordings show the same, the row whose features do."""
 READOUTS: Mapping[str, tuple[Mapping[str, Any], ProbeSettings]] = {
     "not whitened, rate 0.3": ({"whitening": 0.0}, ProbeSettings(rate=0.3)),
     **{
@@ -42,7 +45,10 @@ def main(store: Path, out: Path, rows: Sequence[str] = ()) -> dict[str, Any]:
     return {
         "smaller": SMALLER,
         "seeds": SEEDS,
-        "rows": {row: measure(row, SMALLER, ROWS[row], READOUTS, store, out) for row in rows or ROWS},
+        "rows": {
+            row: measure(row, SMALLER, ROWS[row], READOUTS, store, out, paired_by=PAIRED_BY.get(row))
+            for row in rows or ROWS
+        },
     }
 
 

@@ -78,8 +78,16 @@ def test_commands_and_links_of_every_page_exist(page: Path) -> None:
     for words in commands(page):
         name = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else words[0]
         assert name in COMMANDS, f"{page.name}: kinestream {name}"
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8")):
-        assert (page.parent / target).exists(), f"{page.name} points to {target}"
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text("utf-8")):
+        file = page.parent / target if target else page
+        assert file.exists(), f"{page.name} points to {target}"
+        assert not anchor or anchor in anchors(file), f"{page.name} points to {target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called in links."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_page_on_data_prepares_every_data_set_with_its_lists() -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from kinestream.cli import main
+from kinestream.data.partners import write_pairs
 from kinestream.data.store import Store
 from kinestream.engine.run_results import read_evaluations, read_predictions, wilson
 
@@ -201,6 +202,28 @@ def test_compare_says_what_differs_and_what_was_reached(
     assert re.search(r"linear xview\s+│\s+[\d.]+ \([\d.]+ to [\d.]+\)\s+│\s+-", said)
     assert "other has no evaluation" in said
     assert out.stat().st_size > 3000
+
+
+def test_report_and_compare_tell_the_pairs_of_a_run(
+    trained: Path, small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commands of the report make the run again, with the pairs that it keeps."""
+    store, runs = Store(small_store), []
+    names = [store.table.name[index] for index in store.select("xview", "train")]
+    for number in (1, 2):
+        write_pairs(tmp_path / "pairs.csv", [(names[0], names[number])])
+        runs.append(tmp_path / f"run-{number}")
+        words = ["pretrain", str(trained.parent / "small.yaml"), "--data", str(small_store), "--out", str(runs[-1])]
+        more = ["--set", "other_camera=0.5", "--set", "epochs=1", "--pairs", str(tmp_path / "pairs.csv")]
+        assert main([*words, *more]) == 0
+    out = tmp_path / "report.html"
+    assert main(["report", str(runs[0]), "--data", str(small_store), "--out", str(out), "--bare"]) == 0
+    assert f"--out {runs[0]} --pairs {runs[0] / 'pairs.csv'}" in out.read_text("utf-8")
+    capsys.readouterr()
+    assert main(["compare", *map(str, runs), "--out", str(tmp_path / "both.svg")]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"pairs\s+│\s+[0-9a-f]{8}\s+│\s+[0-9a-f]{8}", said)
+    assert "no setting differs" not in said
 
 
 def test_evaluations_are_read_as_far_as_they_go(tmp_path: Path) -> None:

@@ -262,7 +262,9 @@ def test_views_of_other_cameras_are_learnt_from(small_recipe: Recipe, small_stor
     assert losses[0] != losses[1]
     assert RunFolder(tmp_path / "others").config().recipe.other_camera == 1.0
     alone = dataclasses.replace(of_others, split="xview-tune")
-    with pytest.raises(ValueError, match=r"no two recordings to learn from show one performance; --set other_camera=0"):
+    with pytest.raises(
+        ValueError, match=r"no two recordings to learn from show one performance; .* --set other_camera=0"
+    ):
         train(alone, small_store, tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
 
@@ -292,23 +294,51 @@ def test_pairs_of_a_file_are_learnt_from(
 
 
 def test_a_run_goes_on_with_the_pairs_it_was_begun_with(
-    small_recipe: Recipe, small_store: Path, tmp_path: Path
+    small_recipe: Recipe, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Killed before its first step, stopped in an epoch, each time gone on with another copy of the same pairs."""
+    from kinestream.methods.self_distillation import SelfDistillation
+
     store = Store(small_store)
     names = [store.table.name[index] for index in store.select("xview", "train")]
-    file = tmp_path / "pairs.csv"
-    write_pairs(file, [(names[0], names[7])])
-    recipe = dataclasses.replace(small_recipe, other_camera=0.5, epochs=1)
-    train(recipe, small_store, tmp_path / "run", pairs=file)
-    write_pairs(tmp_path / "moved.csv", [(names[0], names[7])])
-    train(recipe, small_store, tmp_path / "run", pairs=tmp_path / "moved.csv", resume=True)
+    file, moved = tmp_path / "pairs.csv", tmp_path / "moved.csv"
+    for one in (file, moved):
+        write_pairs(one, [(first, second) for first in names[:12] for second in names[12:]])
+    recipe = dataclasses.replace(small_recipe, other_camera=0.8)
+    train(recipe, small_store, tmp_path / "whole", pairs=file)
+
+    after_step = SelfDistillation.after_step
+
+    def die(*_: Any, **__: Any) -> None:
+        raise RuntimeError("killed")
+
+    def stop_in_the_middle(self: SelfDistillation, progress: Any) -> None:
+        after_step(self, progress)
+        if progress.step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kinestream.engine.pretrain.fit", die)
+        with pytest.raises(RuntimeError, match="killed"):
+            train(recipe, small_store, tmp_path / "run", pairs=file)
+    assert not (tmp_path / "run" / "last.ckpt").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(SelfDistillation, "after_step", stop_in_the_middle)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, small_store, tmp_path / "run", pairs=moved, resume=True)
+    train(recipe, small_store, tmp_path / "run", pairs=tmp_path / "run" / "pairs.csv", resume=True)
+    same_run(tmp_path / "whole", tmp_path / "run")
+
     write_pairs(file, [(names[0], names[8])])
     for pairs in (file, None):
-        with pytest.raises(ValueError, match=r"begun with other pairs of recordings \(--pairs .*pairs\.csv\): resume"):
+        with pytest.raises(ValueError, match=r"other pairs .*: resume as it was begun, --pairs .*run/pairs\.csv$"):
             train(recipe, small_store, tmp_path / "run", pairs=pairs, resume=True)
+    file.unlink()
+    with pytest.raises(ValueError, match=r"no file of pairs .*: the run keeps its own, --pairs .*run/pairs\.csv$"):
+        train(recipe, small_store, tmp_path / "run", pairs=file, resume=True)
     train(recipe, small_store, tmp_path / "without")
-    with pytest.raises(ValueError, match=r"begun with other pairs of recordings \(without --pairs\): resume"):
-        train(recipe, small_store, tmp_path / "without", pairs=file, resume=True)
+    with pytest.raises(ValueError, match=r"other pairs of recordings: resume as it was begun, without --pairs"):
+        train(recipe, small_store, tmp_path / "without", pairs=moved, resume=True)
 
 
 def test_pairs_that_would_count_for_nothing_are_refused(

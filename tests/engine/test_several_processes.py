@@ -18,6 +18,8 @@ from tests.runs import without_times
 from tests.stores import SMALL
 
 from kinestream.cli import main
+from kinestream.data.partners import write_pairs
+from kinestream.data.store import Store
 from kinestream.engine.run_folder import read_metrics
 
 EPOCHS = 4
@@ -30,7 +32,11 @@ def words(tmp_path_factory: pytest.TempPathFactory, small_store: Path) -> list[s
     recipe = {**SMALL, **changed, "encoder": {**SMALL["encoder"], "dropout": 0.0}, "other_camera": 0.5}
     path = tmp_path_factory.mktemp("recipe") / "small.yaml"
     path.write_text(yaml.safe_dump(recipe))
-    return ["pretrain", str(path), "--data", str(small_store), "--device", "cpu", "--precision", "64-true"]
+    store, pairs = Store(small_store), path.with_name("pairs.csv")
+    names = [store.table.name[index] for index in store.select("xview", "train")]
+    write_pairs(pairs, [(first, second) for first in names[:12] for second in names[12:]])
+    words = ["pretrain", str(path), "--data", str(small_store), "--pairs", str(pairs)]
+    return [*words, "--device", "cpu", "--precision", "64-true"]
 
 
 @pytest.fixture(scope="module")

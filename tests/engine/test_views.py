@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -20,7 +19,7 @@ def loader(
     batch_size: int = 8,
     seed: int = 0,
     views: int = 2,
-    **partners: Any,
+    partners: Partners | None = None,
 ) -> ViewLoader:
     store = Store(path)
     return ViewLoader(
@@ -30,15 +29,15 @@ def loader(
         batch_size=batch_size,
         seed=seed,
         device=torch.device("cpu"),
-        **partners,
+        partners=partners,
     )
 
 
-def by_performances(path: Path) -> Partners:
+def by_performances(path: Path, share: float) -> Partners:
     """Training clips of one performance are each other's partners."""
     store = Store(path)
     numbers = store.performances[store.select("xview", "train")]
-    return Partners(pairs_of_equal(numbers), len(numbers))
+    return Partners(pairs_of_equal(numbers), len(numbers), share=share)
 
 
 def equal(a: list[Views], b: list[Views]) -> bool:
@@ -112,9 +111,7 @@ def test_further_views_are_of_partners(small_store: Path, share: float) -> None:
     store = Store(small_store)
     train = store.select("xview", "train")
     clips = to_batch(torch.from_numpy(Clips(store, 10).batch(train)))
-    source = loader(
-        small_store, augmentation=Augmentation(()), views=3, other_camera=share, partners=by_performances(small_store)
-    )
+    source = loader(small_store, augmentation=Augmentation(()), views=3, partners=by_performances(small_store, share))
     changed = []
     for epoch in range(8):
         for step, (first, second, third) in enumerate(source.epoch(epoch, 0)):
@@ -130,7 +127,7 @@ def test_further_views_are_of_partners(small_store: Path, share: float) -> None:
 
 
 def test_partners_do_not_hang_on_the_step_that_is_entered_at(small_store: Path) -> None:
-    source = loader(small_store, other_camera=0.5, partners=by_performances(small_store))
+    source = loader(small_store, partners=by_performances(small_store, 0.5))
     assert equal(list(source.epoch(2, 0))[1:], list(source.epoch(2, 1)))
     assert equal([views[:1] * 2 for views in source.epoch(2, 0)], [v[:1] * 2 for v in loader(small_store).epoch(2, 0)])
     assert not equal(list(source.epoch(2, 0)), list(loader(small_store).epoch(2, 0)))

@@ -12,7 +12,10 @@ import torch
 from tests.stores import write_small_run
 
 from kinestream.cli import main
-from kinestream.data.store import Store
+from kinestream.data.datasets import load_dataset
+from kinestream.data.preparation import PREPARATIONS
+from kinestream.data.recording import Segment, Source
+from kinestream.data.store import Store, StoreWriter
 from kinestream.engine.run_folder import read_metrics
 from kinestream.evaluate import probe_grid
 from kinestream.evaluate.whitening import mutual_neighbours, whiten
@@ -362,8 +365,8 @@ def test_recordings_of_other_cameras_are_paired_by_features(
         if other > row and row in nearest[other]
     }
     heading, *rows = (tmp_path / "pairs.csv").read_text().splitlines()
-    assert heading == "recording,partner"
-    assert {tuple(row.split(",")) for row in rows} == expected
+    assert heading == "recording,partner,found for"
+    assert {tuple(row.split(",")) for row in rows} == {(*pair, "nw-ucla xview") for pair in expected}
     assert len(rows) == len(expected)
     alike = [first[:3] == second[:3] for first, second in expected]
     assert f"{len(expected)} pairs; {len({name for pair in expected for name in pair})} of 27 recordings" in said
@@ -372,8 +375,28 @@ def test_recordings_of_other_cameras_are_paired_by_features(
     (tmp_path / "pairs.csv").unlink()
     assert main([*words, "--count", "0"]) == 1
     assert "at least one neighbour" in capsys.readouterr().err
-    assert main([*words, "--split", "xview-tune", "--allow-leak"]) == 1
+    assert main([*words, "--split", "xview-tune"]) == 1
+    assert "what it says of the training clips would come from them" in " ".join(capsys.readouterr().err.split())
+    assert main([*words[:-4], "--out", str(run / "pairs.csv")]) == 1
+    assert "keeps its own pairs there: choose another --out" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "pairs.csv").exists()
+    assert not (run / "pairs.csv").exists()
+
+
+def test_recordings_of_one_camera_pair_with_nothing(
+    small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_small_run(tmp_path / "run", small_store, split="xview-tune")
+    assert main(["pair", str(run), "--data", str(small_store), "--out", str(tmp_path / "pairs.csv")]) == 1
     assert "are all of camera 1: there is no other" in " ".join(capsys.readouterr().err.split())
+    videos, dataset = tmp_path / "videos", load_dataset("nw-ucla")
+    videos.mkdir()
+    with StoreWriter(videos, dataset.format.layout, dataset.most_bodies, continuous=True) as writer:
+        source = Source(path=Path("v"), name="v", action=0, subject=1, camera=1, setup=1, repetition=0)
+        writer.add(source, np.ones((30, 1, 20, 3), np.float32), [Segment(label=1, start=0, end=9)])
+        writer.finish(dataset, PREPARATIONS["tracked"], excluded=0, rejected=0)
+    assert main(["pair", str(run), "--data", str(videos), "--out", str(tmp_path / "pairs.csv")]) == 1
+    assert "holds whole videos, of which no two show the same: pair a" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "pairs.csv").exists()
 
 

@@ -22,6 +22,7 @@ def compare(paths: Sequence[Path], out: Path, *, dark: bool = False) -> None:
             "recipe": config.recipe_name,
             "store": config.store_fingerprint[:8],
             "also": " ".join(one.store_fingerprint[:8] for one in config.also),
+            "pairs": config.pairs.sha256[:8] if config.pairs else "",
             **flat(config.recipe.to_dict()),
         }
         for config in (folder.config() for folder in folders)

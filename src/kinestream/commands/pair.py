@@ -9,26 +9,30 @@ Examples:
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from kinestream.commands.options import SubjectOptions, open_subject
 from kinestream.configs import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(SubjectOptions):
+class Config:
     """Arguments of `kinestream pair`."""
 
+    run: Path
+    """Folder of a pre-training run, or an encoder file (.safetensors)."""
     data: Path = required_option()
-    """The store that the run learnt from."""
+    """The store whose training recordings are paired."""
+    out: Path = required_option()
+    """The file of pairs to write (.csv); one that is there is replaced."""
     split: str | None = None
     """Split whose training recordings are paired; that of the run if not given."""
-    out: Path = required_option()
-    """The file of pairs to write (.csv), two names a row; one that is there is replaced."""
     count: int = 3
     """How many nearest recordings of other cameras may be a recording's partners."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
 
 
 def run(config: Config) -> None:
     from kinestream.protocols.pair import pair_cameras
 
-    pair_cameras(open_subject(config, "pair", references=False), config.out, count=config.count)
+    pair_cameras(config.run, config.data, config.out, split=config.split, count=config.count, device=config.device)

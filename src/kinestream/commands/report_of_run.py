@@ -255,6 +255,7 @@ def _commands(run: Subject, evaluations: Sequence[Evaluation]) -> list[str]:
     recipe = config.recipe_name if known else f"{config.recipe_name}.yaml"
     words = ["kinestream", "pretrain", recipe, "--data", data, "--out", folder]
     words += [word for store in config.also for word in ("--also", store.data)]
+    words += ["--pairs", str(run.source.folder.pairs)] if config.pairs else []
     lines.append(shlex.join([*words, *(word for change in changes for word in ("--set", change))]))
     for one in evaluations:
         fusion = ",".join(f"{stream}={weight:g}" for stream, weight in (one.fusion or {}).items())

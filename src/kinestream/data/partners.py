@@ -1,7 +1,7 @@
 """Which recordings show the same as another, so that each may stand in for it in a further view."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -12,29 +12,32 @@ from kinestream.data.store import Store
 from kinestream.files import replacing
 
 _COLUMNS = ("recording", "partner")
+_FOUND_FOR = "found for"
+"""Of what data set and split, where features told the pairs: their encoders have seen none of its test recordings."""
 
-Pairs = Int64[np.ndarray, "m 2"]
+ClipPairs = Int64[np.ndarray, "m 2"]
 
 
 class Partners:
-    """For each of `count` clips, by number, those that it is paired with."""
+    """For each of `count` clips, by number, those that may stand in for it."""
 
-    def __init__(self, pairs: Pairs, count: int) -> None:
-        """`pairs`: in any order, each once."""
+    def __init__(self, pairs: ClipPairs, count: int, *, share: float) -> None:
+        """`pairs`: in any order, each once. `share`: how often another one stands in, where there is any."""
         both = np.concatenate([pairs, pairs[:, ::-1]])
         order = np.lexsort((both[:, 1], both[:, 0]))
+        self._share = share
         self._partners = np.append(both[order, 1], 0)  # one more, for clips that have none
         self._counts = np.bincount(both[:, 0], minlength=count)
         self._starts = np.cumsum(self._counts) - self._counts
 
-    def draw(self, numbers: Int64[np.ndarray, " n"], draws: Float64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
-        """For each clip one of its partners, by a draw from [0, 1) which one; its own number where there is none."""
+    def stand_ins(self, numbers: Int64[np.ndarray, " n"], draws: Float64[np.ndarray, "2 n"]) -> Int64[np.ndarray, " n"]:
+        """For each clip one of its partners or itself, by two draws from [0, 1): whether, and which one."""
         counts = self._counts[numbers]
-        found = self._partners[self._starts[numbers] + (draws * counts).astype(np.int64)]
-        return np.where(counts > 0, found, numbers)
+        found = self._partners[self._starts[numbers] + (draws[1] * counts).astype(np.int64)]
+        return np.where((counts > 0) & (draws[0] < self._share), found, numbers)
 
 
-def pairs_of_equal(numbers: Int64[np.ndarray, " n"]) -> Pairs:
+def pairs_of_equal(numbers: Int64[np.ndarray, " n"]) -> ClipPairs:
     """All pairs of places where the number is the same.
 
     Example:
@@ -47,53 +50,72 @@ def pairs_of_equal(numbers: Int64[np.ndarray, " n"]) -> Pairs:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def write_pairs(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
-    """Writes pairs of names of recordings, a row each, whole."""
+def write_pairs(path: Path, pairs: Iterable[tuple[str, str]], *, found_for: tuple[str, str] | None = None) -> None:
+    """Writes pairs of names of recordings, a row each, whole; and the data set and split that they were found for,
+    unless somebody knew them."""
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows(pairs)
+        writer.writerow((*_COLUMNS, _FOUND_FOR) if found_for else _COLUMNS)
+        writer.writerows((*pair, *([" ".join(found_for)] if found_for else [])) for pair in pairs)
 
 
-def read_pairs(path: Path, chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]]) -> Pairs:
-    """The inverse of `write_pairs`, as numbers of the chosen recordings, those of the first store first; each pair
-    once. Pairs with a recording that is in a store but not chosen are left out.
+def parse_pairs(
+    content: bytes, where: str, chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]], split: str
+) -> ClipPairs:
+    """What `write_pairs` wrote, or somebody by hand, as numbers of the recordings chosen by `split`, those of the first
+    store first; each pair once. Pairs with a recording that is in a store but not chosen are left out.
 
-    Raises ValueError for a file of another form, for a name that no store has or that tells no single one of the chosen
-    recordings, and where no pair is left.
+    Raises ValueError, naming `where`, for content of another form, for a name that no store has or that tells no single
+    one of the chosen recordings, for pairs that were found for another split, and where no pair is left.
     """
     names = [store.table.name[index] for store, indices in chosen for index in indices.tolist()]
     numbers = {name: number for number, name in enumerate(names)}
     known = {name for store, _ in chosen for name in store.table.name}
     twice = {name for number, name in enumerate(names) if numbers[name] != number}
+    this = f"{chosen[0][0].info.dataset} {split}"
     found = set()
-    for line, row in _rows(path):
-        for name in row:
+    for line, pair, found_for in _rows(content, where):
+        if found_for and found_for != this:
+            raise ValueError(
+                f"{where} was found for {found_for}, this learns from {this}: its encoders may have seen recordings "
+                "that are for testing here; make one with 'kinestream pair' and a run of this split"
+            )
+        for name in pair:
             if name not in known:
-                raise ValueError(f"{path}, line {line}: no recording is called '{name}'")
+                raise ValueError(f"{where}, line {line}: no recording is called '{name}'")
             if name in twice:
-                raise ValueError(f"{path}, line {line}: several recordings to learn from are called '{name}'")
-        first, second = sorted(numbers.get(name, -1) for name in row)
-        if first == second and first >= 0:
-            raise ValueError(f"{path}, line {line}: '{row[0]}' is paired with itself")
+                raise ValueError(
+                    f"{where}, line {line}: several recordings to learn from are called '{name}': leave out one of the "
+                    "stores (--also), or this pair"
+                )
+        first, second = sorted(numbers.get(name, -1) for name in pair)
+        if pair[0] == pair[1]:
+            raise ValueError(f"{where}, line {line}: '{pair[0]}' is paired with itself")
         if first >= 0:
             found.add((first, second))
     if not found:
-        raise ValueError(f"{path} pairs no two of the {len(names)} recordings to learn from")
+        raise ValueError(
+            f"{where} pairs no two of the {len(names)} recordings to learn from, those of split '{split}': was it made "
+            "for another one?"
+        )
     return np.array(sorted(found), dtype=np.int64)
 
 
-def _rows(path: Path) -> Iterable[tuple[int, tuple[str, str]]]:
-    """The pairs of names in a file, with the line of each."""
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
-        try:
-            heading = tuple(next(reader, ()))
-            if heading != _COLUMNS:
-                raise ValueError(f"{path} begins with '{','.join(heading)}': a file of pairs has {','.join(_COLUMNS)}")
-            for row in reader:
-                if len(row) != len(_COLUMNS):
-                    raise ValueError(f"{path}, line {reader.line_num}: {len(row)} entries where two names belong")
-                yield reader.line_num, (row[0], row[1])
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} is no table of pairs of names ({error})") from None
+def _rows(content: bytes, where: str) -> Iterator[tuple[int, tuple[str, str], str]]:
+    """The pairs of names, with the line of each and what they were found for (nothing where nobody says so)."""
+    try:
+        reader = csv.reader(content.decode("utf-8-sig").splitlines())
+        heading = [cell.strip() for cell in next(reader, ())]
+        if heading not in ([*_COLUMNS], [*_COLUMNS, _FOUND_FOR]):
+            raise ValueError(
+                f"{where} begins with '{','.join(heading)}': a file of pairs begins with '{','.join(_COLUMNS)}'"
+            )
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if not any(cells):
+                continue
+            if len(cells) != len(heading):
+                raise ValueError(f"{where}, line {reader.line_num}: {len(cells)} cells, not {len(heading)}")
+            yield reader.line_num, (cells[0], cells[1]), cells[2] if len(cells) > 2 else ""
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{where} is no table of pairs of names, separated by commas ({error})") from None

@@ -1,9 +1,8 @@
 """Pre-training as a whole: a store and a recipe in, a run folder with encoders out."""
 
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from lightning_fabric import Fabric
 
 from kinestream.data.clips import caution, clips_as
 from kinestream.data.leaks import write_recordings
-from kinestream.data.partners import Pairs, Partners, pairs_of_equal, read_pairs
+from kinestream.data.partners import ClipPairs, Partners, pairs_of_equal, parse_pairs
 from kinestream.data.store import Store
 from kinestream.data.unlabelled import Part, Unlabelled, choose_further
 from kinestream.engine.checkpoint import Position, load_checkpoint
@@ -35,6 +34,14 @@ from kinestream.recipes.builders import build_method, build_optimiser, build_vie
 from kinestream.screen import Screen
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """A file of pairs: what is in it, and what that says of the clips."""
+
+    content: bytes
+    pairs: ClipPairs
+
+
 def pretrain(
     recipe: Recipe,
     name: str,
@@ -52,7 +59,7 @@ def pretrain(
 ) -> None:
     """Trains as `recipe` says on the store `data`, and on the further stores `also`, and leaves the run in `out`: in
     this process, or in all that were started together with it. `pairs` is a file that says which recordings show the
-    same from other cameras (see `read_pairs`); the stores say it if None.
+    same from other cameras (see `parse_pairs`); the stores say it if None.
 
     Raises ValueError when store, recipe and run folder do not go together, or when the training diverges,
     KeyboardInterrupt when it was asked to stop and the state is saved, `LostContactError` when another process ended.
@@ -61,24 +68,27 @@ def pretrain(
     _check_fit(recipe, store)
     run = RunFolder(out)
     others = [Store(path) for path in also]
+    content = None if pairs is None else _read_pairs(pairs, run, resume=resume)
     config = RunConfig(
         recipe_name=name,
         recipe=recipe,
         data=str(data),
         store_fingerprint=store.fingerprint,
         also=tuple(Further(data=str(one.path), store_fingerprint=one.fingerprint) for one in others),
-        pairs=None if pairs is None else GivenPairs(file=str(pairs), sha256=_sha256(pairs)),
+        pairs=None if content is None else GivenPairs(file=str(pairs), sha256=hashlib.sha256(content).hexdigest()),
     )
     resumed = _check_run(run, config, resume=resume)
     if compiled and recipe.encoder.name != "st-gcn":
         raise ValueError(f"--compile is for the blocks of st-gcn, the recipe has {recipe.encoder.name}: leave it out")
     chosen = [(store, store.select(recipe.split, "train"))]
     chosen += [(one, choose_further(one, recipe.split, store)) for one in others]
-    if pairs is not None and not recipe.other_camera:
+    if content is not None and not recipe.other_camera:
         raise ValueError(f"--pairs {pairs} counts as often as other_camera says, which is 0: --set other_camera=0.5")
-    given = None if pairs is None else read_pairs(pairs, chosen)
-    if given is None:
+    given = None
+    if content is None:
         _check_cameras(recipe, chosen)
+    else:
+        given = _Given(content=content, pairs=parse_pairs(content, str(pairs), chosen, recipe.split))
     # What any process may refuse is refused above: from here on they wait for each other.
     fabric = make_fabric(device, precision)
     if not fabric.is_global_zero:
@@ -92,20 +102,22 @@ def pretrain(
         for one, indices in chosen:
             if recipe.other_camera and given is None and not one.share_performances(indices):
                 screen.warn(
-                    f"no two recordings to learn from show one performance in {one.path}: it has one view of each"
+                    f"no two recordings to learn from show one performance in {one.path}: it has one view of each; "
+                    "'kinestream pair' finds some that show the same"
                 )
             if (warning := caution(one, recipe.frames)) is not None:
                 screen.warn(warning)
         if given is not None:
             clips = sum(len(indices) for _, indices in chosen)
-            screen.say(f"{pairs}: {len(given)} pairs; {len(np.unique(given))} of {clips} recordings have a partner")
+            paired = len(np.unique(given.pairs))
+            screen.say(f"{pairs}: {len(given.pairs)} pairs; {paired} of {clips} recordings have a partner")
         _train(fabric, chosen, given, run, config, screen, resumed=resumed, compiled=compiled)
 
 
 def _train(
     fabric: Fabric,
     chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]],
-    pairs: Pairs | None,
+    given: _Given | None,
     run: RunFolder,
     config: RunConfig,
     screen: Screen,
@@ -120,8 +132,10 @@ def _train(
         lambda: [Part(clips=clips_as(store, recipe.frames, layout), indices=indices) for store, indices in chosen],
     )
     unlabelled = Unlabelled(parts)
-    if pairs is None and recipe.other_camera:
-        pairs = pairs_of_equal(unlabelled.performances())
+    partners = None
+    if recipe.other_camera:
+        pairs = given.pairs if given else pairs_of_equal(unlabelled.performances())
+        partners = Partners(pairs, len(unlabelled), share=recipe.other_camera)
     loader = ViewLoader(
         unlabelled,
         streams=recipe.streams,
@@ -129,8 +143,7 @@ def _train(
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         device=fabric.device,
-        other_camera=recipe.other_camera,
-        partners=None if pairs is None else Partners(pairs, len(unlabelled)),
+        partners=partners,
         rank=fabric.global_rank,
         processes=fabric.world_size,
     )
@@ -146,9 +159,9 @@ def _train(
             run.create(config)
         if not run.recordings.is_file():
             write_recordings(run.recordings, *chosen)
-        if config.pairs is not None and not run.pairs.is_file():
+        if given is not None and not run.pairs.is_file():
             with replacing(run.pairs) as part:
-                shutil.copyfile(config.pairs.file, part)
+                part.write_bytes(given.content)
 
     torch.manual_seed(derive_seed(recipe.seed, "weights"))
     method = build_method(recipe, layout)
@@ -201,10 +214,8 @@ def _train(
 
 def _check_run(run: RunFolder, config: RunConfig, *, resume: bool) -> bool:
     """Whether the folder holds this run already; changes nothing in it."""
-    if resume and run.checkpoint.is_file():
-        _check_same(run.config(), config, run.path)
-        return True
-    if resume and (run.path / "config.yaml").is_file() and run.config() == config:
+    if resume and (run.path / "config.yaml").is_file():
+        _check_same(run.config(), config, run)
         return True
     run.check_free()
     return False
@@ -228,19 +239,20 @@ def _check_cameras(recipe: Recipe, chosen: Sequence[tuple[Store, Int64[np.ndarra
         where = ", ".join(str(store.path) for store, _ in chosen)
         raise ValueError(
             f"there are no views of other cameras (other_camera) in {where}: no two recordings to learn from show one "
-            "performance; --set other_camera=0 leaves them out"
+            "performance; 'kinestream pair' finds some for --pairs, --set other_camera=0 leaves them out"
         )
 
 
-def _check_same(found: RunConfig, asked: RunConfig, out: Path) -> None:
+def _check_same(found: RunConfig, asked: RunConfig, run: RunFolder) -> None:
+    out = run.path
     if found.store_fingerprint != asked.store_fingerprint:
         raise ValueError(f"{out} was begun on another store ({found.data}) than {asked.data}: they differ in content")
     if [one.store_fingerprint for one in found.also] != [one.store_fingerprint for one in asked.also]:
         before = " ".join(f"--also {one.data}" for one in found.also) or "without --also"
         raise ValueError(f"{out} was begun with other further stores ({before}): resume with those, as they were")
     if (found.pairs and found.pairs.sha256) != (asked.pairs and asked.pairs.sha256):
-        before = f"--pairs {found.pairs.file}" if found.pairs else "without --pairs"
-        raise ValueError(f"{out} was begun with other pairs of recordings ({before}): resume with those, as they were")
+        before = f"--pairs {run.pairs}" if found.pairs else "without --pairs"
+        raise ValueError(f"{out} was begun with other pairs of recordings: resume as it was begun, {before}")
     # What the literature reports, what a recipe is recommended for and how features are read are no settings of a run.
     no_settings: dict[str, Any] = {"published": None, "recommended": None, "readout": Readout()}
     begun, now = (replace(config.recipe, **no_settings) for config in (found, asked))
@@ -249,10 +261,15 @@ def _check_same(found: RunConfig, asked: RunConfig, out: Path) -> None:
         raise ValueError(f"{out} was begun with other settings ({changed}): resume with those, or begin a new run")
 
 
-def _sha256(file: Path) -> str:
+def _read_pairs(file: Path, run: RunFolder, *, resume: bool) -> bytes:
     if not file.is_file():
-        raise ValueError(f"no file of pairs {file}: 'kinestream pair' makes one")
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+        kept = (
+            f"the run keeps its own, --pairs {run.pairs}"
+            if resume and run.pairs.is_file()
+            else "'kinestream pair' makes one"
+        )
+        raise ValueError(f"no file of pairs {file}: {kept}")
+    return file.read_bytes()
 
 
 def _differences(found: Mapping[str, Any], asked: Mapping[str, Any], path: str = "") -> list[str]:

@@ -39,7 +39,7 @@ class ViewLoader:
     """Augmented views of every training clip, one for each of `augmentations`, in a new order each epoch; the last,
     smaller batch is dropped.
 
-    With probability `other_camera` the views of a clip but the first are of one of its `partners`, where it has any.
+    With `partners` the views of a clip but the first are of what stands in for it.
 
     Order, partners and augmentation depend on (seed, epoch, step) alone. Of several processes each makes its share of a
     batch: the parameters of the augmentation are drawn for all clips and applied to its own.
@@ -56,7 +56,6 @@ class ViewLoader:
         batch_size: int,
         seed: int,
         device: torch.device,
-        other_camera: float = 0.0,
         partners: Partners | None = None,
         rank: int = 0,
         processes: int = 1,
@@ -67,7 +66,6 @@ class ViewLoader:
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
-        self._other_camera = other_camera
         self._partners = partners
         self._own = slice(rank * batch_size // processes, (rank + 1) * batch_size // processes)
         self._order: tuple[int, Int64[Tensor, " n"]] | None = None
@@ -88,7 +86,11 @@ class ViewLoader:
         for step in range(first, self.steps):
             clips = further = self._read(self.chosen(epoch, step))
             if self._partners is not None:
-                further = self._read(self._others(self._partners, epoch, step))
+                chosen = self.chosen(epoch, step)
+                draws = torch.rand(
+                    2, len(chosen), dtype=torch.float64, generator=self._generator("camera", epoch, step)
+                )
+                further = self._read(torch.from_numpy(self._partners.stand_ins(chosen.numpy(), draws.numpy())))
             generator = self._generator("augmentation", epoch, step)
             drawn = (
                 augmentation(further if number else clips, generator, total=self._batch_size, first=self._own.start)
@@ -99,14 +101,6 @@ class ViewLoader:
     def _read(self, chosen: Int64[Tensor, " B"]) -> Float[Tensor, "b c t v m"]:
         """The own ones of these clips."""
         return to_batch(torch.from_numpy(self._clips.batch(chosen[self._own].numpy())).to(self._device))
-
-    def _others(self, partners: Partners, epoch: int, step: int) -> Int64[Tensor, " B"]:
-        """Which clips the further views are of."""
-        chosen = self.chosen(epoch, step)
-        generator = self._generator("camera", epoch, step)
-        changed, which = torch.rand(2, len(chosen), dtype=torch.float64, generator=generator)
-        others = torch.from_numpy(partners.draw(chosen.numpy(), which.numpy()))
-        return torch.where(changed < self._other_camera, others, chosen)
 
     def _generator(self, *where: int | str) -> torch.Generator:
         return torch.Generator().manual_seed(derive_seed(self._seed, *where))

@@ -69,8 +69,8 @@ def mutual_neighbours(
     train: Mapping[str, Float[Tensor, "n _"]], k: int = _NEIGHBOURS, *, camera: Int[Tensor, " n"] | None = None
 ) -> Pairs:
     """The pairs of clips that are each among the `k` nearest of the other, by the features of all streams together,
-    each whitened by all clips to the power 0.5. Nothing but features tells them: no label, person or camera. Where
-    `camera` is given, only clips of other cameras than its own can be near to a clip.
+    each whitened by all clips to the power 0.5. Nothing but features tells them: no label, no person; nor a camera,
+    unless the `camera` of each clip is given: then only clips of other cameras than its own can be near to it.
 
     Rows are compared some at a time, so that memory grows with their number only.
     """

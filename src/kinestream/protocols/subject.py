@@ -20,7 +20,7 @@ from kinestream.evaluate.whitening import mutual_neighbours, whiten
 from kinestream.joint_maps import JointMap, joint_map
 from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, read_card
-from kinestream.protocols.guard import look_for_leaks
+from kinestream.protocols.guard import look_for_leaks, refuse_seen
 from kinestream.protocols.outcome import How, Kind, Outcome
 from kinestream.protocols.source import open_source
 from kinestream.readout import WhitenedBy
@@ -53,6 +53,7 @@ class Subject:
         allow_leak: bool = False,
         pretrained: bool = True,
         other_layout: bool = False,
+        judged: bool = True,
         stretches: int | None = None,
         turns: int | None = None,
         whitening: float | None = None,
@@ -66,12 +67,14 @@ class Subject:
             allow_leak: go on where test clips were learnt from; the results are marked.
             pretrained: the weights of the encoders count; without them only their form does.
             other_layout: take a store of another layout, through the declared joint map.
+            judged: figures come of it, which labels and test clips are needed for; else only the training clips are
+                looked at, and a leak is never allowed.
             stretches: of the readout; those of the encoders if None. So for the turns and the whitening.
             command: the words that make the results again, to be written down with them.
         """
         self.source = open_source(path)
         self.store = Store(data)
-        self._labels = self.store.labels
+        self._labels = self.store.labels if judged else self.store.table.label
         self.split = split or self._usual_split()
         self.screen = Screen()
         self.references = references
@@ -81,7 +84,7 @@ class Subject:
         self.train = self.store.select(self.split, "train")
         self.test = self.store.select(self.split, "test")
         for part, indices in (("training", self.train), ("test", self.test)):
-            if not len(indices):
+            if not len(indices) and (judged or part == "training"):
                 raise ValueError(f"{data} has no {part} clips in split '{self.split}'")
         self.cards = {stream: read_card(file) for stream, file in self.source.files.items()}
         self.joint_map = self._map_joints(other_layout)
@@ -96,17 +99,16 @@ class Subject:
             raise ValueError(f"--whitened-by {whitened_by} has no effect without --whitening above 0: 1 is wholly")
         for card in self.cards.values():
             self._check_preparation(card)
-        verdict = look_for_leaks(
-            self.store,
-            self.split,
-            self.train,
-            self.test,
-            self.source if pretrained else None,
-            self.screen,
-            allow=allow_leak,
-        )
-        self.leak = verdict.leak
-        self.copies = torch.from_numpy(verdict.copies)
+        clips = (self.store, self.split, self.train, self.test)
+        self.leak: str | None = None
+        self.copies = torch.zeros(len(self.test), dtype=torch.bool)
+        if judged:
+            seen = self.source if pretrained else None
+            verdict = look_for_leaks(*clips, seen, self.screen, allow=allow_leak)
+            self.leak = verdict.leak
+            self.copies = torch.from_numpy(verdict.copies)
+        else:
+            refuse_seen(*clips, self.source, self.screen)
         if pretrained:
             for stream, card in self.cards.items():
                 if card.epochs_done < card.epochs:

@@ -143,8 +143,8 @@ class Recipe:
     batch_size: int = 128
     """Clips a step; the last, smaller batch is dropped."""
     other_camera: float = 0.0
-    """Probability that the views of a clip but the first are of the same performance from another camera, in stores
-    that tell which recordings are."""
+    """Probability that the views of a clip but the first are of the same performance from another camera, where the
+    store, or a file of pairs, tells which recordings are."""
     seed: int = 0
     """Of weights, order, augmentation and dropout."""
     method: MethodRecipe = dataclasses.field(default_factory=SelfDistillationRecipe)
