@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kinestream.commands import pair
 from kinestream.engine.pretrain import pretrain
 from kinestream.evaluate.linear import ProbeSettings
 from kinestream.files import write_json
@@ -132,7 +133,7 @@ def measure(
             first, pairs = _run(paired_by, seed, out), run.with_name(f"pairs-{seed}.csv")
             _train(first, smaller, seed, store)
             if not pairs.is_file():
-                pair_cameras(first, store, pairs, split=None, count=3, device="cpu")
+                pair_cameras(first, store, pairs, split=None, count=pair.Config.count, device="cpu")
         _train(run, [*smaller, *changed], seed, store, pairs)
         for readout, (asked, probe) in readouts.items():
             subject = Subject(run, store, None, "cpu", references=False, **asked)

@@ -440,6 +440,15 @@ def test_the_laptop_recipe_is_the_same_for_every_data_set_but_for_names() -> Non
     assert changed == {"dataset", "split", "recommended"}
 
 
+def test_a_recipe_in_two_passes_begins_with_itself_without_other_cameras() -> None:
+    two, one = resolve("laptop-pairs-nw-ucla"), resolve("laptop-nw-ucla")
+    assert two.find_pairs
+    kept = {"title": two.title, "readout": two.readout, "recommended": two.recommended}
+    assert two.first_pass() == dataclasses.replace(one, **kept)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="find_pairs is for views of other cameras: set other_camera above 0, or"):
+        resolve("laptop-pairs-nw-ucla", ["other_camera=0"])
+
+
 def test_methods_are_compared_at_equal_cost() -> None:
     """Passes of an encoder over all epochs; one forward counts 1, one with its gradient 3."""
     passes = {"skeleton-byol": 8, "caca": 8, "skeletonclr": 4, "crosclr": 4, "aimclr": 7, "nt-xent": 6, "vicreg": 6}

@@ -5,10 +5,12 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from kinestream.commands import pair
 from kinestream.engine.devices import Device, Precision
 from kinestream.engine.pretrain import pretrain
 from kinestream.engine.run_folder import RunFolder, read_metrics
@@ -17,6 +19,7 @@ from kinestream.files import replacing, write_json
 from kinestream.protocols.knn import count_neighbours
 from kinestream.protocols.linear import train_probe
 from kinestream.protocols.outcome import How, Kind, Outcome, headline
+from kinestream.protocols.pair import pair_cameras
 from kinestream.protocols.report import name as name_of
 from kinestream.protocols.subject import Subject
 from kinestream.recipes import Recipe
@@ -69,7 +72,8 @@ def reproduce(
 ) -> None:
     """Trains, evaluates and draws once for each seed in `out/seed-<n>`, with a page `report.html`, then writes
     `report.md` and `report.json` into `out`. `command` is what the report says to type to make it again; its heading
-    names the `changes`, those settings (`key=value`) that are not as the recipe `name` has them.
+    names the `changes`, those settings (`key=value`) that are not as the recipe `name` has them. Where the recipe finds
+    pairs, its first pass goes to `out/seed-<n>-first`.
 
     Raises ValueError when a run in `out` was begun with other settings or on other data.
     """
@@ -78,9 +82,19 @@ def reproduce(
     names: list[Mapping[Protocol, Sequence[str]]] = []
     for seed in seeds:
         folder = out / f"seed-{seed}"
-        screen.say(f"seed {seed}: {folder}")
         one = dataclasses.replace(recipe, seed=seed)
-        pretrain(one, name, data, folder, also=also, resume=True, device=device, precision=precision, screen=screen)
+        learn = partial(
+            pretrain, name=name, data=data, also=also, resume=True, device=device, precision=precision, screen=screen
+        )
+        pairs = None
+        if recipe.find_pairs:
+            first, pairs = _first_pass(folder), out / f"pairs-{seed}.csv"
+            screen.say(f"seed {seed}, first pass: {first}")
+            learn(one.first_pass(), out=first)
+            if not pairs.is_file():
+                pair_cameras(first, data, pairs, split=None, count=pair.Config.count, device=device)
+        screen.say(f"seed {seed}: {folder}")
+        learn(one, out=folder, pairs=pairs)
         subject = Subject(folder, data, None, device, references=references)
         found: dict[Protocol, Sequence[Outcome]] = {
             "linear": train_probe(subject, ProbeSettings(), _fusion(recipe)),
@@ -204,5 +218,10 @@ def _report(
 
 
 def _minutes(run: RunFolder) -> float:
-    """Time of the whole epochs, with the log's own evaluations."""
-    return sum(line.get("seconds", 0.0) for line in read_metrics(run.metrics) if line["kind"] == "epoch") / 60
+    """Time of the whole epochs, of a first pass too, with the log's own evaluations."""
+    logs = [one for one in (run.metrics, RunFolder(_first_pass(run.path)).metrics) if one.is_file()]
+    return sum(line.get("seconds", 0.0) for log in logs for line in read_metrics(log) if line["kind"] == "epoch") / 60
+
+
+def _first_pass(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}-first")

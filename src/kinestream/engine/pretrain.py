@@ -82,6 +82,12 @@ def pretrain(
         raise ValueError(f"--compile is for the blocks of st-gcn, the recipe has {recipe.encoder.name}: leave it out")
     chosen = [(store, store.select(recipe.split, "train"))]
     chosen += [(one, choose_further(one, recipe.split, store)) for one in others]
+    if content is None and recipe.find_pairs:
+        raise ValueError(
+            f"recipe {name} learns from pairs that a first run of it finds: train that with --set other_camera=0 "
+            "--set find_pairs=false, let 'kinestream pair' find them and give them with --pairs, or let 'kinestream "
+            "reproduce' do it all"
+        )
     if content is not None and not recipe.other_camera:
         raise ValueError(f"--pairs {pairs} counts as often as other_camera says, which is 0: --set other_camera=0.5")
     given = None

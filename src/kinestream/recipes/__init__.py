@@ -145,6 +145,8 @@ class Recipe:
     other_camera: float = 0.0
     """Probability that the views of a clip but the first are of the same performance from another camera, where the
     store, or a file of pairs, tells which recordings are."""
+    find_pairs: bool = False
+    """Whether a first run of it, without other cameras, finds the pairs: it is not trained without a file of them."""
     seed: int = 0
     """Of weights, order, augmentation and dropout."""
     method: MethodRecipe = dataclasses.field(default_factory=SelfDistillationRecipe)
@@ -165,8 +167,16 @@ class Recipe:
                 raise ValueError(f"{name} ({value}) must be at least {least}")
         if not 0 <= self.other_camera <= 1:
             raise ValueError(f"other_camera ({self.other_camera}) is a probability: it must be in [0, 1]")
+        if self.find_pairs and not self.other_camera:
+            raise ValueError(
+                "find_pairs is for views of other cameras: set other_camera above 0, or find_pairs to false"
+            )
         if not self.streams or len(set(self.streams)) != len(self.streams):
             raise ValueError(f"streams {list(self.streams)} must name at least one stream, none twice")
+
+    def first_pass(self) -> "Recipe":
+        """What finds the pairs: the same without other cameras."""
+        return dataclasses.replace(self, other_camera=0.0, find_pairs=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers; `from_dict` gives an equal recipe."""
