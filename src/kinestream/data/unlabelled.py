@@ -59,8 +59,8 @@ class Unlabelled:
         """A number for each clip, the same for those that show one performance (see `Store.performances`); none is of
         two stores."""
         told = [part.clips.store.performances[part.indices] for part in self.parts]
-        ends = np.cumsum([one.max() + 1 for one in told])
-        return np.concatenate([one + end - (one.max() + 1) for one, end in zip(told, ends, strict=True)])
+        begins = np.cumsum([0, *(one.max() + 1 for one in told[:-1])])
+        return np.concatenate([one + begin for one, begin in zip(told, begins, strict=True)])
 
     def labels(self) -> Int64[np.ndarray, " n"]:
         """For display: the label of each clip; `NO_LABEL` for whole videos, and where the data set is another than that
