@@ -16,6 +16,7 @@ from typing import Any
 
 from kinestream.commands import pair
 from kinestream.engine.pretrain import pretrain
+from kinestream.engine.run_folder import RunFolder
 from kinestream.evaluate.linear import ProbeSettings
 from kinestream.files import write_json
 from kinestream.protocols.knn import count_neighbours
@@ -130,9 +131,10 @@ def measure(
     for seed in SEEDS:
         run, pairs = _run(row, seed, out), None
         if paired_by is not None:
-            first, pairs = _run(paired_by, seed, out), run.with_name(f"pairs-{seed}.csv")
-            _train(first, smaller, seed, store)
+            first, pairs = _run(paired_by, seed, out), RunFolder(run).pairs
             if not pairs.is_file():
+                _train(first, smaller, seed, store)
+                pairs = first / "found-pairs.csv"
                 pair_cameras(first, store, pairs, split=None, count=pair.Config.count, device="cpu")
         _train(run, [*smaller, *changed], seed, store, pairs)
         for readout, (asked, probe) in readouts.items():

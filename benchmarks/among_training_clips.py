@@ -4,7 +4,8 @@ Training clips of a run stand on both sides: those of one camera against those o
 persons (of odd number against even), and half the persons against the other half by all cameras. Prints accuracy in
 percent by 1-NN, by one linear layer at a rate of 0.3 and by fused scores of one layer a stream, streams together, each
 the mean over both or all directions, features whitened by all clips and by neighbours. The encoders have seen all of
-these clips, without a label: runs on the same clips can be compared, no accuracy on new recordings is told.
+these clips, without a label, and those that learnt from pairs know which of two cameras are alike: no accuracy on new
+recordings is told, only what a run does to the clips that it learnt from.
 """
 
 import json
@@ -74,8 +75,8 @@ def _reached(
         return 100 * float((guesses == wanted).double().mean())
 
     def probe(streams: Sequence[str]) -> Tensor:
-        parts = ({stream: rows[stream] for stream in streams} for rows in (known, asked))
-        first, second = parts
+        first = {stream: known[stream] for stream in streams}
+        second = {stream: asked[stream] for stream in streams}
         return linear_probe(first, right, second, wanted, classes=classes, settings=PROBE).scores
 
     nearest = knn_ranking(side_by_side(known), right, side_by_side(asked), classes=classes, k=1)[:, 0]

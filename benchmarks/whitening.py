@@ -4,7 +4,8 @@ Recipe `laptop-nw-ucla` with views of another camera as often as each row says, 
 cameras and judged by the other half (`xsub-tune`: neither a judging subject nor the test view is looked at), with thin
 encoders and fewer epochs than the recipe has. Each is read with features whitened by all clips, by the differences
 between neighbours, and by those between cameras. Runs lie in `OUT/<row>/seed-<n>`; what is there is not trained again,
-so rows may be given to several processes, and a last call without rows writes `OUT/whitening.json` of all.
+so rows may be given to several processes (those whose pairs another row finds after that one), and a last call without
+rows writes `OUT/whitening.json` of all.
 """
 
 from collections.abc import Mapping, Sequence

@@ -341,7 +341,7 @@ def test_reproduce_makes_both_passes_of_a_recipe_that_finds_pairs(
     first, second = (RunFolder(out / f"seed-1{which}") for which in ("-first", ""))
     assert (first.config().recipe.other_camera, second.config().recipe.other_camera) == (0.0, 0.9)
     assert not first.pairs.exists()
-    assert second.pairs.read_bytes() == (out / "pairs-1.csv").read_bytes()
+    assert second.pairs.read_bytes() == (first.path / "found-pairs.csv").read_bytes()
     capsys.readouterr()
     assert main(["pair", str(first.path), "--data", str(small_store), "--out", str(tmp_path / "again.csv")]) == 0
     assert (tmp_path / "again.csv").read_bytes() == second.pairs.read_bytes()
@@ -351,8 +351,14 @@ def test_reproduce_makes_both_passes_of_a_recipe_that_finds_pairs(
     report = json.loads((out / "report.json").read_text())
     assert report["training_minutes"][1] == pytest.approx(sum(seconds) / 60, abs=0.06)
     saved = [run.checkpoint.stat().st_mtime_ns for run in (first, second)]
+    (first.path / "found-pairs.csv").unlink()
     assert main([*words, "--seeds", "2"]) == 0, "the same command again"
     assert [run.checkpoint.stat().st_mtime_ns for run in (first, second)] == saved
+    capsys.readouterr()
+    words[words.index(str(out))] = str(tmp_path / "one")
+    assert main([*words, "--set", "split=xview-tune"]) == 1
+    assert "are all of camera 1: there is no other" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "one").exists(), "before the first pass"
 
 
 def test_the_first_look_that_the_overview_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,6 +102,7 @@ def test_pairs_serve_the_split_that_they_were_found_for(small_store: Path, tmp_p
     write_pairs(file, [(names[4], names[9])], found_for=("nw-ucla", "xview"))
     assert file.read_text() == f"recording,partner,found for\n{names[4]},{names[9]},nw-ucla xview\n"
     np.testing.assert_array_equal(read(file, [(store, train)]), [[4, 9]])
+    np.testing.assert_array_equal(read(file, [(store, train), (store, train)]), [[4, 9]])
     with pytest.raises(
         ValueError, match="found for nw-ucla xview, this learns from nw-ucla xsub-tune: its encoders may"
     ):

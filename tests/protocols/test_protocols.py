@@ -378,7 +378,7 @@ def test_recordings_of_other_cameras_are_paired_by_features(
     assert main([*words, "--split", "xview-tune"]) == 1
     assert "what it says of the training clips would come from them" in " ".join(capsys.readouterr().err.split())
     assert main([*words[:-4], "--out", str(run / "pairs.csv")]) == 1
-    assert "keeps its own pairs there: choose another --out" in " ".join(capsys.readouterr().err.split())
+    assert "is what a run keeps of the pairs that it was given: choose" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "pairs.csv").exists()
     assert not (run / "pairs.csv").exists()
 

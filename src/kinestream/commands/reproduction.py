@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from kinestream.commands import pair
+from kinestream.data.store import Store
 from kinestream.engine.devices import Device, Precision
 from kinestream.engine.pretrain import pretrain
 from kinestream.engine.run_folder import RunFolder, read_metrics
@@ -19,7 +20,7 @@ from kinestream.files import replacing, write_json
 from kinestream.protocols.knn import count_neighbours
 from kinestream.protocols.linear import train_probe
 from kinestream.protocols.outcome import How, Kind, Outcome, headline
-from kinestream.protocols.pair import pair_cameras
+from kinestream.protocols.pair import check_cameras, pair_cameras
 from kinestream.protocols.report import name as name_of
 from kinestream.protocols.subject import Subject
 from kinestream.recipes import Recipe
@@ -88,10 +89,12 @@ def reproduce(
         )
         pairs = None
         if recipe.find_pairs:
-            first, pairs = _first_pass(folder), out / f"pairs-{seed}.csv"
+            first, pairs = _first_pass(folder), RunFolder(folder).pairs
+            check_cameras(Store(data), recipe.split)
             screen.say(f"seed {seed}, first pass: {first}")
             learn(one.first_pass(), out=first)
             if not pairs.is_file():
+                pairs = first / "found-pairs.csv"
                 pair_cameras(first, data, pairs, split=None, count=pair.Config.count, device=device)
         screen.say(f"seed {seed}: {folder}")
         learn(one, out=folder, pairs=pairs)

@@ -63,13 +63,17 @@ def parse_pairs(
     content: bytes, where: str, chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]], split: str
 ) -> ClipPairs:
     """What `write_pairs` wrote, or somebody by hand, as numbers of the recordings chosen by `split`, those of the first
-    store first; each pair once. Pairs with a recording that is in a store but not chosen are left out.
+    store first; each pair once. Pairs that features told are of the first store. Pairs with a recording that is in a
+    store but not chosen are left out.
 
     Raises ValueError, naming `where`, for content of another form, for a name that no store has or that tells no single
     one of the chosen recordings, for pairs that were found for another split, and where no pair is left.
     """
     names = [store.table.name[index] for store, indices in chosen for index in indices.tolist()]
     numbers = {name: number for number, name in enumerate(names)}
+    own = {
+        name: number for number, name in enumerate(names[: len(chosen[0][1])])
+    }  # what features paired is of the first
     known = {name for store, _ in chosen for name in store.table.name}
     twice = {name for number, name in enumerate(names) if numbers[name] != number}
     this = f"{chosen[0][0].info.dataset} {split}"
@@ -83,12 +87,13 @@ def parse_pairs(
         for name in pair:
             if name not in known:
                 raise ValueError(f"{where}, line {line}: no recording is called '{name}'")
-            if name in twice:
+            if name in twice and not found_for:
                 raise ValueError(
                     f"{where}, line {line}: several recordings to learn from are called '{name}': leave out one of the "
                     "stores (--also), or this pair"
                 )
-        first, second = sorted(numbers.get(name, -1) for name in pair)
+        told = own if found_for else numbers
+        first, second = sorted(told.get(name, -1) for name in pair)
         if pair[0] == pair[1]:
             raise ValueError(f"{where}, line {line}: '{pair[0]}' is paired with itself")
         if first >= 0:

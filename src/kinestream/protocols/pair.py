@@ -6,8 +6,25 @@ import numpy as np
 import torch
 
 from kinestream.data.partners import write_pairs
+from kinestream.data.store import Store
+from kinestream.engine.run_folder import RunFolder
 from kinestream.evaluate.whitening import mutual_neighbours
 from kinestream.protocols.subject import Device, Subject
+
+
+def check_cameras(store: Store, split: str) -> None:
+    """Raises ValueError where training recordings of a split cannot be paired: whole videos, or all of one camera."""
+    if store.continuous:
+        raise ValueError(
+            f"{store.path} holds whole videos, of which no two show the same: pair a store that was prepared without "
+            "--continuous"
+        )
+    cameras = store.table.camera[store.select(split, "train")]
+    if len(np.unique(cameras)) < 2:
+        raise ValueError(
+            f"the {len(cameras)} training recordings of split '{split}' in {store.path} are all of camera "
+            f"{', '.join(map(str, np.unique(cameras)))}: there is no other to look for the same in"
+        )
 
 
 def pair_cameras(run: Path, data: Path, out: Path, *, split: str | None, count: int, device: Device) -> None:
@@ -19,21 +36,12 @@ def pair_cameras(run: Path, data: Path, out: Path, *, split: str | None, count: 
     """
     if count < 1:
         raise ValueError(f"--count {count}: at least one neighbour must count")
-    if (out.parent / "config.yaml").is_file():
-        raise ValueError(f"{out.parent} is the folder of a run, which keeps its own pairs there: choose another --out")
+    if RunFolder(out.parent).pairs == out and (out.parent / "config.yaml").is_file():
+        raise ValueError(f"{out} is what a run keeps of the pairs that it was given: choose another --out")
     subject = Subject(run, data, split, device, references=False, judged=False)
     store = subject.store
-    if store.continuous:
-        raise ValueError(
-            f"{store.path} holds whole videos, of which no two show the same: pair a store that was prepared without "
-            "--continuous"
-        )
+    check_cameras(store, subject.split)
     cameras = store.table.camera[subject.train]
-    if len(np.unique(cameras)) < 2:
-        raise ValueError(
-            f"the {len(cameras)} training recordings of split '{subject.split}' in {store.path} are all of "
-            f"camera {cameras[0]}: there is no other to look for the same in"
-        )
     pairs = mutual_neighbours(subject.training_features(), count, camera=torch.from_numpy(cameras)).numpy()
     if not len(pairs):
         raise ValueError(

@@ -67,8 +67,8 @@ class Subject:
             allow_leak: go on where test clips were learnt from; the results are marked.
             pretrained: the weights of the encoders count; without them only their form does.
             other_layout: take a store of another layout, through the declared joint map.
-            judged: figures come of it, which labels and test clips are needed for; else only the training clips are
-                looked at, and a leak is never allowed.
+            judged: figures on test clips come of it, so that there must be some, and labels; else a split without them
+                will do, labels are those of the table (whole videos have none there), and a leak is never allowed.
             stretches: of the readout; those of the encoders if None. So for the turns and the whitening.
             command: the words that make the results again, to be written down with them.
         """
