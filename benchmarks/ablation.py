@@ -14,15 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kinestream.commands import pair
+from kinestream.commands.pair import pairs_between
 from kinestream.engine.pretrain import pretrain
-from kinestream.engine.run_folder import RunFolder
 from kinestream.evaluate.linear import ProbeSettings
 from kinestream.files import write_json
 from kinestream.protocols.knn import count_neighbours
 from kinestream.protocols.linear import train_probe
 from kinestream.protocols.outcome import Outcome
-from kinestream.protocols.pair import pair_cameras
 from kinestream.protocols.subject import Subject
 from kinestream.recipes import resolve
 from kinestream.screen import Screen
@@ -131,11 +129,9 @@ def measure(
     for seed in SEEDS:
         run, pairs = _run(row, seed, out), None
         if paired_by is not None:
-            first, pairs = _run(paired_by, seed, out), RunFolder(run).pairs
-            if not pairs.is_file():
-                _train(first, smaller, seed, store)
-                pairs = first / "found-pairs.csv"
-                pair_cameras(first, store, pairs, split=None, count=pair.Config.count, device="cpu")
+            first = _run(paired_by, seed, out)
+            _train(first, smaller, seed, store)
+            pairs = pairs_between(first, run, store, "cpu")
         _train(run, [*smaller, *changed], seed, store, pairs)
         for readout, (asked, probe) in readouts.items():
             subject = Subject(run, store, None, "cpu", references=False, **asked)

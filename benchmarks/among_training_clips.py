@@ -22,7 +22,7 @@ from torch import Tensor
 from kinestream.evaluate.knn import knn_ranking
 from kinestream.evaluate.linear import ProbeSettings, linear_probe
 from kinestream.evaluate.streams_together import fuse_scores, side_by_side
-from kinestream.evaluate.whitening import mutual_neighbours, whiten
+from kinestream.evaluate.whitening import mutual_neighbours, whiten_streams
 from kinestream.protocols.subject import Subject
 
 Clips = Bool[np.ndarray, " n"]
@@ -67,8 +67,7 @@ def _reached(
 ) -> dict[str, float]:
     known, asked = ({stream: rows[part] for stream, rows in features.items()} for part in (train, test))
     power, pairs = (0.5, None) if by == "clips" else (1.0, mutual_neighbours(known))
-    both = {stream: whiten(known[stream], asked[stream], power, pairs=pairs) for stream in known}
-    known, asked = ({stream: pair[part] for stream, pair in both.items()} for part in (0, 1))
+    known, asked = whiten_streams(known, asked, power, pairs=pairs)
     right, wanted = labels[train], labels[test]
 
     def share(guesses: Int[Tensor, " q"]) -> float:

@@ -9,9 +9,12 @@ Examples:
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kinestream.configs import required_option
+
+if TYPE_CHECKING:
+    from kinestream.engine.devices import Device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,3 +39,15 @@ def run(config: Config) -> None:
     from kinestream.protocols.pair import pair_cameras
 
     pair_cameras(config.run, config.data, config.out, split=config.split, count=config.count, device=config.device)
+
+
+def pairs_between(first: Path, second: Path, data: Path, device: "Device") -> Path:
+    """The file of pairs for the second of two passes: what that run keeps where it is begun, else what the features of
+    the first one tell, which is then written beside them."""
+    from kinestream.engine.run_folder import RunFolder
+
+    kept, found = RunFolder(second).pairs, first / "found-pairs.csv"
+    if kept.is_file():
+        return kept
+    run(Config(run=first, data=data, out=found, device=device))
+    return found

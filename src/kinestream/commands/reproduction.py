@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from kinestream.commands import pair
+from kinestream.commands.pair import pairs_between
 from kinestream.data.store import Store
 from kinestream.engine.devices import Device, Precision
 from kinestream.engine.pretrain import pretrain
@@ -20,7 +20,7 @@ from kinestream.files import replacing, write_json
 from kinestream.protocols.knn import count_neighbours
 from kinestream.protocols.linear import train_probe
 from kinestream.protocols.outcome import How, Kind, Outcome, headline
-from kinestream.protocols.pair import check_cameras, pair_cameras
+from kinestream.protocols.pair import check_cameras
 from kinestream.protocols.report import name as name_of
 from kinestream.protocols.subject import Subject
 from kinestream.recipes import Recipe
@@ -81,21 +81,20 @@ def reproduce(
     screen = Screen()
     evaluated: list[Mapping[Protocol, Sequence[Outcome]]] = []
     names: list[Mapping[Protocol, Sequence[str]]] = []
+    learn = partial(
+        pretrain, name=name, data=data, also=also, resume=True, device=device, precision=precision, screen=screen
+    )
+    if recipe.find_pairs:
+        check_cameras(Store(data), recipe.split)  # not only when hours of a first pass are over
     for seed in seeds:
         folder = out / f"seed-{seed}"
         one = dataclasses.replace(recipe, seed=seed)
-        learn = partial(
-            pretrain, name=name, data=data, also=also, resume=True, device=device, precision=precision, screen=screen
-        )
         pairs = None
         if recipe.find_pairs:
-            first, pairs = _first_pass(folder), RunFolder(folder).pairs
-            check_cameras(Store(data), recipe.split)
+            first = _first_pass(folder)
             screen.say(f"seed {seed}, first pass: {first}")
             learn(one.first_pass(), out=first)
-            if not pairs.is_file():
-                pairs = first / "found-pairs.csv"
-                pair_cameras(first, data, pairs, split=None, count=pair.Config.count, device=device)
+            pairs = pairs_between(first, folder, data, device)
         screen.say(f"seed {seed}: {folder}")
         learn(one, out=folder, pairs=pairs)
         subject = Subject(folder, data, None, device, references=references)

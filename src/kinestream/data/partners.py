@@ -71,9 +71,7 @@ def parse_pairs(
     """
     names = [store.table.name[index] for store, indices in chosen for index in indices.tolist()]
     numbers = {name: number for number, name in enumerate(names)}
-    own = {
-        name: number for number, name in enumerate(names[: len(chosen[0][1])])
-    }  # what features paired is of the first
+    of_first = {name: number for number, name in enumerate(names[: len(chosen[0][1])])}
     known = {name for store, _ in chosen for name in store.table.name}
     twice = {name for number, name in enumerate(names) if numbers[name] != number}
     this = f"{chosen[0][0].info.dataset} {split}"
@@ -92,8 +90,7 @@ def parse_pairs(
                     f"{where}, line {line}: several recordings to learn from are called '{name}': leave out one of the "
                     "stores (--also), or this pair"
                 )
-        told = own if found_for else numbers
-        first, second = sorted(told.get(name, -1) for name in pair)
+        first, second = sorted((of_first if found_for else numbers).get(name, -1) for name in pair)
         if pair[0] == pair[1]:
             raise ValueError(f"{where}, line {line}: '{pair[0]}' is paired with itself")
         if first >= 0:

@@ -82,18 +82,9 @@ def pretrain(
         raise ValueError(f"--compile is for the blocks of st-gcn, the recipe has {recipe.encoder.name}: leave it out")
     chosen = [(store, store.select(recipe.split, "train"))]
     chosen += [(one, choose_further(one, recipe.split, store)) for one in others]
-    if content is None and recipe.find_pairs:
-        raise ValueError(
-            f"recipe {name} learns from pairs that a first run of it finds: train that with --set other_camera=0 "
-            "--set find_pairs=false, let 'kinestream pair' find them and give them with --pairs, or let 'kinestream "
-            "reproduce' do it all"
-        )
-    if content is not None and not recipe.other_camera:
-        raise ValueError(f"--pairs {pairs} counts as often as other_camera says, which is 0: --set other_camera=0.5")
+    _check_partners(recipe, name, pairs, chosen)
     given = None
-    if content is None:
-        _check_cameras(recipe, chosen)
-    else:
+    if content is not None:
         given = _Given(content=content, pairs=parse_pairs(content, str(pairs), chosen, recipe.split))
     # What any process may refuse is refused above: from here on they wait for each other.
     fabric = make_fabric(device, precision)
@@ -240,8 +231,21 @@ def _check_fit(recipe: Recipe, store: Store) -> None:
         )
 
 
-def _check_cameras(recipe: Recipe, chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]]) -> None:
-    if recipe.other_camera and not any(store.share_performances(indices) for store, indices in chosen):
+def _check_partners(
+    recipe: Recipe, name: str, pairs: Path | None, chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]]
+) -> None:
+    if pairs is not None:
+        if not recipe.other_camera:
+            raise ValueError(
+                f"--pairs {pairs} counts as often as other_camera says, which is 0: --set other_camera=0.5"
+            )
+    elif recipe.find_pairs:
+        raise ValueError(
+            f"recipe {name} learns from pairs that a first run of it finds: train that with --set other_camera=0 "
+            "--set find_pairs=false, let 'kinestream pair' find them and give them with --pairs, or let 'kinestream "
+            "reproduce' do it all"
+        )
+    elif recipe.other_camera and not any(store.share_performances(indices) for store, indices in chosen):
         where = ", ".join(str(store.path) for store, _ in chosen)
         raise ValueError(
             f"there are no views of other cameras (other_camera) in {where}: no two recordings to learn from show one "

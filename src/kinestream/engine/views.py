@@ -84,12 +84,11 @@ class ViewLoader:
 
     def epoch(self, epoch: int, first: int) -> Iterator[Views]:
         for step in range(first, self.steps):
-            clips = further = self._read(self.chosen(epoch, step))
+            chosen = self.chosen(epoch, step)
+            clips = further = self._read(chosen)
             if self._partners is not None:
-                chosen = self.chosen(epoch, step)
-                draws = torch.rand(
-                    2, len(chosen), dtype=torch.float64, generator=self._generator("camera", epoch, step)
-                )
+                generator = self._generator("camera", epoch, step)
+                draws = torch.rand(2, len(chosen), dtype=torch.float64, generator=generator)
                 further = self._read(torch.from_numpy(self._partners.stand_ins(chosen.numpy(), draws.numpy())))
             generator = self._generator("augmentation", epoch, step)
             drawn = (

@@ -65,6 +65,18 @@ def whiten(
     return made[0], made[1]
 
 
+def whiten_streams(
+    train: Mapping[str, Float[Tensor, "n _"]],
+    test: Mapping[str, Float[Tensor, "q _"]],
+    power: float,
+    *,
+    pairs: Pairs | None = None,
+) -> tuple[dict[str, Float[Tensor, "n _"]], dict[str, Float[Tensor, "q _"]]]:
+    """`whiten`, each stream for itself, by the same pairs."""
+    both = {stream: whiten(train[stream], test[stream], power, pairs=pairs) for stream in train}
+    return {stream: rows for stream, (rows, _) in both.items()}, {stream: rows for stream, (_, rows) in both.items()}
+
+
 def mutual_neighbours(
     train: Mapping[str, Float[Tensor, "n _"]], k: int = _NEIGHBOURS, *, camera: Int[Tensor, " n"] | None = None
 ) -> Pairs:

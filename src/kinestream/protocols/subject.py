@@ -16,7 +16,7 @@ from kinestream.data.store import Store
 from kinestream.evaluate.certainty import calibration_error
 from kinestream.evaluate.features import Features, cached_features, calibrate_batch_norm, raw_coordinates
 from kinestream.evaluate.metrics import accuracy
-from kinestream.evaluate.whitening import mutual_neighbours, whiten
+from kinestream.evaluate.whitening import mutual_neighbours, whiten_streams
 from kinestream.joint_maps import JointMap, joint_map
 from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, read_card
@@ -225,11 +225,7 @@ class Subject:
             {stream: features[part] for stream, features in rows.items()} for part in (self.train, self.test)
         )
         if self.readout.whitening:
-            pairs = self._pairs(train)
-            both = {
-                stream: whiten(train[stream], test[stream], self.readout.whitening, pairs=pairs) for stream in train
-            }
-            train, test = ({stream: pair[part] for stream, pair in both.items()} for part in (0, 1))
+            train, test = whiten_streams(train, test, self.readout.whitening, pairs=self._pairs(train))
         return Parts(kind=kind, train=train, test=test)
 
     def _pairs(self, train: Mapping[str, Tensor]) -> Int[Tensor, "m 2"] | None:
