@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from kinestream.commands.pair import pairs_between
-from kinestream.engine.pretrain import pretrain
+from kinestream.console import Screen
 from kinestream.evaluate.linear import ProbeSettings
+from kinestream.evaluate.protocols.knn import count_neighbours
+from kinestream.evaluate.protocols.linear import train_probe
+from kinestream.evaluate.protocols.outcome import Outcome
+from kinestream.evaluate.protocols.subject import Subject
 from kinestream.files import write_json
-from kinestream.protocols.knn import count_neighbours
-from kinestream.protocols.linear import train_probe
-from kinestream.protocols.outcome import Outcome
-from kinestream.protocols.subject import Subject
 from kinestream.recipes import resolve
-from kinestream.screen import Screen
+from kinestream.train.pretrain import pretrain
 
 RECIPE = "laptop-nw-ucla"
 SMALLER = ("split=xview-tune", "encoder.hidden=64", "epochs=30", "monitor.knn_every=0")

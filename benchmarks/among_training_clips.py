@@ -19,11 +19,11 @@ import numpy as np
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from kinestream.evaluate.knn import knn_ranking
 from kinestream.evaluate.linear import ProbeSettings, linear_probe
-from kinestream.evaluate.streams_together import fuse_scores, side_by_side
-from kinestream.evaluate.whitening import mutual_neighbours, whiten_streams
-from kinestream.protocols.subject import Subject
+from kinestream.evaluate.protocols.subject import Subject
+from kinestream.features.neighbours import knn_ranking
+from kinestream.features.together import fuse_scores, side_by_side
+from kinestream.features.whitening import mutual_neighbours, whiten_streams
 
 Clips = Bool[np.ndarray, " n"]
 Features = Mapping[str, Tensor]

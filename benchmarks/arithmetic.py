@@ -9,8 +9,8 @@ import torch
 from torch.profiler import profile
 
 from benchmarks.pairing import machine
-from kinestream.layout import SkeletonLayout
 from kinestream.models.stgcn import TEMPORAL_TAPS
+from kinestream.skeleton.layout import SkeletonLayout
 
 _KINDS = {
     "matrix products": ("bmm", "mm", "addmm", "baddbmm_", "matmul"),

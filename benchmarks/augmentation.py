@@ -16,10 +16,10 @@ from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.store import Store
 from kinestream.data.synthetic import generate_ntu
 from kinestream.data.unlabelled import Part, Unlabelled
-from kinestream.engine.views import ViewLoader
 from kinestream.methods.method import Progress
 from kinestream.recipes import resolve
-from kinestream.recipes.builders import build_method, build_optimiser, build_views
+from kinestream.train.builders import build_method, build_optimiser, build_views
+from kinestream.train.views import ViewLoader
 
 BATCH = 32
 STEPS = 3

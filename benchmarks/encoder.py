@@ -8,9 +8,9 @@ from torch import nn
 
 from benchmarks.arithmetic import clock, forward_operations, matrix_product_rate, setting, shares_by_kind
 from benchmarks.pairing import in_turn, ratio, spread
-from kinestream.layout import KINECT20, NTU25, SkeletonLayout
-from kinestream.models.graph import adjacency
+from kinestream.models.kernels.graph import adjacency
 from kinestream.models.stgcn import STGCN
+from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout
 
 ROUNDS = 3
 FRAMES = 50

@@ -8,10 +8,10 @@ import torch
 from benchmarks.ablation import COORDINATES, RECIPE, ST_GCN, streams
 from benchmarks.arithmetic import clock, setting
 from benchmarks.pairing import in_turn, ratio, spread
-from kinestream.layout import KINECT20
 from kinestream.recipes import resolve
-from kinestream.recipes.builders import build_method, build_optimiser
-from kinestream.streams import make_streams
+from kinestream.skeleton.layout import KINECT20
+from kinestream.skeleton.streams import make_streams
+from kinestream.train.builders import build_method, build_optimiser
 
 STREAMS = {"[joint]": (streams("joint"),), "of coordinates": (streams(*COORDINATES),)}
 ROUNDS = 5

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from kinestream.data import nw_ucla
+from kinestream.data.formats import nw_ucla
 from kinestream.data.recording import RecordingError, Source
 from kinestream.files import new_folder
 

@@ -17,9 +17,9 @@ from torch.nn import functional
 from benchmarks.arithmetic import clock, setting
 from benchmarks.pairing import in_turn, ratio, spread
 from kinestream.evaluate.linear import ProbeSettings, linear_probe, new_layer
-from kinestream.layout import NTU25
-from kinestream.models.graph import adjacency
+from kinestream.models.kernels.graph import adjacency
 from kinestream.models.stgcn import STGCN
+from kinestream.skeleton.layout import NTU25
 
 TRAIN, TEST, CLASSES, DIM = 40_091, 16_487, 60, 512
 EPOCHS, TEST_PASSES = 100, 20

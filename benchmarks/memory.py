@@ -60,7 +60,7 @@ _HEAD = """
 import json, sys, resource
 from pathlib import Path
 import torch
-import kinestream.recipes.builders
+import kinestream.train.builders
 """
 
 _TAIL = """
@@ -69,10 +69,10 @@ print(max(mine, workers))
 """
 
 _STEP = """
-from kinestream.layout import NTU25
+from kinestream.skeleton.layout import NTU25
 from kinestream.methods.method import Progress
 from kinestream.recipes import resolve
-from kinestream.recipes.builders import build_method, build_optimiser
+from kinestream.train.builders import build_method, build_optimiser
 streams, absent, batch = json.loads(sys.argv[1])
 recipe = resolve("caca-joint-ntu60-xsub", [f"streams={streams}", f"encoder.absent={absent}"])
 method = build_method(recipe, NTU25)
@@ -105,16 +105,16 @@ build_store(load_dataset("ntu60"), folder / "raw", folder / "store", preparation
 _FEATURES = """
 from kinestream.data.clips import Clips
 from kinestream.data.store import Store
-from kinestream.evaluate.features import compute_features
-from kinestream.layout import NTU25
+from kinestream.features.extract import compute_features
+from kinestream.skeleton.layout import NTU25
 from kinestream.recipes import resolve
-from kinestream.recipes.builders import build_encoder
+from kinestream.train.builders import build_encoder
 encoder = build_encoder(resolve("caca-joint-ntu60-xsub"), "joint", NTU25)
 compute_features({"joint": encoder}, Clips(Store(Path(sys.argv[1]) / "store"), 50))
 """
 
 _KNN = """
-from kinestream.evaluate.knn import knn_ranking
+from kinestream.features.neighbours import knn_ranking
 bank, query, labels = torch.randn(63_026, 512), torch.randn(50_919, 512), torch.randint(120, (63_026,))
 knn_ranking(bank, labels, query, classes=120, k=20)
 """

@@ -12,9 +12,9 @@ import numpy as np
 from tests.reference.literal_readers import read_ntu
 
 from benchmarks.pairing import machine, pair, spread
-from kinestream.data import ntu
 from kinestream.data.build import build_store
 from kinestream.data.datasets import load_dataset
+from kinestream.data.formats import ntu
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.synthetic import generate_ntu
 

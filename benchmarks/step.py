@@ -14,15 +14,15 @@ from torch import Tensor, nn
 
 from benchmarks.arithmetic import clock, forward_operations, matrix_product_rate, setting, shares_by_kind
 from benchmarks.pairing import in_turn, ratio, spread
-from kinestream.layout import KINECT20, NTU25, SkeletonLayout
 from kinestream.methods.method import Progress
 from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.self_distillation import SelfDistillation, caca
-from kinestream.models.bodies import Absent
-from kinestream.models.dropout import Dropout
-from kinestream.models.graph import adjacency
 from kinestream.models.heads import mlp_head
+from kinestream.models.kernels.bodies import Absent
+from kinestream.models.kernels.dropout import Dropout
+from kinestream.models.kernels.graph import adjacency
 from kinestream.models.stgcn import STGCN, initialise_as_published
+from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout
 
 ROUNDS = 3
 DROPOUT = 0.5

@@ -15,12 +15,12 @@ from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 
-from kinestream.layout import NTU25
+from kinestream.distributed.collectives import agree
 from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.self_distillation import SelfDistillation
-from kinestream.processes import agree
 from kinestream.recipes import resolve
-from kinestream.recipes.builders import build_method
+from kinestream.skeleton.layout import NTU25
+from kinestream.train.builders import build_method
 
 RECIPE = "caca-3s-ntu60-xsub"
 CLIPS, FRAMES = 2, 8

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from kinestream.engine.pretrain import pretrain
-from kinestream.engine.run_folder import read_metrics
+from kinestream.console import Screen
 from kinestream.models.encoder_file import load_encoder, weights_hash
 from kinestream.recipes import Recipe
-from kinestream.screen import Screen
+from kinestream.train.pretrain import pretrain
+from kinestream.train.run_folder import read_metrics
 
 
 def train(recipe: Recipe, store: Path, out: Path, *, resume: bool = False, **options: Any) -> None:

@@ -11,11 +11,11 @@ from kinestream.data.leaks import write_recordings
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.recording import Source
 from kinestream.data.store import Store, StoreWriter
-from kinestream.engine.run_folder import RunConfig, RunFolder
 from kinestream.models.encoder_file import save_encoder
 from kinestream.recipes import Recipe
-from kinestream.recipes.builders import build_encoder, encoder_card
-from kinestream.stream_names import StreamName
+from kinestream.skeleton.stream_names import StreamName
+from kinestream.train.builders import build_encoder, encoder_card
+from kinestream.train.run_folder import RunConfig, RunFolder
 
 SMALL: dict[str, Any] = {
     "title": "small",

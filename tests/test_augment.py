@@ -19,7 +19,7 @@ from kinestream.augment import (
     TemporalCrop,
     Transform,
 )
-from kinestream.layout import KINECT20, NTU25
+from kinestream.skeleton.layout import KINECT20, NTU25
 
 ALL: list[Transform] = [
     TemporalCrop(),

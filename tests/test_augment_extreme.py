@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from kinestream.augment import Augmentation, Mirror, Noise, Shear, Transform
 from kinestream.augment.extreme import AxisMask, Blur, Sometimes, SwapSides, TimeFlip, Turn
-from kinestream.layout import NTU25
-from kinestream.recipes.builders import build_extreme
-from kinestream.recipes.methods import ExtremeRecipe
+from kinestream.methods.settings import ExtremeRecipe
+from kinestream.skeleton.layout import NTU25
+from kinestream.train.builders import build_extreme
 
 SHAPE = (3, 20, 25, 2)
 RANDOM: list[Transform] = [

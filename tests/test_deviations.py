@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from kinestream.methods.settings import SelfDistillationRecipe
 from kinestream.recipes import recipe_names, resolve
-from kinestream.recipes.methods import SelfDistillationRecipe
 
 ROOT = Path(__file__).parents[1]
 ROWS = [

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kinestream.cli import COMMANDS, main
-from kinestream.data import ntu
 from kinestream.data.datasets import dataset_names, load_dataset
+from kinestream.data.formats import ntu
 from kinestream.data.synthetic import generate_ntu
 from kinestream.data.synthetic.catalogue import NTU_ACTIONS
 from kinestream.data.synthetic.generate import ntu_take

@@ -6,22 +6,22 @@ import torch
 
 from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
-from kinestream.engine.run_folder import RunFolder
-from kinestream.engine.schedule import make_schedule
-from kinestream.layout import KINECT20
 from kinestream.methods.method import Progress
-from kinestream.models.bigru import BiGRU
-from kinestream.readout import Readout
-from kinestream.recipes import PublishedFigure, Recipe, recipe_names, resolve
-from kinestream.recipes.builders import build_encoder, build_method, build_optimiser, build_views
-from kinestream.recipes.encoders import BiGRURecipe, STGCNRecipe
-from kinestream.recipes.methods import (
+from kinestream.methods.settings import (
     AimCLRRecipe,
     ExtremeRecipe,
     MomentumContrastRecipe,
     SelfDistillationRecipe,
 )
-from kinestream.streams import STREAMS, make_streams
+from kinestream.models.bigru import BiGRU
+from kinestream.models.encoder_settings import BiGRURecipe, STGCNRecipe
+from kinestream.models.readout import Readout
+from kinestream.recipes import PublishedFigure, Recipe, recipe_names, resolve
+from kinestream.skeleton.layout import KINECT20
+from kinestream.skeleton.streams import STREAMS, make_streams
+from kinestream.train.builders import build_encoder, build_method, build_optimiser, build_views
+from kinestream.train.run_folder import RunFolder
+from kinestream.train.schedule import make_schedule
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -1,7 +1,5 @@
-"""Learns representations of human actions from unlabelled 3D skeleton recordings.
+"""Learns representations of human movement from unlabelled 3D skeleton recordings.
 
-The commands are in `kinestream.cli`.
-
-Layers, each importing only those before it: layout, files, configs, screen; data; streams, augment; models; methods;
-recipes; engine; evaluate; figures; report; commands; cli.
+Layers, each importing only those before it: files, config, console; skeleton; data; augment, distributed; models;
+methods; recipes; features; train; evaluate; viz; reproduce; commands; cli.
 """

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from kinestream import exits
+from kinestream.distributed import exits
 
 COMMANDS = {
     "generate": ("generate", "write made-up recordings in a data set's raw format, to try things out"),
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         return _overview(words)
     module = importlib.import_module(f"kinestream.commands.{COMMANDS[name][0]}")
-    from kinestream.configs import parse_command
+    from kinestream.config import parse_command
 
     try:
         config = parse_command(module.Config, f"kinestream {name}", module.__doc__ or "", words[len(name.split()) :])

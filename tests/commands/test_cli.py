@@ -16,8 +16,8 @@ from tests.stores import write_small_store
 from kinestream.cli import COMMANDS, main
 from kinestream.data.check import copies
 from kinestream.data.store import Store
-from kinestream.engine.run_folder import RunFolder, read_metrics
 from kinestream.recipes import Recipe, recipe_names
+from kinestream.train.run_folder import RunFolder, read_metrics
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

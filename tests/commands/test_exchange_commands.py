@@ -11,8 +11,8 @@ from tests.models.test_published_weights import backbone, linear_evaluation, pre
 
 from kinestream.cli import main
 from kinestream.data.store import Store
-from kinestream.layout import KINECT20
 from kinestream.models.encoder_file import load_encoder
+from kinestream.skeleton.layout import KINECT20
 
 SMALL = ["--set", "encoder.hidden=2", "--set", "encoder.dim=6"]
 

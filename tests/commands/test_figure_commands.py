@@ -11,7 +11,7 @@ import yaml
 from kinestream.cli import main
 from kinestream.data.partners import write_pairs
 from kinestream.data.store import Store
-from kinestream.engine.run_results import read_evaluations, read_predictions, wilson
+from kinestream.evaluate.run_results import read_evaluations, read_predictions, wilson
 
 pytest.importorskip("matplotlib")
 

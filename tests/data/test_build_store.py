@@ -21,11 +21,11 @@ from tests.reference.literal_readers import format_ntu
 
 from kinestream import cli
 from kinestream.data import clips as clips_module
-from kinestream.data import ntu
 from kinestream.data.build import Built, build_store
 from kinestream.data.check import StoreReport, check_store
 from kinestream.data.clips import Clips
 from kinestream.data.datasets import load_dataset
+from kinestream.data.formats import ntu
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.store import Store, StoreError, StoreInfo, StoreWriter
 

@@ -10,7 +10,7 @@ from kinestream.data.datasets import Split, dataset_names, load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.recording import Source
 from kinestream.data.store import Store
-from kinestream.layout import KINECT20, NTU25
+from kinestream.skeleton.layout import KINECT20, NTU25
 
 # Section 5 of the reference.
 TRAINING_SUBJECTS = {1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 38}

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reference import literal_readers as literal
 
-from kinestream.data import ntu
+from kinestream.data.formats import ntu
 from kinestream.data.preparation import PREPARATIONS, resize
 from kinestream.data.recording import Recording, RecordingError
-from kinestream.layout import KINECT20, NTU25, SkeletonLayout
+from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout
 
 PUBLISHED, TRACKED = PREPARATIONS["published"], PREPARATIONS["tracked"]
 PELVIS, ROOT, LEFT, RIGHT = NTU25.pelvis, NTU25.root, *NTU25.heading

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.data import ntu, nw_ucla
+from kinestream.data.formats import ntu, nw_ucla
 from kinestream.data.synthetic import (
     generate_ntu,
     generate_nw_ucla,
@@ -23,7 +23,7 @@ from kinestream.data.synthetic.formats import COLOUR, DEPTH, ntu_bytes, nw_ucla_
 from kinestream.data.synthetic.generate import NTU_TEST, NTU_TRAIN, ntu_take, nw_ucla_take
 from kinestream.data.synthetic.numerals import numerals
 from kinestream.data.synthetic.sensor import draw_camera, record
-from kinestream.layout import KINECT20, NTU25
+from kinestream.skeleton.layout import KINECT20, NTU25
 
 TWO = (50, 52, 55, 58, 59, 60)
 LEAVES_FLOOR = (22, 26, 27)

@@ -13,7 +13,7 @@ from kinestream.data.recording import Segment, Source
 from kinestream.data.store import Store, StoreWriter
 from kinestream.data.synthetic import generate_ntu
 from kinestream.data.unlabelled import NO_LABEL, Part, Unlabelled, choose_further
-from kinestream.joint_maps import joint_map
+from kinestream.skeleton.joint_maps import joint_map
 
 FRAMES = 10
 

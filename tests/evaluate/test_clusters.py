@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinestream.evaluate.clusters import cluster, match_clusters
-from kinestream.evaluate.metrics import accuracy, ranked
+from kinestream.features.metrics import accuracy, ranked
 
 
 @given(st.integers(0, 400))

@@ -9,14 +9,14 @@ from torch.nn import functional
 
 from kinestream.data.clips import Clips
 from kinestream.data.store import Store
-from kinestream.engine.views import to_batch
-from kinestream.evaluate.features import cached_features, calibrate_batch_norm, compute_features, raw_coordinates
 from kinestream.evaluate.linear import ProbeSettings, linear_probe, standardise
-from kinestream.layout import KINECT20
-from kinestream.models.graph import adjacency
+from kinestream.features.extract import cached_features, calibrate_batch_norm, compute_features, raw_coordinates
+from kinestream.models.kernels.graph import adjacency
+from kinestream.models.readout import Readout
 from kinestream.models.stgcn import STGCN
-from kinestream.readout import Readout
-from kinestream.streams import make_streams
+from kinestream.skeleton.layout import KINECT20
+from kinestream.skeleton.streams import make_streams
+from kinestream.train.views import to_batch
 
 SETTINGS = ProbeSettings(epochs=6, batch_size=8, rate=0.5, milestone=4, seed=3)
 

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.evaluate.knn import knn_ranking
-from kinestream.evaluate.metrics import accuracy, ranked
 from kinestream.evaluate.retrieval import average_precision, retrieve
+from kinestream.features.metrics import accuracy, ranked
+from kinestream.features.neighbours import knn_ranking
 
 
 def naive_ranking(gallery: list[list[float]], query: list[float]) -> list[int]:

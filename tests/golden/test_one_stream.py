@@ -7,12 +7,12 @@ import torch
 from tests.reference.published_pairs import PARTS, fill, load, pair_at, small_encoder
 from torch import Tensor
 
-from kinestream.evaluate.knn import knn_ranking
-from kinestream.layout import KINECT20, NTU25
+from kinestream.features.neighbours import knn_ranking
 from kinestream.methods.method import Progress
 from kinestream.methods.self_distillation import SelfDistillation, caca, skeleton_byol
-from kinestream.models.graph import adjacency
+from kinestream.models.kernels.graph import adjacency
 from kinestream.models.published_names import encoder_name, translate
+from kinestream.skeleton.layout import KINECT20, NTU25
 
 
 def five_steps(method: SelfDistillation, values: dict[str, Tensor]) -> list[float]:

@@ -8,12 +8,12 @@ import torch
 from tests.reference.published_pairs import PARTS, load, pair_at
 from torch import Tensor
 
-from kinestream.layout import NTU25
 from kinestream.methods.agreement import StreamSimilarities, cosine_similarities, stream_label, vote
 from kinestream.methods.method import Progress
 from kinestream.methods.self_distillation import Collaboration, SelfDistillation, caca
 from kinestream.models.published_names import translate
-from kinestream.streams import make_streams
+from kinestream.skeleton.layout import NTU25
+from kinestream.skeleton.streams import make_streams
 
 STREAMS = ("joint", "motion", "bone")
 

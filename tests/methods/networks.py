@@ -5,16 +5,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kinestream.layout import KINECT20
 from kinestream.methods.in_batch import Projected
 from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.query_key import QueryKey
 from kinestream.methods.queue import KeyQueue
 from kinestream.models.bigru import BiGRU
 from kinestream.models.encoder import Encoder
-from kinestream.models.graph import adjacency
 from kinestream.models.heads import contrast_head, mlp_head
+from kinestream.models.kernels.graph import adjacency
 from kinestream.models.stgcn import STGCN
+from kinestream.skeleton.layout import KINECT20
 
 DIM, EMBEDDING = 8, 6
 

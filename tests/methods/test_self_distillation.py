@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from kinestream.layout import KINECT20
 from kinestream.methods.ema import update_average
 from kinestream.methods.losses import byol_loss, whiten
 from kinestream.methods.method import Method, Progress
 from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.self_distillation import SelfDistillation, caca, skeleton_byol
-from kinestream.models.graph import adjacency
 from kinestream.models.heads import mlp_head
+from kinestream.models.kernels.graph import adjacency
 from kinestream.models.stgcn import STGCN
+from kinestream.skeleton.layout import KINECT20
 
 
 def pair(seed: int = 0) -> OnlineTarget:

@@ -7,7 +7,7 @@ import torch
 from tests.methods import two_processes
 from torch import multiprocessing
 
-from kinestream.processes import gather_rows, mean_over_processes
+from kinestream.distributed.collectives import gather_rows, mean_over_processes
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ from tests.methods.networks import pair, projected, query_key, recurrent_encoder
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from kinestream.distributed.collectives import mean_over_processes, sum_over_processes
 from kinestream.methods.aimclr import AimCLR, NeighbourMining
 from kinestream.methods.in_batch import nt_xent, vicreg
 from kinestream.methods.losses import whiten
 from kinestream.methods.method import Progress
 from kinestream.methods.momentum_contrast import CrossMining, MomentumContrast
 from kinestream.methods.self_distillation import Collaboration, caca, skeleton_byol
-from kinestream.models.batch_norm import BatchNorm2d
-from kinestream.processes import mean_over_processes, sum_over_processes
+from kinestream.models.kernels.batch_norm import BatchNorm2d
 
 BATCH, STEPS = 6, 3
 STREAMS = ("joint", "bone")

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kinestream.layout import KINECT20
 from kinestream.models.bigru import BiGRU, Convolutions, Mixing
 from kinestream.models.classifier import StreamClassifier
 from kinestream.models.encoder_file import EncoderCard, load_encoder, new_encoder, save_encoder
+from kinestream.skeleton.layout import KINECT20
 
 CARD = EncoderCard(
     architecture="bigru",

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from kinestream.layout import KINECT20
 from kinestream.models.classifier import StreamClassifier
-from kinestream.models.graph import adjacency
+from kinestream.models.kernels.graph import adjacency
 from kinestream.models.stgcn import STGCN
+from kinestream.skeleton.layout import KINECT20
 
 
 def classifier(*, frozen_statistics: bool) -> StreamClassifier:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from kinestream.layout import KINECT20
 from kinestream.models.encoder_file import (
     Architecture,
     EncoderCard,
@@ -14,8 +13,9 @@ from kinestream.models.encoder_file import (
     save_encoder,
     weights_hash,
 )
-from kinestream.readout import Readout
-from kinestream.streams import distance
+from kinestream.models.readout import Readout
+from kinestream.skeleton.layout import KINECT20
+from kinestream.skeleton.streams import distance
 
 CARD = EncoderCard(
     stream="joint",

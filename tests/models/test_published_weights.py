@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from kinestream.layout import KINECT20, NTU25, SkeletonLayout
 from kinestream.models.encoder_file import EncoderCard, new_encoder
-from kinestream.models.graph import adjacency
 from kinestream.models.heads import mlp_head
+from kinestream.models.kernels.graph import adjacency
 from kinestream.models.published_names import encoder_name, head_name, published_encoder_name, published_head_name
 from kinestream.models.published_weights import Released, check_released, read_state
 from kinestream.models.stgcn import STGCN
-from kinestream.streams import make_streams
+from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout
+from kinestream.skeleton.streams import make_streams
 
 STREAMS = ("joint", "motion", "bone")
 State = dict[str, Tensor]

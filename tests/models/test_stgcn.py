@@ -8,9 +8,9 @@ import torch
 from tests.reference.literal_stgcn import LiteralSTGCN, copy_weights
 from torch import Tensor
 
-from kinestream.layout import KINECT20, NTU25, SkeletonLayout
-from kinestream.models.graph import adjacency
+from kinestream.models.kernels.graph import adjacency
 from kinestream.models.stgcn import STGCN, initialise_as_published
+from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout
 
 
 def both(layout: SkeletonLayout, dtype: torch.dtype = torch.float64) -> tuple[LiteralSTGCN, STGCN]:
@@ -96,8 +96,8 @@ def test_compiled_blocks_keep_values_gradients_and_names() -> None:
 
 COMPILED = """
 import copy, torch
-from kinestream.layout import KINECT20
-from kinestream.models.graph import adjacency
+from kinestream.skeleton.layout import KINECT20
+from kinestream.models.kernels.graph import adjacency
 from kinestream.models.stgcn import STGCN, compile_blocks
 torch.manual_seed(0)
 ours = STGCN(torch.from_numpy(adjacency(KINECT20)), hidden=4, dim=8, dropout=0.0)

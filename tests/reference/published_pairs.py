@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kinestream.layout import NTU25
 from kinestream.methods.online_target import OnlineTarget
-from kinestream.models.graph import adjacency
 from kinestream.models.heads import mlp_head
+from kinestream.models.kernels.graph import adjacency
 from kinestream.models.published_names import encoder_name, head_name, translate
 from kinestream.models.stgcn import STGCN
+from kinestream.skeleton.layout import NTU25
 
 PARTS: Mapping[str, tuple[str, Callable[[str], str | None]]] = {
     "encoder": ("online_backbone", encoder_name),

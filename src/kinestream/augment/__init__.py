@@ -16,7 +16,7 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from kinestream.layout import SkeletonLayout
+from kinestream.skeleton.layout import SkeletonLayout
 
 Clips = Float[Tensor, "n c t v m"]
 Parameters = Mapping[str, Tensor]

@@ -9,7 +9,7 @@ from einops import einsum
 from torch import Generator
 
 from kinestream.augment import Clips, Parameters, Transform, axis_rotation, transform_points, uniform
-from kinestream.layout import SkeletonLayout
+from kinestream.skeleton.layout import SkeletonLayout
 
 BLUR_RADIUS = 7
 """Frames to both sides: 15 taps, as published."""

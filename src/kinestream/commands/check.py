@@ -9,9 +9,9 @@ Examples:
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinestream.console import Screen
 from kinestream.data.check import StoreReport, check_store
 from kinestream.data.store import Store, StoreError
-from kinestream.screen import Screen
 
 _NAMES_SHOWN = 5
 

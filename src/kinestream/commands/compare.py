@@ -23,11 +23,11 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.plotting import need_drawing
+    from kinestream.viz.plotting import need_drawing
 
     need_drawing()
     if len(config.runs) < 2:
         raise ValueError(f"one run ({config.runs[0]}) has nothing to be compared with: give two or more")
-    from kinestream.commands.comparison import compare
+    from kinestream.viz.compare_runs import compare
 
     compare(config.runs, config.out, dark=config.dark)

@@ -22,8 +22,8 @@ class Config(FrozenOptions):
 
 
 def run(config: Config) -> None:
-    from kinestream.protocols.cluster import find_clusters
-    from kinestream.protocols.training import seeds_from
+    from kinestream.evaluate.protocols.cluster import find_clusters
+    from kinestream.evaluate.protocols.training import seeds_from
 
     seeds = seeds_from(config.seed, config.seeds)
     subject = open_subject(config, "evaluate cluster", references=not config.bare)

@@ -19,8 +19,8 @@ class Config(WeightedOptions):
 
 
 def run(config: Config) -> None:
-    from kinestream.protocols.finetune import fine_tune
-    from kinestream.protocols.training import seeds_from
+    from kinestream.evaluate.protocols.finetune import fine_tune
+    from kinestream.evaluate.protocols.training import seeds_from
 
     settings = training_settings(config)
     seeds, weights = seeds_from(config.seed, config.seeds), parse_weights(config.weights)

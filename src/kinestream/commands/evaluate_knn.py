@@ -23,7 +23,7 @@ class Config(FrozenOptions):
 
 
 def run(config: Config) -> None:
-    from kinestream.protocols.knn import count_neighbours
+    from kinestream.evaluate.protocols.knn import count_neighbours
 
     subject = open_subject(config, "evaluate knn", references=not config.bare)
     count_neighbours(subject, k=config.k, temperature=config.temperature)

@@ -31,7 +31,7 @@ class Config(FrozenOptions):
 
 def run(config: Config) -> None:
     from kinestream.evaluate.linear import ProbeSettings
-    from kinestream.protocols.linear import train_probe
+    from kinestream.evaluate.protocols.linear import train_probe
 
     settings = ProbeSettings(
         epochs=config.epochs,

@@ -31,7 +31,7 @@ class Config(FrozenOptions):
 
 def run(config: Config) -> None:
     from kinestream.evaluate.probe_grid import GridSettings
-    from kinestream.protocols.probe_grid import probe_grid
+    from kinestream.evaluate.protocols.probe_grid import probe_grid
 
     usual = GridSettings()
     settings = GridSettings(

@@ -24,7 +24,7 @@ class Config(FrozenOptions):
 
 
 def run(config: Config) -> None:
-    from kinestream.protocols.retrieval import search
+    from kinestream.evaluate.protocols.retrieval import search
 
     subject = open_subject(config, "evaluate retrieval", references=not config.bare)
     search(subject, ks=config.k or (5, 10), queries_shown=config.queries, seed=config.seed)

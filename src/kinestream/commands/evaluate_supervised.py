@@ -17,8 +17,8 @@ class Config(WeightedOptions):
 
 
 def run(config: Config) -> None:
-    from kinestream.protocols.finetune import train_supervised
-    from kinestream.protocols.training import seeds_from
+    from kinestream.evaluate.protocols.finetune import train_supervised
+    from kinestream.evaluate.protocols.training import seeds_from
 
     settings = training_settings(config, layer_decay=1.0)
     seeds, weights = seeds_from(config.seed, config.seeds), parse_weights(config.weights)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinestream.commands.options import FrozenOptions, TrainingOptions, open_subject, training_settings
-from kinestream.configs import required_option
+from kinestream.config import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class Config(TrainingOptions, FrozenOptions):
 
 def run(config: Config) -> None:
     from kinestream.evaluate.linear import ProbeSettings
-    from kinestream.protocols.training import seeds_from
-    from kinestream.protocols.transfer import transfer
+    from kinestream.evaluate.protocols.training import seeds_from
+    from kinestream.evaluate.protocols.transfer import transfer
 
     settings = training_settings(config)
     seeds = seeds_from(config.seed, config.seeds)

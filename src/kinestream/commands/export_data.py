@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import required_option
-from kinestream.data.exchange.exporting import export_store
+from kinestream.config import required_option
+from kinestream.console import Screen
+from kinestream.data.formats.exporting import export_store
 from kinestream.data.store import Store
-from kinestream.screen import Screen
 
 
 @dataclass(frozen=True, kw_only=True)

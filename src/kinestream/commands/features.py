@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinestream.commands.options import LookOptions, open_subject
-from kinestream.commands.starting import in_processes
-from kinestream.configs import required_option
+from kinestream.config import required_option
+from kinestream.distributed.starting import in_processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Config(LookOptions):
 
 def run(config: Config) -> None:
     in_processes("features", config, config.devices)
-    from kinestream.engine.devices import contact, in_turn, make_fabric
+    from kinestream.distributed.devices import contact, in_turn, make_fabric
 
     subject = open_subject(config, "features", references=not config.bare)
     fabric = make_fabric(config.device)

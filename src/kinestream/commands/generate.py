@@ -14,8 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from kinestream.console import Screen
 from kinestream.data.synthetic import count_pku_files, generate_ntu, generate_nw_ucla, generate_pku
-from kinestream.screen import Screen
 
 
 @dataclass(frozen=True, kw_only=True)

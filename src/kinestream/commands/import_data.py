@@ -13,9 +13,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinestream.console import Screen
 from kinestream.data.datasets import load_dataset
-from kinestream.data.exchange.importing import Imported, import_store
-from kinestream.screen import Screen
+from kinestream.data.formats.importing import Imported, import_store
 
 _REASONS_SHOWN = 12
 

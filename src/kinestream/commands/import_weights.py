@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kinestream.console import Screen
 from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.files import new_folder
-from kinestream.layout import LAYOUTS, SkeletonLayout
 from kinestream.recipes import Recipe, resolve
-from kinestream.screen import Screen
-from kinestream.stream_names import PUBLISHED, StreamName
+from kinestream.skeleton.layout import LAYOUTS, SkeletonLayout
+from kinestream.skeleton.stream_names import PUBLISHED, StreamName
 
 if TYPE_CHECKING:
     from kinestream.models.encoder_file import EncoderCard
@@ -121,7 +121,7 @@ def _card(
 ) -> "EncoderCard":
     """Raises ValueError where the weights are not those of the recipe."""
     from kinestream.models.encoder_file import EncoderCard
-    from kinestream.recipes.builders import encoder_card
+    from kinestream.train.builders import encoder_card
 
     if recipe is None:
         assert config.frames is not None
@@ -157,8 +157,8 @@ def _write(
     encoders: "dict[StreamName, ReleasedEncoder]",
     cards: "dict[StreamName, EncoderCard]",
 ) -> None:
-    from kinestream.engine.run_folder import RunConfig, RunFolder
     from kinestream.models.encoder_file import new_encoder, save_encoder
+    from kinestream.train.run_folder import RunConfig, RunFolder
 
     with new_folder(config.out) as folder:
         made = RunFolder(folder)

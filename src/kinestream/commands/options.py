@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kinestream.configs import command_words, required_option
-from kinestream.readout import WhitenedBy
+from kinestream.config import command_words, required_option
+from kinestream.models.readout import WhitenedBy
 
 if TYPE_CHECKING:
-    from kinestream.engine.classify import TrainingSettings
-    from kinestream.protocols.subject import Subject
+    from kinestream.evaluate.protocols.subject import Subject
+    from kinestream.train.classify import TrainingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ def open_subject(
 ) -> "Subject":
     """What `command` was asked to evaluate; its words are written down with the results. The rest, and errors, as of
     `Subject`."""
-    from kinestream.protocols.subject import Subject
+    from kinestream.evaluate.protocols.subject import Subject
 
     readout: dict[str, Any] = {}
     if isinstance(given, LookOptions):
@@ -135,7 +135,7 @@ def parse_weights(text: str | None) -> dict[str, float] | None:
 def training_settings(given: TrainingOptions, *, layer_decay: float | None = None) -> "TrainingSettings":
     """The settings of a form, with those instead that are given; `layer_decay` takes the place of that of the form.
     Raises ValueError for impossible ones."""
-    from kinestream.protocols.training import PUBLISHED, USUAL
+    from kinestream.evaluate.protocols.training import PUBLISHED, USUAL
 
     base = PUBLISHED if given.form == "published" else USUAL
     if layer_decay is not None:

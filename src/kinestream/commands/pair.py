@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kinestream.configs import required_option
+from kinestream.config import required_option
 
 if TYPE_CHECKING:
-    from kinestream.engine.devices import Device
+    from kinestream.distributed.devices import Device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.protocols.pair import pair_cameras
+    from kinestream.evaluate.protocols.pair import pair_cameras
 
     pair_cameras(config.run, config.data, config.out, split=config.split, count=config.count, device=config.device)
 
@@ -44,7 +44,7 @@ def run(config: Config) -> None:
 def pairs_between(first: Path, second: Path, data: Path, device: "Device") -> Path:
     """The file of pairs for the second of two passes: what that run keeps where it is begun, else what the features of
     the first one tell, which is then written beside them."""
-    from kinestream.engine.run_folder import RunFolder
+    from kinestream.train.run_folder import RunFolder
 
     kept, found = RunFolder(second).pairs, first / "found-pairs.csv"
     if kept.is_file():

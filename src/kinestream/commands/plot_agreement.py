@@ -23,11 +23,11 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.plotting import finish, need_drawing, target
+    from kinestream.viz.plotting import finish, need_drawing, target
 
     need_drawing()
     out = target(config.run, config.out, "agreement")
-    from kinestream.commands.figures_of_run import agreement_figure
-    from kinestream.engine.run_folder import RunFolder
+    from kinestream.train.run_folder import RunFolder
+    from kinestream.viz.run_figures import agreement_figure
 
     finish(agreement_figure(RunFolder(config.run)), out, dark=config.dark)

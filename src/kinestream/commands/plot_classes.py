@@ -28,14 +28,14 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.plotting import finish, need_drawing, target
+    from kinestream.viz.plotting import finish, need_drawing, target
 
     need_drawing()
     if config.most < 2:
         raise ValueError(f"--most {config.most}: at least two classes are drawn")
     out = target(config.run, config.out, "classes")
-    from kinestream.commands.figures_of_run import classes_figure
-    from kinestream.engine.run_folder import RunFolder
+    from kinestream.train.run_folder import RunFolder
+    from kinestream.viz.run_figures import classes_figure
 
     folder = RunFolder(config.run)
     split = config.split or folder.config().recipe.split

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import required_option
+from kinestream.config import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +32,13 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.plotting import finish, need_drawing, target
+    from kinestream.viz.plotting import finish, need_drawing, target
 
     need_drawing()
     out = target(config.run, config.out, "confusion")
-    from kinestream.commands.clips_of_run import encode_test_clips, guesses
-    from kinestream.commands.figures_of_run import confusion_figure
-    from kinestream.protocols.subject import Subject
+    from kinestream.evaluate.protocols.subject import Subject
+    from kinestream.viz.run_figures import confusion_figure
+    from kinestream.viz.test_clips import encode_test_clips, guesses
 
     subject = Subject(config.run, config.data, config.split, config.device, references=False)
     clips = encode_test_clips(subject)

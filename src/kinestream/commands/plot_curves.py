@@ -23,11 +23,11 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.plotting import finish, need_drawing, target
+    from kinestream.viz.plotting import finish, need_drawing, target
 
     need_drawing()
     out = target(config.run, config.out, "curves")
-    from kinestream.commands.figures_of_run import curves_figure
-    from kinestream.engine.run_folder import RunFolder
+    from kinestream.train.run_folder import RunFolder
+    from kinestream.viz.run_figures import curves_figure
 
     finish(curves_figure(RunFolder(config.run)), out, dark=config.dark)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import required_option
+from kinestream.config import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +41,15 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.plotting import finish, need_drawing, target
+    from kinestream.viz.plotting import finish, need_drawing, target
 
     need_drawing()
     if config.classes < 1 or config.points < 1:
         raise ValueError(f"--classes {config.classes} --points {config.points}: at least one of each is needed")
     out = target(config.run, config.out, f"embedding-{config.method}")
-    from kinestream.commands.clips_of_run import encode_test_clips
-    from kinestream.commands.figures_of_run import embedding_figure
-    from kinestream.protocols.subject import Subject
+    from kinestream.evaluate.protocols.subject import Subject
+    from kinestream.viz.run_figures import embedding_figure
+    from kinestream.viz.test_clips import encode_test_clips
 
     subject = Subject(config.run, config.data, config.split, config.device, references=not config.bare)
     figure = embedding_figure(

@@ -16,10 +16,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinestream.console import Screen
 from kinestream.data.build import Built, build_store
 from kinestream.data.datasets import Dataset, load_dataset
 from kinestream.data.preparation import PREPARATIONS
-from kinestream.screen import Screen
 
 _REASONS_SHOWN = 12
 

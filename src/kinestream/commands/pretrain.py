@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.commands.starting import in_processes
-from kinestream.configs import required_option
-from kinestream.engine.supervise import check_shares
+from kinestream.config import required_option
+from kinestream.console import Screen
+from kinestream.distributed.launch import check_shares
+from kinestream.distributed.starting import in_processes
 from kinestream.recipes import resolve
-from kinestream.screen import Screen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ def run(config: Config) -> None:
     if config.devices > 1:
         check_shares(recipe.batch_size, config.devices)
     in_processes("pretrain", config, config.devices)
-    from kinestream.engine.pretrain import pretrain
+    from kinestream.train.pretrain import pretrain
 
     pretrain(
         recipe,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from kinestream.console import Screen
 from kinestream.recipes import recipe_names, resolve
-from kinestream.screen import Screen
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import required_option
+from kinestream.config import required_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.commands.plotting import need_drawing
+    from kinestream.viz.plotting import need_drawing
 
     need_drawing()
     if config.points < 1 or config.frames < 2 or not config.megabytes >= 0:
@@ -51,8 +51,8 @@ def run(config: Config) -> None:
     out = config.out or config.run / "report.html"
     if out.suffix not in (".html", ".htm"):
         raise ValueError(f"{out}: the suffix '{out.suffix}' is not one of .html, .htm")
-    from kinestream.commands.report_of_run import Limits, write_report
-    from kinestream.protocols.subject import Subject
+    from kinestream.evaluate.protocols.subject import Subject
+    from kinestream.viz.report import Limits, write_report
 
     subject = Subject(config.run, config.data, config.split, config.device, references=not config.bare)
     limits = Limits(points=config.points, frames=config.frames, megabytes=config.megabytes)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.configs import command_words, required_option
+from kinestream.config import command_words, required_option
 from kinestream.recipes import resolve
 
 
@@ -44,7 +44,7 @@ def run(config: Config) -> None:
     recipe = resolve(config.recipe, config.set)
     if config.seeds < 1:
         raise ValueError(f"--seeds {config.seeds}: at least one run is needed")
-    from kinestream.commands.reproduction import reproduce
+    from kinestream.reproduce import reproduce
 
     reproduce(
         recipe,

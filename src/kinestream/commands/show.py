@@ -9,8 +9,8 @@ Examples:
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinestream.console import Screen
 from kinestream.data.store import Store
-from kinestream.screen import Screen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ def run(config: Config) -> None:
     index = store.index_of(config.clip)
     out = config.out or Path(f"{config.clip}.png")
     try:
-        from kinestream.figures import skeleton
+        from kinestream.viz import skeleton
     except ModuleNotFoundError as error:
         raise ValueError(f"drawing needs {error.name}: install kinestream[viz]") from None
     label = "a whole video" if store.continuous else store.info.classes[int(store.labels[index])]

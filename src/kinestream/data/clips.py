@@ -10,8 +10,8 @@ from jaxtyping import Float32, Int64
 
 from kinestream.data.store import Store, StoreError, map_array
 from kinestream.files import replacing
-from kinestream.joint_maps import JointMap, joint_map
-from kinestream.layout import SkeletonLayout
+from kinestream.skeleton.joint_maps import JointMap, joint_map
+from kinestream.skeleton.layout import SkeletonLayout
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from kinestream.data.recording import Recording, RecordingError
-from kinestream.layout import SkeletonLayout
+from kinestream.skeleton.layout import SkeletonLayout
 
 Joints = Float[np.ndarray, "t m v c"]
 Clip = Float[np.ndarray, "frames m v c"]

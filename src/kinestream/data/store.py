@@ -29,7 +29,7 @@ from kinestream.data.datasets import Part, Split
 from kinestream.data.preparation import STORED, Preparation
 from kinestream.data.recording import Segment, Source
 from kinestream.files import write_json
-from kinestream.layout import SkeletonLayout
+from kinestream.skeleton.layout import SkeletonLayout
 
 SCHEMA = 2
 _HEADER_BYTES = 192

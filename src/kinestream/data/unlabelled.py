@@ -8,8 +8,8 @@ from jaxtyping import Float32, Int64
 
 from kinestream.data.clips import AnyClips
 from kinestream.data.store import Store
-from kinestream.joint_maps import joint_map
-from kinestream.layout import SkeletonLayout
+from kinestream.skeleton.joint_maps import joint_map
+from kinestream.skeleton.layout import SkeletonLayout
 
 NO_LABEL = -1
 
@@ -25,8 +25,8 @@ class Part:
 class Unlabelled:
     """Clips of one or more stores, numbered through, in the form of the first: its layout, its number of bodies.
 
-    Joints of another layout are mapped (see `kinestream.joint_maps`). Of recordings with more bodies the first ones are
-    taken, with fewer the missing ones are absent, all zero.
+    Joints of another layout are mapped (see `kinestream.skeleton.joint_maps`). Of recordings with more bodies the first
+    ones are taken, with fewer the missing ones are absent, all zero.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinestream.evaluate.metrics import Accuracy, accuracy, ranked
+from kinestream.features.metrics import Accuracy, accuracy, ranked
 
 
 @dataclass(frozen=True, kw_only=True)

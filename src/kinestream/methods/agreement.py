@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from kinestream.processes import sum_over_processes
+from kinestream.distributed.collectives import sum_over_processes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kinestream.processes import mean_over_processes
+from kinestream.distributed.collectives import mean_over_processes
 
 _EPSILON = 1e-4
 

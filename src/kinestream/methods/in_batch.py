@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from kinestream.distributed.collectives import gather_rows
 from kinestream.methods.losses import nt_xent_loss, vicreg_loss
 from kinestream.methods.method import Progress, Views
 from kinestream.methods.spread import feature_spread
 from kinestream.models.encoder import Encoder
-from kinestream.processes import gather_rows
 
 TwoViewLoss = Callable[[Tensor, Tensor], Tensor]
 """A loss of the embeddings (z1, z2) of two views; see `kinestream.methods.losses`."""

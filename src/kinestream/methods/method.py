@@ -33,7 +33,7 @@ class Progress:
 class Method(Protocol):
     """A module with a loss. `forward` gives named numbers: `loss`, which is minimised, and others to be logged; names
     that begin with `spread/` tell how far the features are from collapse (see `kinestream.methods.spread`). How many
-    views it takes, and under which augmentation each, the recipe knows (`kinestream.recipes.builders.build_views`)."""
+    views it takes, and under which augmentation each, the recipe knows (`kinestream.train.builders.build_views`)."""
 
     @property
     def positives(self) -> Bool[Tensor, "b B"] | None:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinestream.processes import gather_rows
+from kinestream.distributed.collectives import gather_rows
 
 
 class KeyQueue(nn.Module):

@@ -15,6 +15,7 @@ from typing import Any, cast
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from kinestream.distributed.collectives import gather_rows, own_rows
 from kinestream.methods.agreement import (
     StreamSimilarities,
     agreement_loss,
@@ -28,7 +29,6 @@ from kinestream.methods.method import Progress, Views
 from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.spread import feature_spread
 from kinestream.models.encoder import Encoder
-from kinestream.processes import gather_rows, own_rows
 
 PairLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """A loss of (q1, q2, z1, z2); see `kinestream.methods.losses`."""

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from kinestream.processes import moments_over_processes
+from kinestream.distributed.collectives import moments_over_processes
 
 
 @torch.no_grad()

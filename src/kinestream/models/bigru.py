@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinestream.models.batch_norm import BatchNorm1d
-from kinestream.models.bodies import Absent
 from kinestream.models.encoder import Encoder
+from kinestream.models.kernels.batch_norm import BatchNorm1d
+from kinestream.models.kernels.bodies import Absent
 
 CONVOLUTION_TAPS = 5
 

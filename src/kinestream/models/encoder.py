@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinestream.models.bodies import Absent, Bodies, absent_once, absent_skipped, every_body
+from kinestream.models.kernels.bodies import Absent, Bodies, absent_once, absent_skipped, every_body
 
 MapChange = Callable[[Tensor], Tensor] | None
 """Of the last map `(s, u, b, dim)` of an encoder, into one of the same shape; None leaves it as it is."""

@@ -11,14 +11,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from kinestream.files import replacing, write_json
-from kinestream.layout import SkeletonLayout
 from kinestream.models.bigru import BiGRU
-from kinestream.models.bodies import Absent
 from kinestream.models.encoder import Encoder
-from kinestream.models.graph import Partition, adjacency
+from kinestream.models.kernels.bodies import Absent
+from kinestream.models.kernels.graph import Partition, adjacency
+from kinestream.models.readout import Readout
 from kinestream.models.stgcn import STGCN
-from kinestream.readout import Readout
-from kinestream.stream_names import PAIRED, stream_shape
+from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.skeleton.stream_names import PAIRED, stream_shape
 
 SCHEMA = 1
 

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from kinestream.models.batch_norm import BatchNorm1d
+from kinestream.models.kernels.batch_norm import BatchNorm1d
 
 
 def mlp_head(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:

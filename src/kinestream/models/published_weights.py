@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kinestream.layout import SkeletonLayout
-from kinestream.models.graph import Partition, adjacency
 from kinestream.models.heads import mlp_head
+from kinestream.models.kernels.graph import Partition, adjacency
 from kinestream.models.published_names import (
     encoder_name,
     head_name,
@@ -26,6 +25,7 @@ from kinestream.models.published_names import (
     translate,
 )
 from kinestream.models.stgcn import STGCN
+from kinestream.skeleton.layout import SkeletonLayout
 
 SINGLE = ""
 """The stream of keys that name none."""

@@ -14,13 +14,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinestream.models.batch_norm import BatchNorm1d, BatchNorm2d
-from kinestream.models.bodies import Absent
-from kinestream.models.dropout import Dropout
 from kinestream.models.encoder import Encoder
-from kinestream.models.folding import Affine, folded, running_affine
-from kinestream.models.spatial import Links, gather_links
-from kinestream.models.temporal import as_image, as_rows, temporal_convolution
+from kinestream.models.kernels.batch_norm import BatchNorm1d, BatchNorm2d
+from kinestream.models.kernels.bodies import Absent
+from kinestream.models.kernels.dropout import Dropout
+from kinestream.models.kernels.folding import Affine, folded, running_affine
+from kinestream.models.kernels.spatial import Links, gather_links
+from kinestream.models.kernels.temporal import as_image, as_rows, temporal_convolution
 
 TEMPORAL_TAPS = 9
 FEW_CHANNELS = 8
@@ -139,7 +139,7 @@ class STGCN(Encoder):
     the end of each block but the first. See `Encoder` for the other arguments.
 
     Args:
-        adjacency: `(3, v, v)`, from `kinestream.models.graph.adjacency`.
+        adjacency: `(3, v, v)`, from `kinestream.models.kernels.graph.adjacency`.
         hidden: channels of the first blocks; 16 as published.
         dim: channels of the last block and of the result; 512 as published.
         dropout: 0.5 as published.

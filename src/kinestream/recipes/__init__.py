@@ -14,16 +14,16 @@ from typing import Any, Literal
 
 import yaml
 
-from kinestream.configs import choose_by_name, parse_strictly
-from kinestream.readout import Readout
-from kinestream.recipes.encoders import ENCODER_RECIPES, EncoderRecipe, STGCNRecipe
-from kinestream.recipes.methods import (
+from kinestream.config import choose_by_name, parse_strictly
+from kinestream.methods.settings import (
     METHOD_RECIPES,
     MethodRecipe,
     SelfDistillationRecipe,
     setting_between_streams,
 )
-from kinestream.stream_names import PAIRED, StreamName
+from kinestream.models.encoder_settings import ENCODER_RECIPES, EncoderRecipe, STGCNRecipe
+from kinestream.models.readout import Readout
+from kinestream.skeleton.stream_names import PAIRED, StreamName
 
 _KINDS = {"method": METHOD_RECIPES, "encoder": ENCODER_RECIPES}
 """The parts of a recipe that are one of several dataclasses, told by their names."""

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 
-from kinestream.data import ntu, nw_ucla, pku_mmd
+from kinestream.data.formats import ntu, nw_ucla, pku_mmd
 from kinestream.data.recording import LabelTrack, Recording, Source
-from kinestream.layout import SkeletonLayout
+from kinestream.skeleton.layout import SkeletonLayout
 
 Part = Literal["train", "test"]
 SplitField = Literal["subject", "camera", "setup", "file"]

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from kinestream.data.synthetic.numerals import numerals
 from kinestream.data.synthetic.sensor import Sighting
-from kinestream.layout import KINECT20, NTU25
+from kinestream.skeleton.layout import KINECT20, NTU25
 
 FIRST_BODY_ID = 72057594037900000
 DEPTH = (365.5, 256.4, 208.5)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from kinestream.data.synthetic.people import HIP_DROP, LEFT, RIGHT, Person
-from kinestream.layout import NTU25
+from kinestream.skeleton.layout import NTU25
 
 CLEARANCE = 0.34
 """A hand on its way passes the shoulder in front, no nearer than about this many arm lengths."""

@@ -15,7 +15,7 @@ from kinestream.data.synthetic.kinematics import joints_of
 from kinestream.data.synthetic.people import Person, draw_person, mood
 from kinestream.data.synthetic.stance import fidget, standing
 from kinestream.data.synthetic.timing import draw_clock
-from kinestream.layout import KINECT20, NTU25
+from kinestream.skeleton.layout import KINECT20, NTU25
 
 NTU_FRAMES, NW_UCLA_FRAMES = (40, 150), (15, 80)
 """Least and greatest length of a recording."""

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from kinestream.layout import NTU25
+from kinestream.skeleton.layout import NTU25
 
 CAMERA_ANGLES = (0.0, np.pi / 4, -np.pi / 4)
 """Where the cameras 1, 2, 3 stand round the scene: the first before it, the others to its sides."""

@@ -1,0 +1,133 @@
+"""Starts a command in several processes of this machine and looks after them. Knows no torch: it waits, no more.
+
+The processes find each other by the environment variables of torchrun, so that a command need not know whether this,
+torchrun or a cluster has started it.
+"""
+
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import IO
+
+from kinestream.distributed.exits import FAILED, GO_ON, INTERRUPTED, LOST
+
+_GRACE_SECONDS = 20.0
+"""For the others to end by themselves after one has failed."""
+_POLL_SECONDS = 0.05
+
+
+def is_worker() -> bool:
+    """Whether this process is one of several that this module, torchrun or SLURM's srun has started."""
+    in_slurm = "SLURM_NTASKS" in os.environ and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive")
+    return "LOCAL_WORLD_SIZE" in os.environ or (in_slurm and os.environ["SLURM_NTASKS"] != "1")
+
+
+def check_shares(batch_size: int, processes: int) -> None:
+    """Raises ValueError when so many processes cannot share a batch equally."""
+    if batch_size % processes:
+        raise ValueError(
+            f"{processes} processes cannot share a batch of {batch_size} clips equally: take another number, or "
+            "--set batch_size=..."
+        )
+
+
+def supervise(words: Sequence[str], processes: int) -> int:
+    """Runs `kinestream WORDS` in so many processes and gives the exit status.
+
+    Only process 0 speaks, unless another fails for a reason of its own. SIGINT and SIGTERM go to all. When one dies,
+    the others are ended, and it is said which it was.
+    """
+    with ExitStack() as stack:
+        spoken = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(1, processes)]
+        workers = [
+            subprocess.Popen(
+                [sys.executable, "-m", "kinestream", *words],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=None if rank == 0 else subprocess.DEVNULL,
+                stderr=None if rank == 0 else spoken[rank - 1],
+                start_new_session=True,  # a Ctrl-C at the terminal comes to them through here, once
+            )
+            for rank, env in enumerate(_environments(processes))
+        ]
+        with _forwarding(workers) as asked:
+            failed = _wait(workers)
+        return _verdict([worker.returncode for worker in workers], failed, spoken, stopped=bool(asked))
+
+
+def _environments(processes: int) -> Iterator[Mapping[str, str]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(processes),
+        "LOCAL_WORLD_SIZE": str(processes),
+        "GROUP_RANK": "0",
+    }
+    for rank in range(processes):
+        yield {**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+
+
+def _wait(workers: Sequence["subprocess.Popen[bytes]"]) -> list[int]:
+    """Until all have ended; those that failed by themselves, in the order in which they did."""
+    failed: list[int] = []
+    deadline = math.inf
+    while True:
+        running = [worker for worker in workers if worker.poll() is None]
+        if time.monotonic() <= deadline:
+            codes = enumerate(worker.returncode for worker in workers)
+            failed += [rank for rank, code in codes if code not in (None, 0, INTERRUPTED) and rank not in failed]
+        if not running:
+            return failed
+        if failed and deadline == math.inf:
+            deadline = time.monotonic() + _GRACE_SECONDS
+        if time.monotonic() > deadline:
+            for worker in running:
+                worker.kill()
+        time.sleep(_POLL_SECONDS)
+
+
+def _verdict(codes: Sequence[int], failed: Sequence[int], spoken: Sequence[IO[bytes]], *, stopped: bool) -> int:
+    if not failed:
+        return INTERRUPTED if INTERRUPTED in codes else 0
+    # Who lost contact did so because another failed.
+    first = next((rank for rank in failed if codes[rank] != LOST), failed[0])
+    code = codes[first]
+    if code < 0 and stopped:
+        return INTERRUPTED
+    if code < 0:
+        how = signal.Signals(-code).name
+        sys.stderr.write(f"process {first} of {len(codes)} was ended by {how}, and the others with it; {GO_ON}\n")
+        return FAILED
+    if first and codes[0] in (0, LOST):
+        spoken[first - 1].seek(0)
+        sys.stderr.write(f"process {first} of {len(codes)}: {spoken[first - 1].read().decode(errors='replace')}")
+    return FAILED if code == LOST else code
+
+
+@contextmanager
+def _forwarding(workers: Sequence["subprocess.Popen[bytes]"]) -> Iterator[list[int]]:
+    """SIGINT and SIGTERM go to the workers; gives those that came."""
+    came: list[int] = []
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        for worker in workers:
+            worker.send_signal(number)
+
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

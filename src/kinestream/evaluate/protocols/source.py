@@ -1,0 +1,117 @@
+"""What is evaluated: a run of the pre-training, or one encoder file."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from kinestream.data.leaks import Recordings, read_recordings, recordings_of
+from kinestream.data.store import Store
+from kinestream.models.encoder import Encoder
+from kinestream.models.encoder_file import EncoderCard, load_encoder, new_encoder, read_card
+from kinestream.recipes import AugmentRecipe, PublishedFigure
+from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.train.builders import build_encoder
+from kinestream.train.run_folder import RunConfig, RunFolder
+from kinestream.train.seeds import derive_seed
+
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Encoders by stream, what they learnt from, and the folder for the results."""
+
+    path: Path
+    """What the user named."""
+    folder: RunFolder
+    """Where results go: the run; of an encoder file a folder beside it with its name."""
+    name: str
+    """What the features are called: the recipe, or the file."""
+    files: dict[str, Path]
+    """The encoder of each stream."""
+    seed: int
+    frames: int
+    dataset: str
+    """Of the pre-training; empty where it is not known, and so are preparation and split."""
+    split: str
+    augment: AugmentRecipe
+    published: PublishedFigure | None
+    config: RunConfig | None
+    """None for an encoder file."""
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        return tuple(self.files)
+
+    def of_run(self) -> RunConfig:
+        """The configuration of the run. Raises ValueError for an encoder file, which has none."""
+        if self.config is None:
+            raise ValueError(f"{self.path} is one encoder: this needs the folder of a pre-training run")
+        return self.config
+
+    def encoders(self) -> dict[str, tuple[Encoder, EncoderCard]]:
+        """Raises ValueError where a file is missing or damaged."""
+        return {stream: load_encoder(file) for stream, file in self.files.items()}
+
+    def random_encoder(self, stream: str, layout: SkeletonLayout, seed: int) -> Encoder:
+        """The same network with new weights: initialised as the recipe says, or as torch does for an encoder file."""
+        torch.manual_seed(derive_seed(seed, "weights"))
+        if self.config is None:
+            return new_encoder(replace(read_card(self.files[stream]), layout=layout))
+        return build_encoder(self.config.recipe, stream, layout)
+
+    def recordings(self) -> Recordings | None:
+        """What the encoders learnt from: by the list in the run, else by the store of the pre-training if it is still
+        there as it was; None where neither is."""
+        folder = RunFolder(self.path.parent) if self.config is None else self.folder
+        if folder.recordings.is_file():
+            return read_recordings(folder.recordings)
+        if self.config is None:
+            return None
+        try:
+            store = Store(Path(self.config.data))
+        except (ValueError, OSError):
+            return None
+        if store.fingerprint != self.config.store_fingerprint:
+            return None
+        return recordings_of(store, store.select(self.config.recipe.split, "train"))
+
+
+def open_source(path: Path) -> Source:
+    """A run folder, or an encoder file with its card beside it. Raises ValueError when it is neither, or when the run
+    has no encoder yet."""
+    if path.suffix == SUFFIX:
+        card = read_card(path)
+        return Source(
+            path=path,
+            folder=RunFolder(path.with_suffix("")),
+            name=path.stem,
+            files={card.stream: path},
+            seed=0,
+            frames=card.frames,
+            dataset=card.dataset,
+            split=card.split,
+            augment=AugmentRecipe(),
+            published=None,
+            config=None,
+        )
+    folder = RunFolder(path)
+    config = folder.config()
+    streams = folder.streams()
+    if not streams:
+        raise ValueError(f"{path} has no encoder yet: the run has not finished an epoch")
+    recipe = config.recipe
+    return Source(
+        path=path,
+        folder=folder,
+        name=config.recipe_name,
+        files={stream: folder.encoder(stream) for stream in streams},
+        seed=recipe.seed,
+        frames=recipe.frames,
+        dataset=recipe.dataset,
+        split=recipe.split,
+        augment=recipe.augment,
+        published=recipe.published,
+        config=config,
+    )

@@ -1,0 +1,166 @@
+"""Features of a frozen encoder, computed once and kept: every evaluation of frozen features starts from here."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kinestream.augment import ResizedCrop, axis_rotation, transform_points
+from kinestream.data.clips import AnyClips
+from kinestream.data.store import batches
+from kinestream.distributed.collectives import agree, by_themselves, place, sum_over_processes
+from kinestream.files import replacing
+from kinestream.models.encoder_file import weights_hash
+from kinestream.models.readout import Readout
+from kinestream.skeleton.stream_names import SAME_FROM_ALL_SIDES
+from kinestream.skeleton.streams import make_streams
+
+Features = Float32[np.ndarray, "n d"]
+_BATCH = 128
+_PLAIN = Readout()
+
+
+@torch.no_grad()
+def compute_features(
+    encoders: Mapping[str, nn.Module],
+    clips: AnyClips,
+    *,
+    readout: Readout = _PLAIN,
+    device: torch.device | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Features]:
+    """For each stream the features `(n, d)` of all clips, in the order of the store, in evaluation mode, without
+    augmentation; d is the encoder's, times the places of the `readout`. The encoders' modes are left as they were; all
+    streams share one pass over the clips.
+
+    Several processes take the batches in turn and all have the features of all: the same bits as of one process, for
+    the batches are the same."""
+    device = device or torch.device("cpu")
+    modes = {stream: encoder.training for stream, encoder in encoders.items()}
+    parts = len(readout.places)
+    made = {stream: torch.zeros(len(clips), parts * cast(int, encoder.dim)) for stream, encoder in encoders.items()}
+    rank, processes = place()
+    try:
+        for encoder in encoders.values():
+            encoder.eval()
+        progress(0, len(clips))
+        for rows in list(batches(len(clips), _BATCH))[rank::processes]:
+            batch = torch.from_numpy(clips.batch(np.arange(rows.start, rows.stop))).to(device)
+            for stream, values in _read(rearrange(batch, "n t m v c -> n c t v m"), encoders, clips, readout).items():
+                made[stream][rows] = values.float().cpu()
+            progress(rows.stop, len(clips))
+    finally:
+        for stream, encoder in encoders.items():
+            encoder.train(modes[stream])
+    if processes > 1:
+        progress(len(clips), len(clips))
+        made = {stream: sum_over_processes(values.to(device)).cpu() for stream, values in made.items()}
+    return {stream: values.numpy() for stream, values in made.items()}
+
+
+def _read(
+    x: Float[Tensor, "n c t v m"], encoders: Mapping[str, nn.Module], clips: AnyClips, readout: Readout
+) -> dict[str, Tensor]:
+    """The features of some clips by stream, as the readout says."""
+
+    def look(view: Tensor, read: Sequence[str]) -> dict[str, Tensor]:
+        streams = make_streams(view, read, clips.layout)
+        return {
+            stream: encoders[stream](streams[stream].to(next(encoders[stream].parameters()).dtype)) for stream in read
+        }
+
+    every = list(encoders)
+    if readout.is_plain:
+        return look(x, every)
+    turning = [stream for stream in every if stream not in SAME_FROM_ALL_SIDES]
+    parts = []
+    for share, start in readout.places:
+        cut = {"share": x.new_full((len(x),), share), "start": x.new_full((len(x),), start)}
+        stretch = ResizedCrop().apply(x, cut) if share < 1 else x
+        looks = [look(stretch, every)]
+        looks += [look(_turned(stretch, turn / readout.turns), turning) for turn in range(1, readout.turns) if turning]
+        parts.append({stream: _mean_direction([each[stream] for each in looks if stream in each]) for stream in every})
+    return {stream: torch.cat([part[stream] for part in parts], dim=1) for stream in every}
+
+
+def _turned(x: Float[Tensor, "n c t v m"], share: float) -> Float[Tensor, "n c t v m"]:
+    """By this share of a full turn about the vertical."""
+    return transform_points(x, axis_rotation(x.new_full((len(x),), 2 * math.pi * share), 1))
+
+
+def _mean_direction(looks: Sequence[Float[Tensor, "n d"]]) -> Float[Tensor, "n d"]:
+    mean = torch.stack([functional.normalize(look, dim=1) for look in looks]).mean(dim=0)
+    return functional.normalize(mean, dim=1)
+
+
+def cached_features(
+    folder: Path,
+    encoders: Mapping[str, nn.Module],
+    clips: AnyClips,
+    *,
+    readout: Readout = _PLAIN,
+    device: torch.device | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Features]:
+    """As `compute_features`, kept in `folder` under a name made of the weights, the data and the readout: never
+    stale. Of several processes the first one writes."""
+    mapped = "" if clips.layout == clips.store.layout else f"-{clips.layout.name}"
+    looks = "" if readout.is_plain else f"-{readout.stretches}-{readout.turns}"
+    what = f"{clips.store.fingerprint[:12]}-{clips.frames}{mapped}{looks}"
+    files = {
+        stream: folder / f"{stream}-{weights_hash(encoder)[:12]}-{what}.npy" for stream, encoder in encoders.items()
+    }
+    known = {stream: features for stream, file in files.items() if (features := _load(file, len(clips))) is not None}
+    lacking = agree(*(stream not in known for stream in encoders), device=device or torch.device("cpu"))
+    missing = {stream: encoders[stream] for stream, lacks in zip(encoders, lacking, strict=True) if lacks}
+    if missing:
+        made = compute_features(missing, clips, readout=readout, device=device, progress=progress)
+        known |= made
+        if place()[0] == 0:
+            folder.mkdir(parents=True, exist_ok=True)
+            for stream, features in made.items():
+                with replacing(files[stream]) as part:
+                    np.save(part, features)
+    return {stream: known[stream] for stream in encoders}
+
+
+def _load(file: Path, rows: int) -> Features | None:
+    """The features in a file, or None when it is not there or damaged."""
+    try:
+        features: Features = np.load(file)
+    except (OSError, ValueError, EOFError):
+        return None
+    return features if features.ndim == 2 and len(features) == rows and features.dtype == np.float32 else None
+
+
+def raw_coordinates(clips: AnyClips, indices: Int64[np.ndarray, " n"], stream: str = "joint") -> Features:
+    """A stream of these clips itself as features `(n, t * m * v * c)`: what any learning must beat."""
+    made: list[Features] = []
+    for rows in batches(len(indices), _BATCH):
+        batch = rearrange(torch.from_numpy(clips.batch(indices[rows])), "n t m v c -> n c t v m")
+        values = make_streams(batch, [stream], clips.layout)[stream]
+        made.append(rearrange(values, "n c t v m -> n (t m v c)").numpy())
+    return np.concatenate(made)
+
+
+@torch.no_grad()
+def calibrate_batch_norm(encoder: nn.Module, clips: AnyClips, indices: Int64[np.ndarray, " n"], stream: str) -> None:
+    """Sets the running statistics of batch normalisation from up to 8 batches of clips: without them the features of an
+    encoder that was never trained would vanish, and it would be too easy to beat. Every process takes the same."""
+    norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain average over the batches
+    encoder.train()
+    with by_themselves():
+        for rows in list(batches(len(indices), _BATCH))[:8]:
+            batch = rearrange(torch.from_numpy(clips.batch(indices[rows])), "n t m v c -> n c t v m")
+            encoder(make_streams(batch, [stream], clips.layout)[stream])
+    encoder.eval()

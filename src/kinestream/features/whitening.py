@@ -1,0 +1,102 @@
+"""Features whose directions are brought nearer to one size (whitening to a power): cosines then do not hang on the few
+directions in which all clips differ most, or on those in which clips differ that show the same."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, Int
+from sklearn.covariance import ledoit_wolf
+from torch import Tensor
+from torch.nn import functional
+
+from kinestream.features.together import side_by_side
+
+_LEAST = 1e-4
+"""Directions in which clips vary less than this share of the most are left out: what a test clip has there is nothing
+that was learnt."""
+_NEIGHBOURS = 5
+"""Chosen on the training views of NW-UCLA, where 3 and 10 do nearly as well (docs/results.md)."""
+_ROWS_AT_ONCE = 1024
+
+Pairs = Int[Tensor, "m 2"]
+
+
+def whiten(
+    train: Float[Tensor, "n d"], test: Float[Tensor, "q d"], power: float, *, pairs: Pairs | None = None
+) -> tuple[Float[Tensor, "n d"], Float[Tensor, "q d"]]:
+    """Both as unit vectors, less the mean of `train`, along the principal directions of a covariance, each divided by
+    its deviation to `power`, and made unit vectors again. Nothing of `test` counts.
+
+    The covariance is that of `train`: a power of 1 is then the whitening of Jégou and Chum (2012), of all components;
+    towards 0 it only takes off the mean. With `pairs` of rows of `train` that show the same it is that of half their
+    differences: what changes although the action does not weighs less. With a power of 1 this is within-class
+    covariance normalisation (Hatch et al. 2006) with pairs for classes, shrunk as Ledoit and Wolf (2004) estimate it,
+    for pairs may be fewer than directions.
+
+    Raises ValueError for a power outside (0, 1], for features that are not finite or do not differ, and for fewer than
+    two pairs.
+
+    Example:
+        >>> rows = torch.tensor([[4.0, 3.0], [4.0, -3.0], [-4.0, 3.0], [-4.0, -3.0]])
+        >>> whiten(rows, rows[:1], 1.0)[1].abs().numpy().round(2)  # both directions count alike
+        array([[0.71, 0.71]], dtype=float32)
+    """
+    if not 0 < power <= 1:
+        raise ValueError(f"whitening to the power {power}: it must be above 0 and at most 1")
+    if not (train.isfinite().all() and test.isfinite().all()):
+        raise ValueError("some features are not finite: the encoder has diverged")
+    units = [functional.normalize(rows.double(), dim=1) for rows in (train, test)]
+    mean = units[0].mean(dim=0)
+    if pairs is None:
+        centred = units[0] - mean
+        covariance = centred.T @ centred / len(centred)
+    elif len(pairs) < 2:
+        raise ValueError(f"features cannot be whitened by {len(pairs)} pairs of training clips: whiten by all clips")
+    else:
+        halves = (units[0][pairs[:, 0]] - units[0][pairs[:, 1]]) / 2**0.5
+        covariance = torch.from_numpy(ledoit_wolf(halves.numpy(), assume_centered=True)[0])
+    variances, directions = torch.linalg.eigh(covariance)
+    deviations = variances.clamp(min=0).sqrt()
+    if deviations.max() < 1e-12:
+        which = f"the {len(train)} training clips" if pairs is None else f"{len(pairs)} pairs of training clips"
+        raise ValueError(f"the features of {which} are all the same: there is nothing to whiten by")
+    scales = torch.where(deviations > _LEAST * deviations.max(), deviations, torch.inf) ** -power
+    made = [functional.normalize((rows - mean) @ (directions * scales), dim=1).float() for rows in units]
+    return made[0], made[1]
+
+
+def whiten_streams(
+    train: Mapping[str, Float[Tensor, "n _"]],
+    test: Mapping[str, Float[Tensor, "q _"]],
+    power: float,
+    *,
+    pairs: Pairs | None = None,
+) -> tuple[dict[str, Float[Tensor, "n _"]], dict[str, Float[Tensor, "q _"]]]:
+    """`whiten`, each stream for itself, by the same pairs."""
+    both = {stream: whiten(train[stream], test[stream], power, pairs=pairs) for stream in train}
+    return {stream: rows for stream, (rows, _) in both.items()}, {stream: rows for stream, (_, rows) in both.items()}
+
+
+def mutual_neighbours(
+    train: Mapping[str, Float[Tensor, "n _"]], k: int = _NEIGHBOURS, *, camera: Int[Tensor, " n"] | None = None
+) -> Pairs:
+    """The pairs of clips that are each among the `k` nearest of the other, by the features of all streams together,
+    each whitened by all clips to the power 0.5. Nothing but features tells them: no label, no person; nor a camera,
+    unless the `camera` of each clip is given: then only clips of other cameras than its own can be near to it.
+
+    Rows are compared some at a time, so that memory grows with their number only.
+    """
+    rows = side_by_side({stream: whiten(values, values[:1], 0.5)[0] for stream, values in train.items()})
+    k = min(k, len(rows) - 1)
+    nearest = torch.empty(len(rows), k, dtype=torch.long)
+    for some in torch.arange(len(rows)).split(_ROWS_AT_ONCE):
+        similarity = rows[some] @ rows.T
+        similarity[torch.arange(len(some)), some] = -torch.inf
+        if camera is not None:
+            similarity[camera[some][:, None] == camera] = -torch.inf
+        values, nearest[some] = similarity.topk(k, dim=1)
+        nearest[some] = nearest[some].where(values > -torch.inf, -1)
+    first = torch.arange(len(rows)).repeat_interleave(k)
+    second = nearest.flatten()
+    mutual = (nearest[second] == first[:, None]).any(dim=1) & (second >= 0)
+    return torch.stack((first, second), dim=1)[mutual & (first < second)]

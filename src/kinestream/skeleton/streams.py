@@ -1,0 +1,145 @@
+"""The streams of a clip: joint, motion and bone (reference: 3s-CACA, section "streams"); the motion of bones, the
+fourth stream of the supervised literature (Shi et al. 2019); the distances of joints with their motion (the joint
+collection distances of Yang et al. 2019); and three of our own, with the motion of one. Distances, displacements and
+cylindrical coordinates are the same from all sides: no turn of the body or the camera about the vertical changes them,
+and none at all changes distances.
+
+Streams are computed from the augmented joint clip, once for each view. Shapes: n clip, c coordinate, t frame, v joint,
+m body, p pair of joints.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.skeleton.stream_names import DISPLACEMENT_LAGS, DISTANCE_LAG
+
+
+def joint(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n c t v m"]:
+    """The coordinates as prepared."""
+    return x
+
+
+def motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n c t v m"]:
+    """`x[t+1] - x[t]`, in metres a frame; the last frame is zero.
+
+    Example:
+        >>> from kinestream.skeleton.layout import NTU25
+        >>> motion(torch.arange(3.0).reshape(1, 1, 3, 1, 1), NTU25).flatten().tolist()
+        [1.0, 1.0, 0.0]
+    """
+    return torch.cat((x[:, :, 1:] - x[:, :, :-1], torch.zeros_like(x[:, :, :1])), dim=2)
+
+
+def bone(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n c t v m"]:
+    """`x[v] - x[parent(v)]`, in metres; the root joint is zero."""
+    return x - x[:, :, :, list(layout.parents)]
+
+
+def bone_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n c t v m"]:
+    """The motion of the bones, in metres a frame: how limbs turn, wherever the body goes."""
+    return motion(bone(x, layout), layout)
+
+
+def distance(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 1 t p m"]:
+    """How far the joints of a body are from each other, in metres: one number for each pair, (0, 1), (0, 2), ...
+    (v - 2, v - 1)."""
+    first, second = torch.triu_indices(x.shape[3], x.shape[3], offset=1, device=x.device)
+    return _between(x, x)[:, :, :, first, second].contiguous()
+
+
+def distance_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 1 t p m"]:
+    """How the distances change, in metres a frame."""
+    return motion(distance(x, layout), layout)
+
+
+def lagged_distance(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 1 t p m"]:
+    """How far each joint is from where every joint, itself too, was `DISTANCE_LAG` frames ago, in metres: posture and
+    movement at once. Pairs are (now, then): (0, 0), (0, 1), ... (v - 1, v - 1); a body stood as in its first frame
+    before that, and is nowhere in frames without it."""
+    held, there = _held(x)
+    between = rearrange(_between(x, _earlier(held, DISTANCE_LAG)), "n 1 t v u m -> n 1 t (v u) m")
+    return (between * there).contiguous()
+
+
+def displacement(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n k t v m"]:
+    """How far each joint has come in each of `DISPLACEMENT_LAGS` frames, upwards and along the ground (a length), in
+    metres: slow and fast movements side by side. A body stood as in its first frame before that, and does not move in
+    frames without it."""
+    held, there = _held(x)
+    steps = torch.stack([x - _earlier(held, lag) for lag in DISPLACEMENT_LAGS], dim=1)
+    return torch.stack((steps[:, :, 1], _along_the_ground(steps, dim=2)), dim=2).flatten(1, 2) * there
+
+
+def cylindrical(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 3 t v m"]:
+    """The height of each joint; its distance along the ground from where the pelvis stood in the body's first frame;
+    and how far it moves along the ground to the next frame. All in metres, and zero in frames without the body."""
+    held, there = _held(x)
+    away = _along_the_ground(held - held[:, :, :1, layout.pelvis, None], dim=1)
+    speed = _along_the_ground(motion(held, layout), dim=1)
+    return torch.stack((x[:, 1], away, speed), dim=1) * there
+
+
+def cylindrical_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 3 t v m"]:
+    """How these change, in metres a frame: climbing, leaving and coming back, starting and stopping."""
+    return motion(cylindrical(x, layout), layout)
+
+
+def _held(x: Float[Tensor, "n c t v m"]) -> tuple[Float[Tensor, "n c t v m"], Bool[Tensor, "n 1 t 1 m"]]:
+    """Each body in the frames without it, all zero, as it was last, and before it came as it first was; and where it is
+    there. A body that is never there stays zero."""
+    there = x.ne(0).any(dim=3, keepdim=True).any(dim=1, keepdim=True)
+    frames = torch.arange(x.shape[2], device=x.device)[:, None, None]
+    last = torch.where(there, frames, -1).cummax(dim=2).values
+    first = there.to(torch.uint8).argmax(dim=2, keepdim=True)
+    return x.gather(2, torch.where(last < 0, first, last).expand_as(x)), there
+
+
+def _earlier(x: Float[Tensor, "n c t v m"], lag: int) -> Float[Tensor, "n c t v m"]:
+    """The clip so many frames late, its first frame held until then."""
+    frames = (torch.arange(x.shape[2], device=x.device) - lag).clamp(min=0)
+    return x[:, :, frames]
+
+
+def _along_the_ground(steps: Tensor, *, dim: int) -> Tensor:
+    """The horizontal length of vectors whose coordinates lie along `dim`."""
+    return torch.hypot(steps.select(dim, 0), steps.select(dim, 2))
+
+
+def _between(x: Float[Tensor, "n c t v m"], y: Float[Tensor, "n c t u m"]) -> Float[Tensor, "n 1 t v u m"]:
+    """The distances of the joints of one from those of the other, frame by frame."""
+    rows = [rearrange(points, "n c t v m -> (n m t) v c") for points in (x, y)]
+    # Products of coordinates, torch's other way, would lose the digits of small distances.
+    distances = torch.cdist(rows[0], rows[1], compute_mode="donot_use_mm_for_euclid_dist")
+    return rearrange(distances, "(n m t) v u -> n 1 t v u m", n=x.shape[0], m=x.shape[4])
+
+
+STREAMS: Mapping[str, Callable[[Tensor, SkeletonLayout], Tensor]] = MappingProxyType(
+    {
+        "joint": joint,
+        "motion": motion,
+        "bone": bone,
+        "bone-motion": bone_motion,
+        "distance": distance,
+        "distance-motion": distance_motion,
+        "lagged-distance": lagged_distance,
+        "displacement": displacement,
+        "cylindrical": cylindrical,
+        "cylindrical-motion": cylindrical_motion,
+    }
+)
+
+
+def make_streams(
+    x: Float[Tensor, "n c t v m"], names: Iterable[str], layout: SkeletonLayout
+) -> dict[str, Float[Tensor, "n _ t _ m"]]:
+    """The named streams of joint clips `x`. Raises ValueError for an unknown name."""
+    unknown = [name for name in names if name not in STREAMS]
+    if unknown:
+        raise ValueError(f"unknown stream '{unknown[0]}': choose from {', '.join(STREAMS)}")
+    return {name: STREAMS[name](x, layout) for name in names}

@@ -1,0 +1,114 @@
+"""Several runs in one figure: how they learnt, and what they reached, with intervals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from kinestream.viz.curves import Epoch
+from kinestream.viz.palette import class_symbol
+from kinestream.viz.style import MARKERS, SMALL, class_colours, grid, new_figure, shortened
+
+_DASHES = ("-", "--", "-.", ":")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reached:
+    """An accuracy in percent and its 95 % interval."""
+
+    top1: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedRun:
+    """What is drawn of one run."""
+
+    name: str
+    epochs: Sequence[Epoch]
+    reached: Mapping[str, Reached]
+    """By protocol and split, as `linear xview`."""
+
+
+def draw_comparison(runs: Sequence[ComparedRun]) -> Figure:
+    """Total loss and online 1-NN over the epochs, then a row of accuracies with intervals for each protocol.
+
+    Raises ValueError when there is nothing of any run to draw.
+    """
+    protocols = list(dict.fromkeys(protocol for run in runs for protocol in run.reached))
+    curves = [
+        (title, series)
+        for title, series in (
+            ("loss, all terms together", [_points(run.epochs, ("loss",)) for run in runs]),
+            ("1-NN accuracy while learning, %", [_points(run.epochs, ("knn/together", "knn/")) for run in runs]),
+        )
+        if any(series)
+    ]
+    if not curves and not protocols:
+        raise ValueError("none of the runs has a finished epoch or an evaluation: there is nothing to draw")
+    heights = [1.1] * len(curves) + ([0.35 + 0.15 * len(runs) * len(protocols)] if protocols else [])
+    figure = new_figure(sum(heights) + 0.35 + 0.14 * -(-len(runs) // 2))
+    rows = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (title, series) in zip(rows, curves, strict=False):
+        axes.set_title(title, pad=3, fontsize=7)
+        grid(axes)
+        for number, points in enumerate(series):
+            if points:
+                axes.plot(*zip(*points, strict=True), **_style(number, len(points)))
+        axes.set_xlabel("epoch", labelpad=1)
+        axes.set_xlim(0, 1.02 * max(epoch["epoch"] for run in runs for epoch in run.epochs))
+    if protocols:
+        _draw_reached(rows[-1], runs, protocols)
+    handles = [Line2D([], [], label=shortened(run.name, 30), **_style(number, 1)) for number, run in enumerate(runs)]
+    figure.legend(handles=handles, loc="outside upper left", ncols=2, handlelength=2.4, columnspacing=1.0)
+    return figure
+
+
+def _draw_reached(axes: Axes, runs: Sequence[ComparedRun], protocols: Sequence[str]) -> None:
+    axes.set_title("top-1 accuracy, %, with 95 % intervals", pad=3, fontsize=7)
+    grid(axes, "x")
+    places, row = [], 0.0
+    for protocol in protocols:
+        first = row
+        for number, run in enumerate(runs):
+            if (found := run.reached.get(protocol)) is not None:
+                style = _style(number, 1)
+                axes.plot([found.low, found.high], [row, row], color=style["color"], linewidth=1.4)
+                axes.plot(
+                    found.top1, row, linestyle="none", marker=style["marker"], color=style["color"], markersize=4.5
+                )
+                axes.annotate(
+                    f"{found.top1:.1f}",
+                    (found.high, row),
+                    xytext=(4, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=SMALL,
+                )
+                row += 1
+        places.append(((first + row - 1) / 2, protocol))
+        row += 0.7
+    axes.set_yticks([place for place, _ in places], [name for _, name in places])
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(row - 1.0, -0.7)
+    axes.margins(x=0.12)
+
+
+def _points(epochs: Sequence[Epoch], prefixes: Sequence[str]) -> list[tuple[float, float]]:
+    """(epoch, value) of the first key that fits a prefix, in the order of the prefixes."""
+    keys = [key for prefix in prefixes for epoch in epochs for key in epoch if key.startswith(prefix)]
+    return [(float(epoch["epoch"]), float(epoch[keys[0]])) for epoch in epochs if keys and keys[0] in epoch]
+
+
+def _style(number: int, points: int) -> dict[str, Any]:
+    symbol = class_symbol(number)
+    return {
+        "color": class_colours()[symbol.colour],
+        "linestyle": _DASHES[number % len(_DASHES)],
+        "marker": MARKERS[symbol.shape] if points <= 20 else None,
+        "markersize": 3.5,
+    }

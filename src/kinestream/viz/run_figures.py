@@ -1,0 +1,189 @@
+"""All figures of a run, made from what its folder holds; what cannot be drawn is left out, with the reason."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kinestream.console import Screen
+from kinestream.data.store import Store
+from kinestream.evaluate.run_results import Evaluation, Result, read_evaluations
+from kinestream.methods.settings import stage_1_epochs
+from kinestream.train.run_folder import RunFolder, read_metrics
+from kinestream.viz.agreement import draw_agreement
+from kinestream.viz.confusion import confusion_matrix, draw_confusion, worst_pairs
+from kinestream.viz.curves import Epoch, draw_curves
+from kinestream.viz.embedding import Panel, draw_embedding
+from kinestream.viz.per_class import draw_classes
+from kinestream.viz.projection import Method, sample
+from kinestream.viz.test_clips import EncodedTest, Guesses, cached_plane
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_POINTS = 5000
+MOST_CLASSES = 12
+_METHODS: Mapping[Method, str] = {"tsne": "t-SNE", "pca": "PCA"}
+
+Draw = Callable[[], "Figure"]
+"""Draws in the theme in force; what is slow has been done before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFigure:
+    """A figure of a run: its name as a file, what it is, and what it says in words."""
+
+    name: str
+    title: str
+    words: str
+    draw: Draw
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A figure that could not be made."""
+
+    name: str
+    reason: str
+
+
+def figures_of_run(
+    folder: RunFolder, store: Store, split: str, clips: EncodedTest, guessed: Guesses, screen: Screen
+) -> Iterator[RunFigure | LeftOut]:
+    """In the order of the report."""
+    yield embedding_figure(folder, store, split, clips, screen, method="tsne")
+    yield embedding_figure(folder, store, split, clips, screen, method="pca")
+    yield confusion_figure(store, split, clips.labels, guessed)
+    for name, make in (("classes", classes_figure), ("curves", curves_figure), ("agreement", agreement_figure)):
+        try:
+            yield make(folder, split)
+        except ValueError as error:
+            yield LeftOut(name=name, reason=str(error))
+
+
+def embedding_figure(
+    folder: RunFolder,
+    store: Store,
+    split: str,
+    clips: EncodedTest,
+    screen: Screen,
+    *,
+    method: Method,
+    points: int = MOST_POINTS,
+    classes: int = MOST_CLASSES,
+) -> RunFigure:
+    """The test clips before and after pre-training. Of many classes some are drawn by lot, and so of many clips."""
+    present = np.unique(clips.labels)
+    chosen = present[sample(len(present), classes)]
+    of_chosen = np.flatnonzero(np.isin(clips.labels, chosen))
+    rows = of_chosen[sample(len(of_chosen), points)]
+    panels = []
+    stages = [("untrained encoder", clips.before), ("after pre-training", clips.after)]
+    for title, encoded in stages:
+        if encoded is None:
+            continue
+        with screen.progress(f"{_METHODS[method]}, {title}", "steps") as advance:
+            plane = cached_plane(folder.path, method, encoded.features[rows], advance)
+        panels.append(Panel(title=f"{title}\n1-NN {encoded.right:.1f} %", points=plane))
+    some = "" if len(chosen) == len(present) else f" of {len(chosen)} classes of {len(present)}, drawn by lot"
+    less = "" if len(rows) == len(of_chosen) else f" ({len(rows):,} of {len(of_chosen):,}, drawn by lot)"
+    note = f"{_METHODS[method]} of the test clips{less}{some}, {store.info.dataset} {split}"
+    return RunFigure(
+        name=f"embedding-{method}",
+        title=f"Embedding, {_METHODS[method]}",
+        words=f"{note}. Each dot is a clip; axes have no unit. 1-NN: share of the test clips whose nearest training "
+        "clip is of their class.",
+        draw=lambda: draw_embedding(panels, clips.labels[rows], store.info.classes, note),
+    )
+
+
+def confusion_figure(store: Store, split: str, labels: np.ndarray, guessed: Guesses) -> RunFigure:
+    """By the predictions of an evaluation, or the nearest training clips."""
+    classes = store.info.classes
+    matrix = confusion_matrix(labels, guessed.predicted, len(classes))
+    worst = [
+        f"{classes[pair.label]} taken for {classes[pair.predicted]} ({pair.clips} of {pair.of})"
+        for pair in worst_pairs(matrix, 3)
+    ]
+    right = 100 * float(np.trace(matrix)) / max(1, int(matrix.sum()))
+    title = f"confusion, {guessed.how}, {store.info.dataset} {split}, {right:.1f} % right"
+    return RunFigure(
+        name="confusion",
+        title="Confusion matrix",
+        words=f"Shares of each true class, by the {guessed.how}. Worst: {'; '.join(worst) if worst else 'none'}.",
+        draw=lambda: draw_confusion(matrix, classes, title),
+    )
+
+
+def classes_figure(folder: RunFolder, split: str, protocol: str | None = None, most: int = 40) -> RunFigure:
+    """Raises ValueError when no evaluation of the split has accuracies by class."""
+    for evaluation in read_evaluations(folder.path):
+        own = evaluation.headline()
+        if evaluation.split == split and protocol in (None, evaluation.protocol) and own is not None and own.per_class:
+            return _classes_of(evaluation, own, most)
+    wanted = protocol or "linear"
+    raise ValueError(
+        f"{folder.path} has no evaluation{f' {protocol}' if protocol else ''} of split '{split}' with accuracies by "
+        f"class: make one with 'kinestream evaluate {wanted}'"
+    )
+
+
+def curves_figure(folder: RunFolder, split: str = "") -> RunFigure:
+    """Raises ValueError when no epoch is finished."""
+    config = folder.config()
+    epochs = epochs_of(folder)
+    if not epochs:
+        raise ValueError(f"{folder.path} has no finished epoch: there is no curve to draw")
+    return RunFigure(
+        name="curves",
+        title="Learning curves",
+        words=f"{len(epochs)} of {config.recipe.epochs} epochs. The online 1-NN uses labels for this display only.",
+        draw=lambda: draw_curves(epochs, stage_change=stage_1_epochs(config.recipe.method), title=config.recipe_name),
+    )
+
+
+def agreement_figure(folder: RunFolder, split: str = "") -> RunFigure:
+    """Raises ValueError when the run has no stage 2."""
+    config = folder.config()
+    epochs = epochs_of(folder)
+    if not any("positives/beyond" in epoch for epoch in epochs):
+        raise ValueError(
+            f"{folder.path} has no pseudo-positives in its log: they are of stage 2 of three-stream recipes (caca-3s-*)"
+        )
+    return RunFigure(
+        name="agreement",
+        title="Agreement of the streams",
+        words="Stage 2: clips that the streams take for positives of each other, and how right they are by the labels, "
+        "which serve this display only.",
+        draw=lambda: draw_agreement(epochs, title=config.recipe_name),
+    )
+
+
+def epochs_of(folder: RunFolder) -> Sequence[Epoch]:
+    """The lines of the log that end an epoch; none where there is no log yet."""
+    if not folder.metrics.is_file():
+        return []
+    return [line for line in read_metrics(folder.metrics) if line.get("kind") == "epoch"]
+
+
+def write_figure(figure: RunFigure, path: Path, *, dark: bool = False) -> None:
+    """A .png or .svg file."""
+    from kinestream.viz.style import save, theme
+
+    with theme(dark=dark):
+        save(figure.draw(), path)
+
+
+def _classes_of(evaluation: Evaluation, own: Result, most: int) -> RunFigure:
+    untrained = evaluation.headline("untrained")
+    before: Mapping[str, float | None] = untrained.per_class if untrained else {}
+    words = f"Accuracy by class, {evaluation.protocol} on split {evaluation.split}; all classes: {own.top1:.1f} %"
+    title = f"{evaluation.protocol}, {own.name}: {own.top1:.1f} %"
+    return RunFigure(
+        name="classes",
+        title="Class by class",
+        words=f"{words}, untrained {untrained.top1:.1f} %." if untrained else f"{words}.",
+        draw=lambda: draw_classes(own.per_class, before, title=title, most=most),
+    )

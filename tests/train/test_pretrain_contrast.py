@@ -1,0 +1,77 @@
+"""Training with a queue: what it holds and which stage it is in survive an interruption."""
+
+import dataclasses
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.runs import same_run, train
+
+from kinestream.methods.aimclr import AimCLR
+from kinestream.methods.momentum_contrast import MomentumContrast
+from kinestream.methods.settings import AimCLRRecipe, MethodRecipe, MomentumContrastRecipe, NTXentRecipe, VICRegRecipe
+from kinestream.recipes import Recipe
+from kinestream.train.run_folder import read_metrics
+
+HEAD = {"hidden": 8, "embedding": 6}
+CROSCLR = MomentumContrastRecipe(name="crosclr", queue=20, cross_epoch=1, decay=0.9, **HEAD)
+AIMCLR = AimCLRRecipe(queue=20, mining_epoch=1, decay=0.9, **HEAD)
+
+
+@pytest.mark.parametrize(
+    ("settings", "streams", "learner", "stage_2"),
+    [
+        (CROSCLR, ("joint", "motion", "bone"), MomentumContrast, "mined/shared"),
+        (AIMCLR, ("joint",), AimCLR, "mined/joint"),
+    ],
+    ids=["crosclr", "aimclr"],
+)
+def test_resuming_with_a_queue_is_exact_in_both_stages(
+    small_recipe: Recipe,
+    small_store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: MethodRecipe,
+    streams: Any,
+    learner: type[Any],
+    stage_2: str,
+) -> None:
+    """Stopped once in each of three epochs; the queue of 20 keys, batches of 8, wraps in the middle of a batch."""
+    recipe = dataclasses.replace(small_recipe, streams=streams, method=settings)
+    train(recipe, small_store, tmp_path / "whole")
+    epochs = [line for line in read_metrics(tmp_path / "whole" / "metrics.jsonl") if line["kind"] == "epoch"]
+    assert [stage_2 in line for line in epochs] == [False, True, True]
+    state = torch.load(tmp_path / "whole" / "last.ckpt", weights_only=True)["method"]
+    assert state["networks.joint.queue.ring"].shape == (20, 6)
+    assert int(state["networks.joint.queue.pointer"]) == 9 * 8 % 20
+    after_step = learner.after_step
+
+    def stop_in_the_middle(self: Any, progress: Any) -> None:
+        after_step(self, progress)
+        if progress.step % 3 == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(learner, "after_step", stop_in_the_middle)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, small_store, tmp_path / "stopped", resume=True)
+    train(recipe, small_store, tmp_path / "stopped", resume=True)
+    same_run(tmp_path / "whole", tmp_path / "stopped")
+
+
+@pytest.mark.parametrize("settings", [NTXentRecipe(**HEAD), VICRegRecipe(**HEAD)], ids=["nt-xent", "vicreg"])
+def test_in_batch_methods_train(
+    small_recipe: Recipe, small_store: Path, tmp_path: Path, settings: MethodRecipe, capfd: pytest.CaptureFixture[str]
+) -> None:
+    watched = dataclasses.replace(small_recipe.monitor, collapse_spread=1.5, knn_every=1)
+    recipe = dataclasses.replace(small_recipe, method=settings, epochs=1, monitor=watched)
+    train(recipe, small_store, tmp_path / "run")
+    line = read_metrics(tmp_path / "run" / "metrics.jsonl")[-1]
+    assert line["loss"] == pytest.approx(line["loss/joint"])
+    assert 0 <= line["knn/joint"] <= 100
+    words = capfd.readouterr().err
+    assert "have collapsed" in words
+    assert "method.target" not in words, "only self-distillation has targets to whiten"

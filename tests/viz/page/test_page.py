@@ -1,0 +1,270 @@
+"""The page in a real browser, opened from disk: does it do what it says, quietly, and without asking anybody?"""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+webdriver = pytest.importorskip("selenium.webdriver")
+
+from selenium.common.exceptions import WebDriverException  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
+
+from kinestream.viz.page.packing import in_unit_square, nearest, pack_clips, text_of  # noqa: E402
+from kinestream.viz.page.page import Cell, Page, Picture, Row, render  # noqa: E402
+from kinestream.viz.palette import CLASS_COLOURS, CLASS_COLOURS_ON_DARK, class_symbol  # noqa: E402
+
+EVIL = "</script><b>wave & {{style}} \u2028'\""
+CLASSES = ["carry", EVIL, "throw"]
+COUNT = 60
+
+
+def points() -> np.ndarray:
+    """Three columns of dots, one a class; the clips 0, 1, 2 are the lowest of each."""
+    return np.array([[number % 3, number // 3 / 8] for number in range(COUNT)], np.float32)
+
+
+def write_page(path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    labels = np.arange(COUNT) % 3
+    predicted = labels.copy()
+    predicted[:6] = (labels[:6] + 1) % 3
+    features = np.eye(3, 8, dtype=np.float32)[labels] + rng.normal(0, 0.01, (COUNT, 8)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    neighbours, cosines = nearest(features, 5)
+    clips = rng.normal(size=(COUNT, 10, 1, 3, 3)).astype(np.float32)
+    packed = pack_clips(iter(clips), np.ones(COUNT, np.int64), 8, 4.0)
+    symbols = [(name, class_symbol(number)) for number, name in enumerate(CLASSES)]
+    data: dict[str, Any] = {
+        "classes": [
+            {
+                "name": name,
+                "shape": symbol.shape,
+                "filled": symbol.filled,
+                "light": CLASS_COLOURS[symbol.colour],
+                "dark": CLASS_COLOURS_ON_DARK[symbol.colour],
+            }
+            for name, symbol in symbols
+        ],
+        "names": [f"clip {number} {EVIL}" for number in range(COUNT)],
+        "labels": text_of(labels, "<u2"),
+        "predicted": text_of(predicted, "<u2"),
+        "confidence": text_of(np.full(COUNT, 80), "<u1"),
+        "neighbours": text_of(neighbours, "<u4"),
+        "cosines": text_of(np.round(100 * cosines), "<i1"),
+        "layouts": [
+            {"name": "t-SNE", "points": text_of(in_unit_square(points()), "<u2")},
+            {"name": "PCA", "points": text_of(in_unit_square(points()[::-1].copy()), "<u2")},
+        ],
+        "skeleton": {
+            "frames": packed.frames,
+            "joints": 3,
+            "bones": [[1, 0], [2, 1]],
+            "sides": ["left", "trunk"],
+            "head": 2,
+            "unit": packed.unit,
+            "bodies": text_of(packed.bodies, "<u1"),
+        },
+    }
+    page = Page(
+        title=EVIL,
+        subtitle=EVIL,
+        facts=[(EVIL, EVIL)],
+        warnings=[EVIL],
+        headings=["protocol", "top-1"],
+        rows=[Row(cells=[Cell(text=EVIL), Cell(text="80", value=80.0, low=75.0, high=84.0)], strong=True)],
+        results_note=EVIL,
+        map_note=EVIL,
+        pictures=[Picture(title=EVIL, words=EVIL, light=b"<svg/>", dark=b"<svg/>")],
+        left_out=[EVIL],
+        configuration=EVIL,
+        environment=EVIL,
+        commands=[EVIL],
+    )
+    path.write_text(render(page, data, packed.base64), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    chromium, chromedriver = (shutil.which(name) for name in ("chromium", "chromedriver"))
+    if chromium is None or chromedriver is None:
+        pytest.skip("needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for word in (
+        *(
+            "headless=new",
+            "no-sandbox",
+            "disable-gpu",
+            "disable-dev-shm-usage",
+            "no-first-run",
+            "window-size=1280,1000",
+        ),
+        *("disable-background-networking", "disable-component-update", "disable-sync", "disable-quic"),
+        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):
+        options.add_argument(f"--{word}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    try:
+        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=chromedriver))
+    except WebDriverException as error:
+        pytest.skip(f"chromium does not start here: {str(error).splitlines()[0]}")
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_page(tmp_path_factory.mktemp("page") / "report.html")
+
+
+@pytest.fixture
+def page(browser: Any, file: Path) -> Iterator[Any]:
+    """The page, freshly opened; at the end nothing was complained about, and nothing asked for but the file itself."""
+    browser.get("about:blank")
+    browser.get_log("performance")
+    browser.get(file.as_uri())
+    WebDriverWait(browser, 60).until(lambda driver: driver.find_element(By.ID, "count").text)
+    browser.execute_script("document.getElementById('map').scrollIntoView({block: 'center'})")
+    yield browser
+    # What the browser says about the pixels that these tests read back ("rendering") is no complaint about the page.
+    assert [one for one in browser.get_log("browser") if one["level"] != "INFO" and one["source"] != "rendering"] == []
+    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    addresses = [one["params"]["request"]["url"] for one in asked if one["method"] == "Network.requestWillBeSent"]
+    assert file.as_uri() in addresses
+    assert all(address.startswith(("file:", "data:")) for address in addresses), addresses
+    assert {address for address in addresses if address.startswith("file:")} == {file.as_uri()}
+
+
+def text(page: Any, name: str) -> str:
+    return str(page.find_element(By.ID, name).text)
+
+
+def over(page: Any, index: int) -> ActionChains:
+    """Moves the mouse over the dot of a clip, by the page's own arithmetic: 20 pixels of margin, one scale."""
+    marks = page.find_element(By.ID, "marks")
+    width, height = marks.size["width"], marks.size["height"]
+    x, y = (in_unit_square(points())[index] / 65535 - 0.5) * (min(width, height) - 40)
+    return ActionChains(page, duration=0).move_to_element_with_offset(marks, round(x), round(y))
+
+
+def test_every_name_is_shown_as_it_is(page: Any) -> None:
+    # HTML makes one space of some kinds of white space.
+    wanted = re.sub(r"\s+", " ", EVIL)
+    shown = page.execute_script("return document.querySelector('h1').textContent")
+    assert shown == EVIL
+    assert re.sub(r"\s+", " ", page.find_element(By.CSS_SELECTOR, "#legend button:nth-child(2) span").text) == wanted
+    assert not page.find_elements(By.XPATH, "//b[starts-with(text(), 'wave')]"), "no name became an element"
+    assert page.execute_script("return document.scripts.length") == 4
+
+
+def test_hovering_names_the_clip_its_class_and_what_it_was_taken_for(page: Any) -> None:
+    over(page, 9).perform()
+    WebDriverWait(page, 20).until(lambda driver: driver.find_element(By.ID, "tip").is_displayed())
+    shown = text(page, "tip")
+    assert shown.startswith("clip 9 ")
+    assert shown.splitlines()[-2:] == ["carry", "recognised, 80 % sure"]
+    over(page, 3).perform()
+    WebDriverWait(page, 20).until(lambda driver: f"taken for {EVIL[:12]}" in text(driver, "tip"))
+
+
+def test_a_click_plays_the_clip_beside_its_neighbours(page: Any) -> None:
+    over(page, 12).click().perform()
+    WebDriverWait(page, 20).until(lambda driver: driver.find_element(By.ID, "clip").is_displayed())
+    assert text(page, "clip-name").startswith("clip 12 ")
+    neighbours = page.find_elements(By.CSS_SELECTOR, "#neighbours button")
+    assert len(neighbours) == 5
+    assert all(": carry, cosine 1.00" in one.get_attribute("aria-label") for one in neighbours)
+    drawn = "return [...document.querySelectorAll('.detail canvas')].map(c => c.getContext('2d')"
+    drawn += ".getImageData(0, 0, c.width, c.height).data.some(v => v > 0))"
+    assert page.execute_script(drawn) == [True] * 6
+    seen = set()
+    WebDriverWait(page, 60, poll_frequency=0.05).until(
+        lambda driver: seen.add(text(driver, "frame-number")) or len(seen) > 2
+    )
+    page.find_element(By.ID, "play").click()
+    still = page.execute_script("return document.getElementById('frame').value")
+    over(page, 15).perform()
+    assert page.execute_script("return document.getElementById('frame').value") == still, "paused"
+    wanted = " ".join(neighbours[0].get_attribute("title").split()[:2])
+    neighbours[0].click()
+    assert text(page, "clip-name").startswith(f"{wanted} ")
+
+
+def test_keys_walk_play_and_close(page: Any) -> None:
+    marks = page.find_element(By.ID, "marks")
+    page.execute_script("arguments[0].focus()", marks)
+    spoken = []
+    for key in (Keys.ARROW_DOWN, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_UP):
+        marks.send_keys(key)
+        spoken.append(page.execute_script("return document.getElementById('spoken').textContent"))
+    assert len(set(spoken)) >= 3
+    assert all(", recognised" in words or ", taken for" in words for words in spoken)
+    marks.send_keys(Keys.ENTER)
+    assert text(page, "clip-name")[:7] == spoken[-1][:7]
+    marks.send_keys(Keys.ESCAPE)
+    assert not page.find_element(By.ID, "clip").is_displayed()
+    assert page.switch_to.active_element.get_attribute("id") == "marks"
+
+
+def test_classes_and_guesses_are_shown_and_hidden(page: Any) -> None:
+    assert text(page, "count") == "60 of 60 clips shown, 6 of them wrong"
+    carry = page.find_element(By.CSS_SELECTOR, "#legend button")
+    carry.click()
+    assert carry.get_attribute("aria-pressed") == "false"
+    assert text(page, "count") == "40 of 60 clips shown, 4 of them wrong"
+    over(page, 9).perform()
+    over(page, 10).perform()
+    WebDriverWait(page, 20).until(lambda driver: text(driver, "tip").startswith("clip 10 "))
+    over(page, 9).perform()
+    WebDriverWait(page, 20).until(lambda driver: not driver.find_element(By.ID, "tip").is_displayed())
+    page.find_element(By.ID, "right").click()
+    assert text(page, "count") == "4 of 60 clips shown, 4 of them wrong"
+    page.find_element(By.ID, "none").click()
+    assert text(page, "count").startswith("0 of 60")
+    page.find_element(By.ID, "all").click()
+    page.find_element(By.ID, "right").click()
+    assert text(page, "count").startswith("60 of 60")
+
+
+def test_light_and_dark_follow_the_system_and_the_button(page: Any) -> None:
+    def paper() -> str:
+        return str(page.execute_script("return getComputedStyle(document.body).backgroundColor"))
+
+    def first_pixel() -> list[int]:
+        code = "const c = document.getElementById('points');"
+        return list(page.execute_script(f"{code} return [...c.getContext('2d').getImageData(1, 1, 1, 1).data]"))
+
+    for theme, colour in (("dark", [20, 23, 28]), ("light", [255, 255, 255])):
+        media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        WebDriverWait(page, 20).until(lambda _, colour=colour: paper() == f"rgb({', '.join(map(str, colour))})")
+        WebDriverWait(page, 20).until(lambda _, colour=colour: first_pixel()[:3] == colour)
+    page.find_element(By.ID, "theme").click()
+    assert paper() == "rgb(20, 23, 28)"
+
+
+@pytest.mark.parametrize("width", [400, 800, 1600])
+def test_nothing_is_wider_than_the_window(page: Any, width: int) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_other_layouts_move_the_dots(page: Any) -> None:
+    over(page, 9).perform()
+    WebDriverWait(page, 20).until(lambda driver: text(driver, "tip").startswith("clip 9 "))
+    page.find_element(By.CSS_SELECTOR, "#layout option:nth-child(2)").click()
+    over(page, 9).perform()
+    WebDriverWait(page, 20).until(lambda driver: text(driver, "tip").startswith(f"clip {COUNT - 1 - 9} "))
