@@ -1,0 +1,149 @@
+"""What others may add by name: layouts, formats, methods, encoders, evaluations and so on stand in registries.
+
+A registry knows the built-in names and the module of each, which is imported when it is asked for. Everything else
+comes from plug-ins: packages that declare an entry point of the group `kinestream.plugins`, and Python files or modules
+named by the environment variable `KINESTREAM_PLUGINS` (several are separated as in `PATH`). A plug-in registers what it
+brings when it is imported.
+"""
+
+import difflib
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Generic, TypeVar
+
+GROUP = "kinestream.plugins"
+VARIABLE = "KINESTREAM_PLUGINS"
+Entry = TypeVar("Entry")
+
+_loaded: set[str] = set()
+
+
+class Registry(Generic[Entry]):
+    """Entries by name.
+
+    Args:
+        kind: what an entry is, for messages: "method".
+        builtin: for each built-in name the module that registers it.
+        check: called with the name and the entry before it is taken; raises ValueError for one that cannot serve.
+
+    Example:
+        >>> greetings: Registry[str] = Registry("greeting", {})
+        >>> greetings.add("hello", "world")
+        'world'
+        >>> greetings.get("helo")
+        Traceback (most recent call last):
+        ValueError: unknown greeting 'helo': did you mean hello? There are: hello
+    """
+
+    def __init__(
+        self, kind: str, builtin: Mapping[str, str], check: Callable[[str, Entry], None] = lambda name, entry: None
+    ) -> None:
+        self.kind = kind
+        self._builtin = dict(builtin)
+        self._check = check
+        self._entries: dict[str, Entry] = {}
+
+    def register(self, *names: str) -> Callable[[Entry], Entry]:
+        """A decorator that adds what it decorates under each of `names`."""
+
+        def add(entry: Entry) -> Entry:
+            for name in names:
+                self.add(name, entry)
+            return entry
+
+        return add
+
+    def add(self, name: str, entry: Entry) -> Entry:
+        """Raises ValueError for a name that is taken, or an entry that cannot serve."""
+        taken = self._entries.get(name)
+        if taken is not None and _origin(taken) != _origin(entry):
+            raise ValueError(f"{self.kind} '{name}' is registered already, by {_origin(taken)}: choose another name")
+        self._check(name, entry)
+        self._entries[name] = entry
+        return entry
+
+    def get(self, name: str) -> Entry:
+        """Raises ValueError for an unknown name, with the nearest ones."""
+        if name not in self._entries and name in self._builtin:
+            importlib.import_module(self._builtin[name])
+        if name not in self._entries:
+            load_plugins()
+        if name not in self._entries:
+            raise ValueError(unknown(self.kind, name, self.names()))
+        return self._entries[name]
+
+    def names(self) -> tuple[str, ...]:
+        """Every name, in alphabetical order; those of plug-ins too."""
+        load_plugins()
+        return tuple(sorted({*self._builtin, *self._entries}))
+
+
+def unknown(kind: str, name: object, known: tuple[str, ...], most: int = 12) -> str:
+    """What to say of a name that nobody knows: the nearest ones, and all if they are few.
+
+    Example:
+        >>> unknown("stream", "bones", ("joint", "bone"))
+        "unknown stream 'bones': did you mean bone? There are: joint, bone"
+    """
+    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.6)
+    hint = f": did you mean {' or '.join(near)}?" if near else ":"
+    there = ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")
+    return (
+        f"unknown {kind} '{name}'{hint} There are: {there}" if near else f"unknown {kind} '{name}': there are {there}"
+    )
+
+
+def load_plugins() -> None:
+    """Imports every plug-in that has not been imported. Raises ValueError, naming it, for one that fails."""
+    for point in entry_points(group=GROUP):
+        _load(f"plug-in {point.name} ({point.value})", point.value, point.load)
+    for word in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
+        _load(f"plug-in {word}, named by {VARIABLE}", word, partial(_import, word))
+
+
+def add_plugin(file_or_module: str) -> None:
+    """Loads a plug-in, in this process and in those that it starts."""
+    known = [word for word in os.environ.get(VARIABLE, "").split(os.pathsep) if word]
+    path = Path(file_or_module)
+    word = str(path.resolve()) if path.suffix == ".py" else file_or_module
+    if word not in known:
+        os.environ[VARIABLE] = os.pathsep.join([*known, word])
+    load_plugins()
+
+
+def _load(what: str, key: str, load: Callable[[], object]) -> None:
+    if key in _loaded:
+        return
+    _loaded.add(key)
+    try:
+        load()
+    except Exception as error:
+        _loaded.discard(key)
+        raise ValueError(f"{what} cannot be loaded: {type(error).__name__}: {' '.join(str(error).split())}") from error
+
+
+def _import(word: str) -> object:
+    if not word.endswith(".py"):
+        return importlib.import_module(word)
+    path = Path(word)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    name = f"kinestream_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _origin(entry: object) -> str:
+    """Where an entry was defined: the same for one whose module is imported twice."""
+    return f"{getattr(entry, '__module__', '?')}.{getattr(entry, '__qualname__', repr(entry))}"
