@@ -15,9 +15,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import IO
+from typing import IO, Literal
 
 from kinestream.distributed.exits import FAILED, GO_ON, INTERRUPTED, LOST
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed", "64-true"]
 
 _GRACE_SECONDS = 20.0
 """For the others to end by themselves after one has failed."""
