@@ -74,7 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         config = parse_command(module.Config, name, module.__doc__ or "", words[len(known.split()) :])
         remember_words(typed)
-        module.run(config)
+        try:
+            module.run(config)
+        finally:
+            from kinestream.console import end_bars
+
+            end_bars()
     except SystemExit as end:
         return _MISUSE if isinstance(end.code, str) else end.code or 0
     except KeyboardInterrupt:

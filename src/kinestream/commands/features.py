@@ -36,7 +36,7 @@ def run(config: Config) -> None:
     subject = open_subject(config, "features", references=not config.bare)
     fabric = make_fabric(config.device)
     if not fabric.is_global_zero:
-        subject.screen.hush()
+        subject.screen.quiet()
     with contact():
         in_turn(fabric, lambda: subject.clips)
         subject.keep_features()
