@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kinestream.arguments import typed_words
 from kinestream.config import required_option
 from kinestream.console import Screen
-from kinestream.distributed.launch import check_shares
-from kinestream.distributed.starting import in_processes
+from kinestream.distributed.launch import check_shares, in_processes
 from kinestream.recipes import resolve
 
 
@@ -59,7 +59,7 @@ def run(config: Config) -> None:
     recipe = resolve(config.recipe, config.set)
     if config.devices > 1:
         check_shares(recipe.batch_size, config.devices)
-    in_processes("pretrain", config, config.devices)
+    in_processes(typed_words(), config.devices)
     from kinestream.train.pretrain import pretrain
 
     pretrain(

@@ -89,7 +89,7 @@ def pretrain(
     # What any process may refuse is refused above: from here on they wait for each other.
     fabric = make_fabric(device, precision)
     if not fabric.is_global_zero:
-        screen.hush()
+        screen.quiet()
     if (tf32 or compiled) and fabric.device.type != "cuda":
         raise ValueError(f"--tf32 and --compile are for CUDA, this would train on {fabric.device.type}: leave them out")
     if tf32:
