@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from kinestream.distributed import launch
+from kinestream.evaluate.settings import BUILTIN
 from kinestream.plugins import add_plugin
 
 COMMANDS = {
@@ -21,21 +22,9 @@ COMMANDS = {
     "show": ("show", "draw a recording of a store as a strip of frames or an animation"),
     "recipes": ("recipes", "list what can be run by name, with its published figure"),
     "pretrain": ("pretrain", "learn an encoder from unlabelled clips, as a recipe says"),
-    "pair": ("pair", "find recordings of other cameras that show the same, by the features of a run"),
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
     "features": ("features", "compute a run's features once, for all evaluations, on one device or several"),
-    "evaluate linear": ("evaluate_linear", "accuracy of a linear layer on the frozen encoder"),
-    "evaluate knn": ("evaluate_knn", "accuracy of nearest neighbours of the frozen encoder"),
-    "evaluate probe-grid": (
-        "evaluate_probe_grid",
-        "a linear layer, its rate and decay chosen on held-out training clips",
-    ),
-    "evaluate retrieval": ("evaluate_retrieval", "search by example: precision at k, mAP, a sheet of what was found"),
-    "evaluate cluster": ("evaluate_cluster", "clusters of the features against the classes"),
-    "evaluate finetune": ("evaluate_finetune", "accuracy after fine-tuning with all labels"),
-    "evaluate semi": ("evaluate_semi", "accuracy after fine-tuning with few labels"),
-    "evaluate supervised": ("evaluate_supervised", "the same encoder from random weights with all labels"),
-    "evaluate transfer": ("evaluate_transfer", "encoders of one data set on another, also of another sensor"),
+    **{f"evaluate {name}": ("evaluate", text) for name, (_, _, text) in BUILTIN.items()},
     "plot embedding": ("plot_embedding", "draw the test clips by their features, before and after pre-training"),
     "plot confusion": ("plot_confusion", "draw what is taken for what, with the worst pairs by name"),
     "plot curves": ("plot_curves", "draw every term of the loss and the online 1-NN over the epochs"),
@@ -97,6 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _module(name: str) -> Any:
+    if name.startswith("evaluate "):
+        from kinestream.commands.evaluate import command
+
+        return command(name.removeprefix("evaluate "))
     return importlib.import_module(f"kinestream.commands.{COMMANDS[name][0]}")
 
 

@@ -36,11 +36,21 @@ def run(config: Config) -> None:
 
     need_drawing()
     out = target(config.run, config.out, "confusion")
-    from kinestream.evaluate.protocols.subject import Subject
+    from kinestream.console import Screen
+    from kinestream.evaluate.session import open_session
     from kinestream.viz.run_figures import confusion_figure
     from kinestream.viz.test_clips import encode_test_clips, guesses
 
-    subject = Subject(config.run, config.data, config.split, config.device, references=False)
-    clips = encode_test_clips(subject)
-    guessed = guesses(config.run, subject.store, subject.split, clips)
-    finish(confusion_figure(subject.store, subject.split, clips.labels, guessed), out, dark=config.dark)
+    screen = Screen()
+    session = open_session(
+        config.run,
+        config.data,
+        split=config.split,
+        device=config.device,
+        baselines=False,
+        progress=screen.progress_callback(),
+        notice=screen.warn,
+    )
+    clips = encode_test_clips(session)
+    guessed = guesses(config.run, session.store, session.split, clips)
+    finish(confusion_figure(session.store, session.split, clips.labels, guessed), out, dark=config.dark)

@@ -47,17 +47,27 @@ def run(config: Config) -> None:
     if config.classes < 1 or config.points < 1:
         raise ValueError(f"--classes {config.classes} --points {config.points}: at least one of each is needed")
     out = target(config.run, config.out, f"embedding-{config.method}")
-    from kinestream.evaluate.protocols.subject import Subject
+    from kinestream.console import Screen
+    from kinestream.evaluate.session import open_session
     from kinestream.viz.run_figures import embedding_figure
     from kinestream.viz.test_clips import encode_test_clips
 
-    subject = Subject(config.run, config.data, config.split, config.device, references=not config.bare)
+    screen = Screen()
+    session = open_session(
+        config.run,
+        config.data,
+        split=config.split,
+        device=config.device,
+        baselines=not config.bare,
+        progress=screen.progress_callback(),
+        notice=screen.warn,
+    )
     figure = embedding_figure(
-        subject.source.folder,
-        subject.store,
-        subject.split,
-        encode_test_clips(subject),
-        subject.screen,
+        session.source.folder,
+        session.store,
+        session.split,
+        encode_test_clips(session),
+        screen,
         method=config.method,
         points=config.points,
         classes=config.classes,

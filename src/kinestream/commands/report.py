@@ -51,9 +51,19 @@ def run(config: Config) -> None:
     out = config.out or config.run / "report.html"
     if out.suffix not in (".html", ".htm"):
         raise ValueError(f"{out}: the suffix '{out.suffix}' is not one of .html, .htm")
-    from kinestream.evaluate.protocols.subject import Subject
+    from kinestream.console import Screen
+    from kinestream.evaluate.session import open_session
     from kinestream.viz.report import Limits, write_report
 
-    subject = Subject(config.run, config.data, config.split, config.device, references=not config.bare)
+    screen = Screen()
+    session = open_session(
+        config.run,
+        config.data,
+        split=config.split,
+        device=config.device,
+        baselines=not config.bare,
+        progress=screen.progress_callback(),
+        notice=screen.warn,
+    )
     limits = Limits(points=config.points, frames=config.frames, megabytes=config.megabytes)
-    write_report(subject, out, limits)
+    write_report(session, out, limits)

@@ -285,8 +285,8 @@ def open_session(
     for stream, one in cards.items() if pretrained else ():
         if one.epochs_done < one.epochs:
             session.note(f"stream {stream} is at epoch {one.epochs_done} of {one.epochs}: not finished")
-    if (text := caution(opened, source.frames)) is not None:
-        session.note(text)
+    if (doubt := caution(opened, source.frames)) is not None:
+        session.note(doubt)
     longest = max(one.dim for one in cards.values())
     if uses == "features" and read_as.whitening and len(train) < 2 * longest:
         session.note(
@@ -332,9 +332,7 @@ def _readout(card: EncoderCard, given: Readout | Mapping[str, Any] | None) -> Re
     changes = {key: value for key, value in (given or {}).items() if value is not None}
     readout = replace(card.readout, **changes)
     if "whitened_by" in changes and not readout.whitening:
-        raise ValueError(
-            f"--whitened-by {readout.whitened_by} has no effect without --whitening above 0: 1 is wholly"
-        )
+        raise ValueError(f"--whitened-by {readout.whitened_by} has no effect without --whitening above 0: 1 is wholly")
     return readout
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kinestream.console import Screen
-from kinestream.evaluate.run_results import Result, read_evaluations
+from kinestream.evaluate.run_results import SavedRow, read_evaluations
 from kinestream.train.run_folder import RunFolder
 from kinestream.viz.comparison import ComparedRun, Reached, draw_comparison
 from kinestream.viz.run_figures import epochs_of
@@ -60,7 +60,7 @@ def compare(paths: Sequence[Path], out: Path, *, dark: bool = False) -> None:
     screen.say(f"comparison: {out}")
 
 
-def headlines(folder: RunFolder) -> Mapping[str, Result]:
+def headlines(folder: RunFolder) -> Mapping[str, SavedRow]:
     """What stands for the run in each of its evaluations, by protocol and split."""
     found = ((evaluation, evaluation.headline()) for evaluation in read_evaluations(folder.path))
     return {
@@ -85,5 +85,5 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     raise ValueError(f"a run stands twice among {', '.join(map(str, paths))}")
 
 
-def _in_words(result: Result | None) -> str:
+def _in_words(result: SavedRow | None) -> str:
     return "-" if result is None else f"{result.top1:.2f} ({result.low:.1f} to {result.high:.1f})"

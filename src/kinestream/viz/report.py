@@ -10,9 +10,10 @@ import numpy as np
 import yaml
 from jaxtyping import Float32, Int64
 
+from kinestream.console import Screen
 from kinestream.data.clips import Clips
-from kinestream.evaluate.protocols.subject import Subject
-from kinestream.evaluate.run_results import Evaluation, Result, read_evaluations
+from kinestream.evaluate.run_results import SavedResult, SavedRow, read_evaluations
+from kinestream.evaluate.session import Session
 from kinestream.files import replacing
 from kinestream.train.run_folder import RunConfig
 from kinestream.viz.page.packing import bodies_of, budget, in_unit_square, nearest, pack_clips, text_of
@@ -36,27 +37,28 @@ class Limits:
     megabytes: float = 30.0
 
 
-def write_report(run: Subject, out: Path, limits: Limits, *, figures: Path | None = None) -> None:
+def write_report(run: Session, out: Path, limits: Limits, *, figures: Path | None = None) -> None:
     """Writes the page, and the figures as .png and .svg into the folder `figures` where one is given; says where,
     how large it is, and which figures could not be made."""
+    screen = Screen()
     clips = encode_test_clips(run)
     guessed = guesses(run.source.folder.path, run.store, run.split, clips)
-    made = list(figures_of_run(run.source.folder, run.store, run.split, clips, guessed, run.screen))
+    made = list(figures_of_run(run.source.folder, run.store, run.split, clips, guessed, screen))
     drawn = [figure for figure in made if isinstance(figure, RunFigure)]
     left_out = [figure for figure in made if isinstance(figure, LeftOut)]
     if figures is not None:
         for figure in drawn:
             for suffix in ("png", "svg"):
                 write_figure(figure, figures / f"{figure.name}.{suffix}")
-        run.screen.say(f"figures: {figures}")
+        screen.say(f"figures: {figures}")
     data, skeletons, words = _map(run, clips, guessed, limits)
     page = _page(run, words, [_picture(figure) for figure in drawn], [f"{one.name}: {one.reason}" for one in left_out])
     text = render(page, data, skeletons)
     with replacing(out) as part:
         part.write_text(text, encoding="utf-8")
     for one in left_out:
-        run.screen.say(f"left out: {one.name} ({one.reason})")
-    run.screen.say(f"report: {out} ({len(text.encode()) / 1e6:.1f} MB, skeletons {len(skeletons) / 1e6:.1f} MB)")
+        screen.say(f"left out: {one.name} ({one.reason})")
+    screen.say(f"report: {out} ({len(text.encode()) / 1e6:.1f} MB, skeletons {len(skeletons) / 1e6:.1f} MB)")
 
 
 def _picture(figure: RunFigure) -> Picture:
@@ -70,7 +72,7 @@ def _picture(figure: RunFigure) -> Picture:
     return Picture(title=figure.title, words=figure.words, light=contents[0], dark=contents[1], kind=kind)
 
 
-def _map(run: Subject, clips: EncodedTest, guessed: Guesses, limits: Limits) -> tuple[dict[str, Any], str, str]:
+def _map(run: Session, clips: EncodedTest, guessed: Guesses, limits: Limits) -> tuple[dict[str, Any], str, str]:
     """What the map reads, the skeletons, and what is said above it."""
     rows = sample(len(clips.labels), limits.points)
     features = unit(clips.after.features[rows])
@@ -116,12 +118,12 @@ def _class(number: int, name: str) -> dict[str, Any]:
     return {"name": name, "shape": symbol.shape, "filled": symbol.filled, **colours}
 
 
-def _layouts(run: Subject, clips: EncodedTest, rows: Int64[np.ndarray, " n"]) -> Iterator[dict[str, str]]:
+def _layouts(run: Session, clips: EncodedTest, rows: Int64[np.ndarray, " n"]) -> Iterator[dict[str, str]]:
     stages = (("after pre-training", clips.after), ("untrained encoder", clips.before))
     for method, name in (("tsne", "t-SNE"), ("pca", "PCA")):
         for stage, found in stages:
             if found is not None:
-                with run.screen.progress(f"map, {name}, {stage}", "steps") as advance:
+                with Screen().progress(f"map, {name}, {stage}", "steps") as advance:
                     plane = cached_plane(
                         run.source.folder.path, "pca" if method == "pca" else "tsne", found.features[rows], advance
                     )
@@ -129,12 +131,12 @@ def _layouts(run: Subject, clips: EncodedTest, rows: Int64[np.ndarray, " n"]) ->
 
 
 def _skeletons(
-    run: Subject, indices: Int64[np.ndarray, " n"], limits: Limits
+    run: Session, indices: Int64[np.ndarray, " n"], limits: Limits
 ) -> tuple[str, Int64[np.ndarray, " n"], int, float]:
     """Base64 of the clips that fit, bodies of each clip (0 for none), frames and unit."""
     clips = Clips(run.store, run.source.frames)
     bodies, reach = np.zeros(len(indices), np.int64), 0.0
-    with run.screen.progress("skeletons", "clips") as advance:
+    with Screen().progress("skeletons", "clips") as advance:
         advance(0, len(indices))
         for row, clip in enumerate(_each(clips, indices)):
             bodies[row] = bodies_of(clip)
@@ -158,7 +160,7 @@ def _each(clips: Clips, indices: Int64[np.ndarray, " n"]) -> Iterator[Float32[np
         yield clips.batch(np.array([index]))[0]
 
 
-def _page(run: Subject, map_note: str, pictures: Sequence[Picture], left_out: Sequence[str]) -> Page:
+def _page(run: Session, map_note: str, pictures: Sequence[Picture], left_out: Sequence[str]) -> Page:
     config = run.source.of_run()
     recipe = config.recipe
     every = read_evaluations(run.source.folder.path)
@@ -183,7 +185,7 @@ def _page(run: Subject, map_note: str, pictures: Sequence[Picture], left_out: Se
             f"{copied.copies} of the {copied.test_clips} test clips are copies of a training clip, to the bit: what "
             "they add to an accuracy is no generalisation. Figures without them stand beside the usual ones."
         )
-    mixed = any(result.without_copies is not None for one in evaluations for result in one.results)
+    mixed = any(result.without_copies is not None for one in evaluations for result in one.rows)
     headings = ["protocol", "features", "top-1 and 95 % interval", *(["without copies"] if mixed else []), "mean class"]
     if recipe.published is not None:
         headings += ["published", "difference"]
@@ -204,7 +206,7 @@ def _page(run: Subject, map_note: str, pictures: Sequence[Picture], left_out: Se
         facts=facts,
         warnings=list(dict.fromkeys(warnings)),
         headings=headings,
-        rows=[_row(one, result, config, mixed) for one in evaluations for result in one.results],
+        rows=[_row(one, result, config, mixed) for one in evaluations for result in one.rows],
         results_note=note,
         map_note=map_note,
         pictures=pictures,
@@ -215,7 +217,7 @@ def _page(run: Subject, map_note: str, pictures: Sequence[Picture], left_out: Se
     )
 
 
-def _row(evaluation: Evaluation, result: Result, config: RunConfig, mixed: bool) -> Row:
+def _row(evaluation: SavedResult, result: SavedRow, config: RunConfig, mixed: bool) -> Row:
     own = result is evaluation.headline()
     cells = [
         Cell(text="1-NN" if evaluation.protocol == "knn" else evaluation.protocol),
@@ -241,12 +243,12 @@ def _row(evaluation: Evaluation, result: Result, config: RunConfig, mixed: bool)
     return Row(cells=cells, strong=own)
 
 
-def _environment(run: Subject) -> str:
+def _environment(run: Session) -> str:
     file = run.source.folder.environment
     return file.read_text("utf-8").rstrip() if file.is_file() else "not recorded"
 
 
-def _commands(run: Subject, evaluations: Sequence[Evaluation]) -> list[str]:
+def _commands(run: Session, evaluations: Sequence[SavedResult]) -> list[str]:
     config, data, folder = run.source.of_run(), str(run.store.path), str(run.source.folder.path)
     lines = []
     known, changes = changed_settings(config)

@@ -9,7 +9,7 @@ import numpy as np
 
 from kinestream.console import Screen
 from kinestream.data.store import Store
-from kinestream.evaluate.run_results import Evaluation, Result, read_evaluations
+from kinestream.evaluate.run_results import SavedResult, SavedRow, read_evaluations
 from kinestream.methods.settings import stage_1_epochs
 from kinestream.train.run_folder import RunFolder, read_metrics
 from kinestream.viz.agreement import draw_agreement
@@ -176,7 +176,7 @@ def write_figure(figure: RunFigure, path: Path, *, dark: bool = False) -> None:
         save(figure.draw(), path)
 
 
-def _classes_of(evaluation: Evaluation, own: Result, most: int) -> RunFigure:
+def _classes_of(evaluation: SavedResult, own: SavedRow, most: int) -> RunFigure:
     untrained = evaluation.headline("untrained")
     before: Mapping[str, float | None] = untrained.per_class if untrained else {}
     words = f"Accuracy by class, {evaluation.protocol} on split {evaluation.split}; all classes: {own.top1:.1f} %"

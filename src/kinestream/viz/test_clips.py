@@ -1,19 +1,17 @@
 """The test clips of a run as figures and report need them: features, predictions, places in a plane."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
-from torch import Tensor
+from jaxtyping import Float32, Int64
 
 from kinestream.data.store import Store
-from kinestream.evaluate.protocols.subject import Parts, Subject
 from kinestream.evaluate.run_results import Prediction, read_predictions
+from kinestream.evaluate.session import Features, Session
 from kinestream.features.neighbours import knn_ranking
-from kinestream.features.together import side_by_side
 from kinestream.files import replacing
 from kinestream.viz.projection import Method, Plane, plane_of
 
@@ -54,16 +52,16 @@ class EncodedTest:
     """By the untrained encoder; None where it was left out."""
 
 
-def encode_test_clips(run: Subject) -> EncodedTest:
+def encode_test_clips(run: Session) -> EncodedTest:
     """Features of several streams stand side by side, as unit vectors; what `run` has cached is kept."""
     found: dict[str, Encoded] = {}
-    for parts in run.parts():
+    for parts in run.features():
         if parts.kind == "raw":
             break
         found[parts.kind] = _encoded(run, parts)
         if len(found) == 2:  # the raw coordinates of all clips, which come next, are not needed
             break
-    indices = run.store.select(run.split, "test")
+    indices = run.test
     return EncodedTest(
         indices=indices,
         names=tuple(run.store.table.name[index] for index in indices),
@@ -120,13 +118,9 @@ def cached_plane(
     return plane
 
 
-def _encoded(run: Subject, parts: Parts) -> Encoded:
-    train, test = (_together(part) for part in (parts.train, parts.test))
+def _encoded(run: Session, parts: Features) -> Encoded:
+    train, test = parts.joined(tuple(parts.train))
     ranking = knn_ranking(train, run.train_labels, test, classes=run.classes, k=1)
     nearest = ranking[:, 0].numpy()
     right = 100 * float((nearest == run.test_labels.numpy()).mean())
     return Encoded(features=test.numpy(), nearest=nearest, right=right)
-
-
-def _together(features: Mapping[str, Tensor]) -> Float[Tensor, "n d"]:
-    return side_by_side(features) if len(features) > 1 else next(iter(features.values()))
