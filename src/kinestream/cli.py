@@ -36,17 +36,14 @@ COMMANDS = {
     "evaluate semi": ("evaluate_semi", "accuracy after fine-tuning with few labels"),
     "evaluate supervised": ("evaluate_supervised", "the same encoder from random weights with all labels"),
     "evaluate transfer": ("evaluate_transfer", "encoders of one data set on another, also of another sensor"),
-    "plot embedding": ("plot_embedding", "draw the test clips by their features, before and after pre-training"),
-    "plot confusion": ("plot_confusion", "draw what is taken for what, with the worst pairs by name"),
-    "plot curves": ("plot_curves", "draw every term of the loss and the online 1-NN over the epochs"),
-    "plot classes": ("plot_classes", "draw the accuracy class by class beside the untrained encoder"),
-    "plot agreement": ("plot_agreement", "draw what the streams agree on in stage 2, and how right it is"),
+    "plot": ("plot", "draw a figure of a run: embedding, confusion, curves, classes or agreement"),
     "report": ("report", "write a run as one page to explore: results, figures, a map of its clips"),
     "compare": ("compare", "set runs side by side: what differs, how they learnt, what they reached"),
 }
 """Words of a command: its module below `kinestream.commands`, and what it does."""
 
 _MISUSE = 2
+_DRAWING = ("jinja2", "matplotlib", "PIL")
 
 _FIRST_LOOK = """\
   kinestream generate ntu60 raw/ --clips 600
@@ -87,6 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return launch.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return launch.FAILED
+    except ModuleNotFoundError as error:
+        if error.name not in _DRAWING:
+            raise
+        print(f"{name}: drawing needs {error.name}: install kinestream[viz]", file=sys.stderr)
         return launch.FAILED
     except (ValueError, OSError) as error:
         if os.environ.get("KINESTREAM_TRACEBACK"):
