@@ -1,16 +1,15 @@
 """The leak guard: what an evaluation looks for before it computes anything."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from kinestream.console import Screen
 from kinestream.data.check import copies
 from kinestream.data.leaks import known_copies, same_by_rule, same_content, same_name
 from kinestream.data.store import Store
-from kinestream.evaluate.protocols.source import Source
+from kinestream.evaluate.source import Source
 
 _NAMES_SHOWN = 3
 Marks = Bool[np.ndarray, " _"]
@@ -25,19 +24,22 @@ class Verdict:
     """Test clips that are, to the bit, copies of a training clip."""
     leak: str | None
     """What is shared that must not be; None when nothing is."""
+    notes: tuple[str, ...]
+    """What to tell the user."""
 
 
 def look_for_leaks(
-    store: Store, split: str, train: Indices, test: Indices, source: Source | None, screen: Screen, *, allow: bool
+    store: Store, split: str, train: Indices, test: Indices, source: Source | None, *, allow: bool
 ) -> Verdict:
     """Looks for test clips among the training clips and, unless `source` is None, in what its encoders learnt from.
 
-    Copies that the data set is known for are said and marked, no more. Raises ValueError for every other leak, unless
+    Copies that the data set is known for are noted and marked, no more. Raises ValueError for every other leak, unless
     it is allowed.
     """
     marked = copies(store, test, train)
     known = known_copies(store.info.dataset, split)
     found: list[str] = []
+    notes: list[str] = []
     both = np.isin(np.array([store.table.name[i] for i in test]), np.array([store.table.name[i] for i in train]))
     if both.any():
         found.append(
@@ -49,13 +51,14 @@ def look_for_leaks(
             f"({_some(store, test[marked])})" + (f", where {known} are known" if known else "")
         )
     elif marked.any():
-        screen.warn(
+        notes.append(
             f"{int(marked.sum())} of the {len(test)} test clips of split '{split}' are copies of "
             "a training clip, to the bit: what they add to an accuracy is no generalisation. Figures without them "
             "stand beside the usual ones"
         )
     if source is not None:
-        found += _learnt_from(store, test, marked, source, screen)
+        for is_leak, sentence in _learnt_from(store, test, marked, source):
+            (found if is_leak else notes).append(sentence)
     leak = "; ".join(found) or None
     if leak is not None and not allow:
         raise ValueError(
@@ -63,46 +66,37 @@ def look_for_leaks(
             "give --allow-leak to evaluate all the same; the results are marked then"
         )
     if leak is not None:
-        screen.warn(f"LEAK, allowed and marked in all results: {leak}")
-    return Verdict(copies=marked, leak=leak)
+        notes.append(f"LEAK, allowed and marked in all results: {leak}")
+    return Verdict(copies=marked, leak=leak, notes=tuple(notes))
 
 
-def refuse_seen(store: Store, split: str, train: Indices, test: Indices, source: Source, screen: Screen) -> None:
-    """Raises ValueError where encoders have seen test clips of the split, so that what they say of its training clips
-    would come from those, too."""
-    if found := _learnt_from(store, test, copies(store, test, train), source, screen):
-        raise ValueError(
-            f"{'; '.join(found)}: what it says of the training clips would come from them. Take a run of split "
-            f"'{split}', or the split of this run"
-        )
-
-
-def _learnt_from(store: Store, test: Indices, marked: Marks, source: Source, screen: Screen) -> list[str]:
-    """What the encoders of `source` have seen of the test clips: by its list of recordings, or by the rule of its
-    split. The content of a known copy was seen with the training clip that it is a copy of."""
+def _learnt_from(store: Store, test: Indices, marked: Marks, source: Source) -> Iterator[tuple[bool, str]]:
+    """What the encoders of `source` have seen of the test clips, by its list of recordings or by the rule of its split,
+    and whether that is a leak or only to be noted. The content of a known copy was seen with the training clip that it
+    is a copy of."""
     recordings = source.recordings()
     if recordings is not None:
         by_name = same_name(store, test, recordings)
         by_content = same_content(store, test, recordings) & ~by_name & ~marked
-        ways: Sequence[tuple[Marks, str]] = ((by_name, "by name"), (by_content, "by content, under other names"))
-        return [
-            f"{source.path} was pre-trained on {_share(seen)} of the test clips, {how} ({_some(store, test[seen])})"
-            for seen, how in ways
-            if seen.any()
-        ]
+        for seen, how in ((by_name, "by name"), (by_content, "by content, under other names")):
+            if seen.any():
+                yield True, (
+                    f"{source.path} was pre-trained on {_share(seen)} of the test clips, {how} "
+                    f"({_some(store, test[seen])})"
+                )
+        return
     missing = f"{source.path} keeps no list of the recordings that it learnt from (pretrained-on.csv)"
     by_rule = same_by_rule(store, test, source.dataset, source.split)
     if by_rule is None:
-        said = source.dataset or "a data set that its card does not name"
-        screen.say(f"not checked: {missing}, and the split of {said} does not tell whether test clips are among them")
-        return []
-    if not by_rule.any():
-        screen.say(f"{missing}: checked by the rule of {source.dataset} {source.split} alone")
-        return []
-    return [
-        f"{source.path} was pre-trained on {source.dataset} {source.split}, whose training part has {_share(by_rule)} "
-        f"of the test clips ({_some(store, test[by_rule])})"
-    ]
+        what = source.dataset or "a data set that its card does not name"
+        yield False, f"not checked: {missing}, and the split of {what} does not tell whether test clips are among them"
+    elif not by_rule.any():
+        yield False, f"{missing}: checked by the rule of {source.dataset} {source.split} alone"
+    else:
+        yield True, (
+            f"{source.path} was pre-trained on {source.dataset} {source.split}, whose training part has "
+            f"{_share(by_rule)} of the test clips ({_some(store, test[by_rule])})"
+        )
 
 
 def _share(marks: Marks) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -16,6 +17,18 @@ from kinestream.train.run_folder import RunConfig, RunFolder
 from kinestream.train.seeds import derive_seed
 
 SUFFIX = ".safetensors"
+
+
+@runtime_checkable
+class HasPath(Protocol):
+    """A run, or what else lies somewhere."""
+
+    @property
+    def path(self) -> Path: ...
+
+
+AnyRun = HasPath | Path | str
+"""A run, its folder, or an encoder file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +91,10 @@ class Source:
         return recordings_of(store, store.select(self.config.recipe.split, "train"))
 
 
-def open_source(path: Path) -> Source:
-    """A run folder, or an encoder file with its card beside it. Raises ValueError when it is neither, or when the run
-    has no encoder yet."""
+def open_source(run: AnyRun) -> Source:
+    """A run, its folder, or an encoder file with its card beside it. Raises ValueError when it is none of them, or when
+    the run has no encoder yet."""
+    path = Path(run if isinstance(run, str | Path) else run.path)
     if path.suffix == SUFFIX:
         card = read_card(path)
         return Source(
