@@ -123,13 +123,12 @@ def reproduce(
 def _show(subject: Subject) -> None:
     """The figures and the page of a run, where there is what draws them."""
     try:
-        from kinestream.viz.report import Limits, write_report
+        from kinestream.viz.report import report
     except ModuleNotFoundError as error:
         subject.screen.say(f"no figures and no page: they need {error.name}, install kinestream[viz]")
         return
-    write_report(
-        subject, subject.source.folder.path / "report.html", Limits(), figures=subject.source.folder.path / "figures"
-    )
+    folder = subject.source.folder.path
+    subject.screen.say(str(report(folder, subject.store, figures=folder / "figures", baselines=subject.references)))
 
 
 def _figures(

@@ -14,8 +14,8 @@ from kinestream.viz.agreement import draw_agreement
 from kinestream.viz.confusion import confusion_matrix, draw_confusion, worst_pairs
 from kinestream.viz.curves import Epoch, draw_curves
 from kinestream.viz.embedding import Panel, draw_embedding
-from kinestream.viz.per_class import draw_classes
 from kinestream.viz.encoded import METHODS, ShownClips, plane_of
+from kinestream.viz.per_class import draw_classes
 from kinestream.viz.projection import Method, sample
 from kinestream.viz.style import save, theme
 
