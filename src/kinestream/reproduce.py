@@ -1,40 +1,30 @@
-"""A recipe as a whole: pre-training with some seeds, every evaluation of frozen features, and the report of them."""
+"""A recipe as a whole: pre-training with some seeds, the evaluations that its published figure is of, and all of it in
+one table."""
 
-import dataclasses
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-from kinestream.commands.pair import pairs_between
-from kinestream.console import Screen
+from kinestream import evaluate
+from kinestream.console import Screen, table_text
 from kinestream.data.store import Store
-from kinestream.distributed.devices import Device, Precision
-from kinestream.evaluate.linear import ProbeSettings
-from kinestream.evaluate.protocols.knn import count_neighbours
-from kinestream.evaluate.protocols.linear import train_probe
-from kinestream.evaluate.protocols.outcome import How, Kind, Outcome, headline
-from kinestream.evaluate.protocols.pair import check_cameras
-from kinestream.evaluate.protocols.subject import Subject
-from kinestream.evaluate.write import name as name_of
+from kinestream.distributed.launch import Device, Precision
+from kinestream.evaluate.result import How, Kind, Result
 from kinestream.files import replacing, write_json
+from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.recipes import Recipe
 from kinestream.train.pretrain import pretrain
 from kinestream.train.run_folder import RunFolder, read_metrics
 
-Protocol = Literal["linear", "1-NN"]
-_EVALUATIONS: Mapping[Protocol, str] = MappingProxyType({"linear": "linear", "1-NN": "knn"})
-
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One line of the report: an accuracy, in percent, with each seed."""
+    """An accuracy, in percent, with each seed."""
 
-    protocol: Protocol
+    protocol: str
     features: str
     values: tuple[float, ...]
     is_headline: bool
@@ -42,6 +32,8 @@ class Figure:
     kind: Kind
     how: How
     streams: tuple[str, ...]
+    published: float | None
+    """Where there is one of the same kind."""
 
     @property
     def mean(self) -> float:
@@ -52,119 +44,148 @@ class Figure:
         """Of the sample; None for one seed."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
 
+    @property
+    def cells(self) -> tuple[str, str, str]:
+        """Ours, the published one and the difference."""
+        ours = f"{self.mean:.2f}" + ("" if self.deviation is None else f" ± {self.deviation:.2f}")
+        if self.published is None:
+            return ours, "-", "-"
+        return ours, f"{self.published:.2f}", f"{self.mean - self.published:+.2f}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """A recipe's runs and their figures. Printing it shows them beside the published one."""
+
+    name: str
+    """Of the recipe."""
+    recipe: Recipe
+    runs: tuple[RunFolder, ...]
+    seeds: tuple[int, ...]
+    figures: tuple[Figure, ...]
+    file: Path
+    """Where all of it is written down."""
+
+    @property
+    def minutes(self) -> list[float]:
+        """Of the whole epochs of each run, with the log's own evaluations."""
+        lines = (read_metrics(run.metrics) for run in self.runs)
+        return [sum(line.get("seconds", 0.0) for line in log if line["kind"] == "epoch") / 60 for log in lines]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "recipe_name": self.name,
+            "recipe": self.recipe.to_dict(),
+            "seeds": list(self.seeds),
+            "training_minutes": [round(minutes, 1) for minutes in self.minutes],
+            "figures": [{**asdict(one), "mean": one.mean, "deviation": one.deviation} for one in self.figures],
+        }
+
     def __str__(self) -> str:
-        deviation = self.deviation
-        return f"{self.mean:.2f}" if deviation is None else f"{self.mean:.2f} ± {deviation:.2f}"
+        return table_text(
+            f"{self.name}: ours beside the published figure",
+            ("protocol, features", "ours, %", "published, %", "difference"),
+            [(f"{figure.protocol}, {figure.features}", *figure.cells) for figure in self.figures],
+        )
 
 
 def reproduce(
     recipe: Recipe,
-    name: str,
-    data: Path,
+    data: Store | Path | str,
     out: Path,
     *,
+    name: str,
+    seeds: Sequence[int] = (0,),
     also: Sequence[Path] = (),
-    command: str,
-    changes: Sequence[str],
-    seeds: Sequence[int],
-    references: bool,
-    device: Device,
-    precision: Precision,
-) -> None:
+    command: str = "",
+    changes: Sequence[str] = (),
+    baselines: bool = True,
+    device: Device = "auto",
+    precision: Precision = "32-true",
+    progress: Progress = silent,
+    notice: Notice = unheard,
+) -> Reproduction:
     """Trains, evaluates and draws once for each seed in `out/seed-<n>`, with a page `report.html`, then writes
-    `report.md` and `report.json` into `out`. `command` is what the report says to type to make it again; its heading
-    names the `changes`, those settings (`key=value`) that are not as the recipe `name` has them. Where the recipe finds
-    pairs, its first pass goes to `out/seed-<n>-first`.
+    `reproduction.md` and `reproduction.json` into `out`. What is done already is not done again.
+
+    Args:
+        name: of the recipe.
+        command: what one types to make it again.
+        changes: settings (`key=value`) that are not as the recipe of that name has them.
 
     Raises ValueError when a run in `out` was begun with other settings or on other data.
     """
-    screen = Screen()
-    evaluated: list[Mapping[Protocol, Sequence[Outcome]]] = []
-    names: list[Mapping[Protocol, Sequence[str]]] = []
-    learn = partial(
-        pretrain, name=name, data=data, also=also, resume=True, device=device, precision=precision, screen=screen
-    )
-    if recipe.find_pairs:
-        check_cameras(Store(data), recipe.split)  # not only when hours of a first pass are over
+    store = data if isinstance(data, Store) else Store(Path(data))
+    shared: dict[str, Any] = {"device": device, "baselines": baselines, "progress": progress}
+    found: list[tuple[Result, Result]] = []
     for seed in seeds:
         folder = out / f"seed-{seed}"
-        one = dataclasses.replace(recipe, seed=seed)
-        pairs = None
-        if recipe.find_pairs:
-            first = _first_pass(folder)
-            screen.say(f"seed {seed}, first pass: {first}")
-            learn(one.first_pass(), out=first)
-            pairs = pairs_between(first, folder, data, device)
-        screen.say(f"seed {seed}: {folder}")
-        learn(one, out=folder, pairs=pairs)
-        subject = Subject(folder, data, None, device, references=references)
-        found: dict[Protocol, Sequence[Outcome]] = {
-            "linear": train_probe(subject, ProbeSettings(), _fusion(recipe)),
-            "1-NN": count_neighbours(subject, k=min(20, len(subject.train_labels)), temperature=0.1),
-        }
-        _show(subject)
-        evaluated.append(found)
-        names.append(
-            {protocol: [name_of(subject, outcome) for outcome in outcomes] for protocol, outcomes in found.items()}
+        pretrain(
+            replace(recipe, seed=seed),
+            name,
+            store.path,
+            folder,
+            also=also,
+            resume=True,
+            device=device,
+            precision=precision,
+            screen=Screen(),
         )
-    figures = _figures(evaluated, names)
-    runs = [RunFolder(out / f"seed-{seed}") for seed in seeds]
-    write_json(out / "report.json", _plain(recipe, name, seeds, figures, runs))
-    with replacing(out / "report.md") as part:
-        part.write_text(_report(recipe, name, command, changes, seeds, figures, runs), encoding="utf-8")
-    screen.table(
-        f"{name}: ours beside the published figure",
-        ("protocol, features", "ours, %", "published, %", "difference"),
-        [(f"{figure.protocol}, {figure.features}", *_cells(recipe, figure)) for figure in figures],
+        results = (
+            evaluate.linear(folder, store, weights=_fusion(recipe), notice=notice, **shared),
+            evaluate.knn(folder, store, k=min(20, len(store.select(recipe.split, "train"))), **shared),
+        )
+        for result in results:
+            result.save()
+        found.append(results)
+        _draw(folder, store, shared, notice)
+    made = Reproduction(
+        name=name,
+        recipe=recipe,
+        runs=tuple(RunFolder(out / f"seed-{seed}") for seed in seeds),
+        seeds=tuple(seeds),
+        figures=tuple(figure for results in zip(*found, strict=True) for figure in _figures(recipe, results)),
+        file=out / "reproduction.md",
     )
-    screen.say(f"report: {out / 'report.md'}")
+    write_json(out / "reproduction.json", made.to_dict())
+    with replacing(made.file) as part:
+        part.write_text(_written(made, command, changes), encoding="utf-8")
+    return made
 
 
-def _show(subject: Subject) -> None:
+def _draw(folder: Path, store: Store, shared: Mapping[str, Any], notice: Notice) -> None:
     """The figures and the page of a run, where there is what draws them."""
     try:
         from kinestream.viz.report import report
     except ModuleNotFoundError as error:
-        subject.screen.say(f"no figures and no page: they need {error.name}, install kinestream[viz]")
+        notice(f"no figures and no page: they need {error.name}, install kinestream[viz]")
         return
-    folder = subject.source.folder.path
-    subject.screen.say(str(report(folder, subject.store, figures=folder / "figures", baselines=subject.references)))
+    report(folder, store, figures=folder / "figures", **shared)
 
 
-def _figures(
-    evaluated: Sequence[Mapping[Protocol, Sequence[Outcome]]], names: Sequence[Mapping[Protocol, Sequence[str]]]
-) -> list[Figure]:
-    figures = []
-    for protocol, outcomes in evaluated[0].items():
-        own = headline(outcomes)
-        for row, outcome in enumerate(outcomes):
-            figures.append(
-                Figure(
-                    protocol=protocol,
-                    features=names[0][protocol][row],
-                    values=tuple(found[protocol][row].accuracy.top1 for found in evaluated),
-                    is_headline=outcome is own,
-                    kind=outcome.kind,
-                    how=outcome.how,
-                    streams=outcome.streams,
-                )
-            )
-    return figures
+def _figures(recipe: Recipe, results: Sequence[Result]) -> list[Figure]:
+    """Of one evaluation with each seed."""
+    first, published = results[0], recipe.published
+    return [
+        Figure(
+            protocol=first.protocol,
+            features=row.name,
+            values=tuple(result.rows[number].top1 for result in results),
+            is_headline=row is first.headline,
+            kind=row.kind,
+            how=row.how,
+            streams=row.streams,
+            published=published.accuracy
+            if published is not None
+            and row.kind == "run"
+            and published.is_like(first.protocol, row.how, row.streams, _weights(recipe))
+            else None,
+        )
+        for number, row in enumerate(first.rows)
+    ]
 
 
-def _cells(recipe: Recipe, figure: Figure) -> tuple[str, str, str]:
-    """Ours, the published figure where it is of the same kind, and the difference."""
-    published, protocol = recipe.published, _EVALUATIONS[figure.protocol]
-    if (
-        published is None
-        or figure.kind != "run"
-        or not published.is_like(protocol, figure.how, figure.streams, _fusion(recipe))
-    ):
-        return str(figure), "-", "-"
-    return str(figure), f"{published.accuracy:.2f}", f"{figure.mean - published.accuracy:+.2f}"
-
-
-def _fusion(recipe: Recipe) -> dict[str, float] | None:
+def _weights(recipe: Recipe) -> dict[str, float] | None:
     """The published weights of the streams' scores, where they are for the streams of the recipe; else None: alike."""
     fusion = None if recipe.published is None else recipe.published.fusion
     if fusion is None or set(fusion) != set(recipe.streams):
@@ -172,57 +193,34 @@ def _fusion(recipe: Recipe) -> dict[str, float] | None:
     return {stream: fusion[stream] for stream in recipe.streams}
 
 
-def _plain(
-    recipe: Recipe, name: str, seeds: Sequence[int], figures: Sequence[Figure], runs: Sequence[RunFolder]
-) -> dict[str, Any]:
-    return {
-        "recipe_name": name,
-        "recipe": recipe.to_dict(),
-        "seeds": list(seeds),
-        "training_minutes": [round(_minutes(run), 1) for run in runs],
-        "figures": [
-            {**dataclasses.asdict(figure), "mean": figure.mean, "deviation": figure.deviation} for figure in figures
-        ],
-    }
+def _fusion(recipe: Recipe) -> str | None:
+    """The same as an option says them."""
+    weights = _weights(recipe)
+    return None if weights is None else ",".join(f"{stream}={weight:g}" for stream, weight in weights.items())
 
 
-def _report(
-    recipe: Recipe,
-    name: str,
-    command: str,
-    changes: Sequence[str],
-    seeds: Sequence[int],
-    figures: Sequence[Figure],
-    runs: Sequence[RunFolder],
-) -> str:
-    settings = json.dumps(recipe.to_dict(), indent=1, ensure_ascii=False)
+def _written(made: Reproduction, command: str, changes: Sequence[str]) -> str:
+    recipe, several = made.recipe, len(made.seeds) > 1
     lines = [
         f"# {recipe.title}" + (f" (with {', '.join(changes)})" if changes else ""),
         "",
-        f"Recipe `{name}`, {recipe.dataset} {recipe.split}, preparation `{recipe.preparation}`, "
-        f"{recipe.epochs} epochs, seeds {', '.join(map(str, seeds))}; training took "
-        f"{', '.join(f'{_minutes(run):.1f}' for run in runs)} minutes.",
-        "Top-1 accuracy in percent after the last epoch" + ("; mean ± deviation." if len(seeds) > 1 else "."),
+        f"Recipe `{made.name}`, {recipe.dataset} {recipe.split}, preparation `{recipe.preparation}`, "
+        f"{recipe.epochs} epochs, seeds {', '.join(map(str, made.seeds))}; training took "
+        f"{', '.join(f'{minutes:.1f}' for minutes in made.minutes)} minutes.",
+        "Top-1 accuracy in percent after the last epoch" + ("; mean ± deviation." if several else "."),
         "",
         "| protocol | features | ours | published | difference |",
         "|---|---|---|---|---|",
+        *(f"| {one.protocol} | {one.features} | {' | '.join(one.cells)} |" for one in made.figures),
     ]
-    lines += [f"| {figure.protocol} | {figure.features} | {' | '.join(_cells(recipe, figure))} |" for figure in figures]
     if recipe.published:
         lines += ["", f"Published: {recipe.published.accuracy:.2f}, {recipe.published.what}."]
-    if (fusion := _fusion(recipe)) is not None:
-        lines += ["", f"Scores are fused as published: {', '.join(f'{key} {part:g}' for key, part in fusion.items())}."]
-    lines += ["", "## Ran with", "", "```"]
-    lines += [runs[0].environment.read_text("utf-8").rstrip(), "```", "", "## To make it again", ""]
-    lines += [f"    {command}", "", "with these settings:", "", "```json", settings, "```", ""]
+    if (weights := _weights(recipe)) is not None:
+        lines += [
+            "",
+            f"Scores are fused as published: {', '.join(f'{key} {part:g}' for key, part in weights.items())}.",
+        ]
+    lines += ["", "## Ran with", "", "```", made.runs[0].environment.read_text("utf-8").rstrip(), "```", ""]
+    lines += ["## To make it again", "", *([f"    {command}", "", "with these settings:", ""] if command else [])]
+    lines += ["```json", json.dumps(recipe.to_dict(), indent=1, ensure_ascii=False), "```", ""]
     return "\n".join(lines)
-
-
-def _minutes(run: RunFolder) -> float:
-    """Time of the whole epochs, of a first pass too, with the log's own evaluations."""
-    logs = [one for one in (run.metrics, RunFolder(_first_pass(run.path)).metrics) if one.is_file()]
-    return sum(line.get("seconds", 0.0) for log in logs for line in read_metrics(log) if line["kind"] == "epoch") / 60
-
-
-def _first_pass(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}-first")

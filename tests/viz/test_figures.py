@@ -14,7 +14,7 @@ pytest.importorskip("matplotlib")
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.text import Text  # noqa: E402
 
-from kinestream.evaluate.run_results import Result  # noqa: E402
+from kinestream.evaluate.run_results import SavedRow  # noqa: E402
 from kinestream.skeleton.streams import STREAMS  # noqa: E402
 from kinestream.viz.agreement import draw_agreement  # noqa: E402
 from kinestream.viz.comparison import ComparedRun, draw_comparison  # noqa: E402
@@ -70,7 +70,7 @@ def classes(number: int = 60) -> Figure:
 
 
 def comparison() -> Figure:
-    reached = Result(
+    reached = SavedRow(
         name="run",
         kind="run",
         how="alone",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kinestream.console import Screen
 
 if TYPE_CHECKING:
-    from kinestream.evaluate.run_results import Result
+    from kinestream.evaluate.run_results import SavedRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,5 +50,5 @@ def run(config: Config) -> None:
     screen.say(f"comparison: {config.out}")
 
 
-def _cell(result: "Result | None") -> str:
+def _cell(result: "SavedRow | None") -> str:
     return "-" if result is None else f"{result.top1:.2f} ({result.low:.1f} to {result.high:.1f})"

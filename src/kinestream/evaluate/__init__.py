@@ -97,7 +97,7 @@ class Evaluation:
         command: Iterable[str] = (),
         **settings: Any,
     ) -> "Result":
-        """Evaluates `run` (a run, its folder, or an encoder file) on `store` (by default the one that the run learnt from).
+        """Evaluates `run` (a run, its folder, or an encoder file) on `store` (by default the one it learnt from).
 
         Args:
             split: that of the pre-training if None.
@@ -113,7 +113,9 @@ class Evaluation:
 
         known = [field.name for field in dataclasses.fields(self.settings)]
         if unknown := [key for key in settings if key not in known]:
-            raise ValueError(f"evaluation {self.name} has no setting '{unknown[0]}': it has {', '.join(known) or 'none'}")
+            raise ValueError(
+                f"evaluation {self.name} has no setting '{unknown[0]}': it has {', '.join(known) or 'none'}"
+            )
         chosen = self.settings(**settings)
         session = open_session(
             run,

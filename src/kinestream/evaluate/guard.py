@@ -80,9 +80,12 @@ def _learnt_from(store: Store, test: Indices, marked: Marks, source: Source) -> 
         by_content = same_content(store, test, recordings) & ~by_name & ~marked
         for seen, how in ((by_name, "by name"), (by_content, "by content, under other names")):
             if seen.any():
-                yield True, (
-                    f"{source.path} was pre-trained on {_share(seen)} of the test clips, {how} "
-                    f"({_some(store, test[seen])})"
+                yield (
+                    True,
+                    (
+                        f"{source.path} was pre-trained on {_share(seen)} of the test clips, {how} "
+                        f"({_some(store, test[seen])})"
+                    ),
                 )
         return
     missing = f"{source.path} keeps no list of the recordings that it learnt from (pretrained-on.csv)"
@@ -93,9 +96,12 @@ def _learnt_from(store: Store, test: Indices, marked: Marks, source: Source) -> 
     elif not by_rule.any():
         yield False, f"{missing}: checked by the rule of {source.dataset} {source.split} alone"
     else:
-        yield True, (
-            f"{source.path} was pre-trained on {source.dataset} {source.split}, whose training part has "
-            f"{_share(by_rule)} of the test clips ({_some(store, test[by_rule])})"
+        yield (
+            True,
+            (
+                f"{source.path} was pre-trained on {source.dataset} {source.split}, whose training part has "
+                f"{_share(by_rule)} of the test clips ({_some(store, test[by_rule])})"
+            ),
         )
 
 

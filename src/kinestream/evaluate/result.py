@@ -183,7 +183,7 @@ class Result:
         }
 
     def to_pandas(self) -> Any:
-        """A table with a line for each figure, in the form of results.csv. Raises ModuleNotFoundError without pandas."""
+        """A table with a line for each figure, as in results.csv. Raises ModuleNotFoundError without pandas."""
         try:
             pandas = importlib.import_module("pandas")
         except ModuleNotFoundError:
@@ -277,7 +277,9 @@ class Result:
         if path.is_file():
             with path.open(encoding="utf-8", newline="") as file:
                 kept = [
-                    line for line in csv.DictReader(file) if (line["protocol"], line["split"]) != (self.protocol, self.split)
+                    line
+                    for line in csv.DictReader(file)
+                    if (line["protocol"], line["split"]) != (self.protocol, self.split)
                 ]
         with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, RESULT_COLUMNS, lineterminator="\n")
@@ -287,7 +289,9 @@ class Result:
 
     def _write_predictions(self, path: Path) -> None:
         own, classes, labels = self.headline, self.store.info.classes, self.store.labels
-        sure = [""] * len(self.test) if own.confidence is None else [f"{value:.6f}" for value in own.confidence.tolist()]
+        sure = (
+            [""] * len(self.test) if own.confidence is None else [f"{value:.6f}" for value in own.confidence.tolist()]
+        )
         with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("file", "label", "predicted", "confidence"))

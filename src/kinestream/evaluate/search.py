@@ -1,6 +1,6 @@
 """Search by example: the training clips ranked by cosine similarity to each test clip."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +8,37 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from kinestream.evaluate import register
+from kinestream.evaluate.result import Row
+from kinestream.evaluate.session import Session
+from kinestream.evaluate.settings import RetrievalSettings
+from kinestream.features.metrics import ranked
+
 _QUERIES_AT_ONCE = 256
+
+
+def _ks(settings: RetrievalSettings) -> list[int]:
+    return sorted({1, *(settings.k or (5, 10))})
+
+
+@register(
+    "retrieval",
+    first="1-NN %",
+    columns=lambda settings: {f"P@{k} %": f"precision_at_{k}" for k in _ks(settings)[1:]} | {"mAP %": "map"},
+)
+def retrieval(session: Session, settings: RetrievalSettings) -> Iterator[Row]:
+    """1-NN, precision at each k and mean average precision; several streams also by their unit features side by side.
+    The `detail` of a row is what was `Retrieved`."""
+    ks = _ks(settings)
+    session.settings |= {"k": ks, "similarity": "cosine", "queries": "test clips", "gallery": "training clips"}
+    for features in session.features():
+        for streams, how in features.choices():
+            gallery, queries = features.joined(streams)
+            labels = session.train_labels, session.test_labels
+            found = retrieve(gallery, labels[0], queries, labels[1], classes=session.classes, ks=ks)
+            extra = {f"precision_at_{k}": value for k, value in found.precision.items()}
+            extra["map"] = found.mean_average_precision
+            yield session.row(features.kind, streams, how, ranked(found.class_scores), extra, detail=found)
 
 
 @dataclass(frozen=True, kw_only=True)

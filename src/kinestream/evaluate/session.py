@@ -298,8 +298,8 @@ def open_session(
     for stream, one in cards.items() if pretrained else ():
         if one.epochs_done < one.epochs:
             session.note(f"stream {stream} is at epoch {one.epochs_done} of {one.epochs}: not finished")
-    if (text := caution(opened, source.frames)) is not None:
-        session.note(text)
+    if (doubt := caution(opened, source.frames)) is not None:
+        session.note(doubt)
     longest = max(one.dim for one in cards.values())
     if uses == "features" and read_as.whitening and len(train) < 2 * longest:
         session.note(

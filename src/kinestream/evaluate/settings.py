@@ -1,5 +1,5 @@
-"""What the built-in evaluations may be told. The docstrings are the help of `kinestream evaluate NAME`; nothing heavy is
-imported here, so that help is quick."""
+"""What the built-in evaluations may be told. The docstrings are the help of `kinestream evaluate NAME`; nothing
+heavy is imported here, so that help is quick."""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Uses = Literal["features", "weights", "architecture"]
-"""What an evaluation takes of the encoders: features of the frozen ones; the weights, to train on; or only their form."""
+"""What an evaluation takes of the encoders: features of frozen ones, the weights to train on, or only their form."""
 Fusion = Literal["together", "fused", "both"]
 """Of several streams: one classifier on all, logits summed; or one for each, and their scores summed; or both."""
 

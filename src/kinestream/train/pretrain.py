@@ -17,8 +17,8 @@ from kinestream.data.leaks import write_recordings
 from kinestream.data.partners import ClipPairs, Partners, pairs_of_equal, parse_pairs
 from kinestream.data.store import Store
 from kinestream.data.unlabelled import Part, Unlabelled, choose_further
-from kinestream.distributed.devices import Device, Precision, contact, in_turn, make_fabric
-from kinestream.distributed.launch import check_shares
+from kinestream.distributed.devices import contact, in_turn, make_fabric
+from kinestream.distributed.launch import Device, Precision, check_shares
 from kinestream.files import replacing
 from kinestream.models.encoder_file import save_encoder
 from kinestream.models.readout import Readout

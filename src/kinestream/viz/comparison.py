@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kinestream.evaluate.run_results import Result, read_evaluations
+from kinestream.evaluate.run_results import SavedRow, read_evaluations
 from kinestream.train.run_folder import RunFolder
 from kinestream.viz.curves import Epoch
 from kinestream.viz.palette import class_symbol
@@ -29,7 +29,7 @@ class ComparedRun:
     settings: Mapping[str, Any]
     """Flat, with what it learnt from."""
     epochs: Sequence[Epoch]
-    reached: Mapping[str, Result]
+    reached: Mapping[str, SavedRow]
     """What stands for it in each of its evaluations, by protocol and split, as `linear xview`."""
 
 
@@ -94,7 +94,7 @@ def _settings(folder: RunFolder) -> Mapping[str, Any]:
     }
 
 
-def _headlines(folder: RunFolder) -> Mapping[str, Result]:
+def _headlines(folder: RunFolder) -> Mapping[str, SavedRow]:
     found = ((evaluation, evaluation.headline()) for evaluation in read_evaluations(folder.path))
     return {
         f"{'1-NN' if evaluation.protocol == 'knn' else evaluation.protocol} {evaluation.split}": result

@@ -13,7 +13,7 @@ from jaxtyping import Float32, Int64
 from kinestream.data.clips import Clips
 from kinestream.data.store import Store
 from kinestream.distributed.launch import Device
-from kinestream.evaluate.run_results import Evaluation, Result, read_evaluations
+from kinestream.evaluate.run_results import SavedResult, SavedRow, read_evaluations
 from kinestream.evaluate.session import Session
 from kinestream.evaluate.source import AnyRun, open_source
 from kinestream.files import replacing
@@ -215,7 +215,7 @@ def _page(clips: ShownClips, map_note: str, pictures: Sequence[Picture], left_ou
             f"{copied.copies} of the {copied.test_clips} test clips are copies of a training clip, to the bit: what "
             "they add to an accuracy is no generalisation. Figures without them stand beside the usual ones."
         )
-    mixed = any(result.without_copies is not None for one in evaluations for result in one.results)
+    mixed = any(result.without_copies is not None for one in evaluations for result in one.rows)
     headings = ["protocol", "features", "top-1 and 95 % interval", *(["without copies"] if mixed else []), "mean class"]
     if recipe.published is not None:
         headings += ["published", "difference"]
@@ -237,7 +237,7 @@ def _page(clips: ShownClips, map_note: str, pictures: Sequence[Picture], left_ou
         facts=facts,
         warnings=list(dict.fromkeys(warnings)),
         headings=headings,
-        rows=[_row(one, result, config, mixed) for one in evaluations for result in one.results],
+        rows=[_row(one, result, config, mixed) for one in evaluations for result in one.rows],
         results_note=note,
         map_note=map_note,
         pictures=pictures,
@@ -249,7 +249,7 @@ def _page(clips: ShownClips, map_note: str, pictures: Sequence[Picture], left_ou
     )
 
 
-def _row(evaluation: Evaluation, result: Result, config: RunConfig, mixed: bool) -> Row:
+def _row(evaluation: SavedResult, result: SavedRow, config: RunConfig, mixed: bool) -> Row:
     own = result is evaluation.headline()
     cells = [
         Cell(text="1-NN" if evaluation.protocol == "knn" else evaluation.protocol),
@@ -275,7 +275,7 @@ def _row(evaluation: Evaluation, result: Result, config: RunConfig, mixed: bool)
     return Row(cells=cells, strong=own)
 
 
-def _commands(session: Session, config: RunConfig, evaluations: Sequence[Evaluation]) -> list[str]:
+def _commands(session: Session, config: RunConfig, evaluations: Sequence[SavedResult]) -> list[str]:
     data, folder = str(session.store.path), str(session.source.folder.path)
     lines = []
     known, changes = changed_settings(config)

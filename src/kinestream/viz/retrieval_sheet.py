@@ -10,6 +10,7 @@ from jaxtyping import Float
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
+from kinestream.evaluate.result import Result
 from kinestream.files import replacing
 from kinestream.skeleton.layout import SkeletonLayout
 from kinestream.viz.skeleton import skeleton_strip
@@ -19,6 +20,7 @@ CELL = (560, 180)
 _TITLE = 26
 _GAP = 14
 _FRAMES = 6
+_ANSWERS = 3
 _RIGHT, _WRONG, _QUERY = "#009e73", "#cc3311", "#303030"
 
 
@@ -42,6 +44,36 @@ class Shown:
     class_name: str
     joints: Float[np.ndarray, "t m v c"]
     answers: Sequence[Answer]
+
+
+def draw_found(result: Result, path: Path, *, queries: int = 6, seed: int = 0) -> None:
+    """Draws test clips, spread over the classes, and what they found in a retrieval."""
+    store, found = result.store, result.headline.detail
+    labels, classes = store.labels, store.info.classes
+    shown = []
+    for place in _spread(labels[result.test], queries, seed):
+        query = int(result.test[place])
+        nearest = result.train[found.nearest[place].numpy()].tolist()[:_ANSWERS]
+        answers = [
+            Answer(
+                name=store.table.name[index],
+                class_name=classes[labels[index]],
+                cosine=cosine,
+                right=bool(labels[index] == labels[query]),
+                joints=store.joints(index),
+            )
+            for index, cosine in zip(nearest, found.similarity[place].tolist(), strict=False)
+        ]
+        name, joints = store.table.name[query], store.joints(query)
+        shown.append(Shown(name=name, class_name=classes[labels[query]], joints=joints, answers=answers))
+    draw_retrieval(shown, store.layout, path)
+
+
+def _spread(labels: np.ndarray, count: int, seed: int) -> list[int]:
+    """Places of `count` clips, one of each class before a second of any."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    turn = {int(place): int(np.sum(labels[order[:rank]] == labels[place])) for rank, place in enumerate(order)}
+    return sorted(turn, key=lambda place: turn[place])[:count]
 
 
 def draw_retrieval(shown: Sequence[Shown], layout: SkeletonLayout, path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from kinestream.evaluate.run_results import Evaluation, Result, read_evaluations
+from kinestream.evaluate.run_results import SavedResult, SavedRow, read_evaluations
 from kinestream.methods.settings import stage_1_epochs
 from kinestream.train.run_folder import RunFolder, read_metrics
 from kinestream.viz.agreement import draw_agreement
@@ -167,7 +167,7 @@ def epochs_of(folder: RunFolder) -> Sequence[Epoch]:
     return [line for line in read_metrics(folder.metrics) if line.get("kind") == "epoch"]
 
 
-def _classes_of(evaluation: Evaluation, own: Result, most: int) -> RunFigure:
+def _classes_of(evaluation: SavedResult, own: SavedRow, most: int) -> RunFigure:
     untrained = evaluation.headline("untrained")
     before: Mapping[str, float | None] = untrained.per_class if untrained else {}
     words = f"Accuracy by class, {evaluation.protocol} on split {evaluation.split}; all classes: {own.top1:.1f} %"
