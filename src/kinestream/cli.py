@@ -4,7 +4,7 @@ import difflib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -25,17 +25,14 @@ COMMANDS = {
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
     "features": ("features", "compute a run's features once, for all evaluations, on one device or several"),
     **{f"evaluate {name}": ("evaluate", text) for name, (_, _, text) in BUILTIN.items()},
-    "plot embedding": ("plot_embedding", "draw the test clips by their features, before and after pre-training"),
-    "plot confusion": ("plot_confusion", "draw what is taken for what, with the worst pairs by name"),
-    "plot curves": ("plot_curves", "draw every term of the loss and the online 1-NN over the epochs"),
-    "plot classes": ("plot_classes", "draw the accuracy class by class beside the untrained encoder"),
-    "plot agreement": ("plot_agreement", "draw what the streams agree on in stage 2, and how right it is"),
+    "plot": ("plot", "draw a figure of a run: embedding, confusion, curves, classes or agreement"),
     "report": ("report", "write a run as one page to explore: results, figures, a map of its clips"),
     "compare": ("compare", "set runs side by side: what differs, how they learnt, what they reached"),
 }
 """Words of a command: its module below `kinestream.commands`, and what it does."""
 
 _MISUSE = 2
+_DRAWING = ("jinja2", "matplotlib", "PIL")
 
 _FIRST_LOOK = """\
   kinestream generate ntu60 raw/ --clips 600
@@ -54,9 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words == ["--version"]:
             print(f"kinestream {version('kinestream')}")
             return 0
-        known = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in COMMANDS), None)
+        table = _with_registered() if words[:1] == ["evaluate"] else COMMANDS
+        known = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in table), None)
         if known is None:
-            return _completion(words[1]) if words[:1] == ["completion"] and len(words) == 2 else _overview(words)
+            is_completion = words[:1] == ["completion"] and len(words) == 2
+            return _completion(words[1]) if is_completion else _overview(words, table)
         name = f"kinestream {known}"
         module = _module(known)
         from kinestream.arguments import parse_command, remember_words
@@ -76,6 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return launch.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return launch.FAILED
+    except ModuleNotFoundError as error:
+        if error.name not in _DRAWING:
+            raise
+        print(f"{name}: drawing needs {error.name}: install kinestream[viz]", file=sys.stderr)
         return launch.FAILED
     except (ValueError, OSError) as error:
         if os.environ.get("KINESTREAM_TRACEBACK"):
@@ -104,21 +108,30 @@ def _add_plugins(words: Sequence[str]) -> list[str]:
     return rest
 
 
-def _overview(words: Sequence[str]) -> int:
+def _with_registered() -> dict[str, tuple[str, str]]:
+    """The table, with the evaluations of plug-ins."""
+    from kinestream.evaluate import EVALUATIONS, settings_of
+
+    more = [name for name in EVALUATIONS.names() if name not in BUILTIN]
+    texts = {name: (settings_of(name).__doc__ or "").strip().partition("\n")[0].rstrip(".") for name in more}
+    return {**COMMANDS, **{f"evaluate {name}": ("evaluate", text) for name, text in texts.items()}}
+
+
+def _overview(words: Sequence[str], table: Mapping[str, tuple[str, str]]) -> int:
     """Help for the table as a whole or for a group such as `evaluate`; a wrong word is an error."""
-    group = [name for name in COMMANDS if words and name.split()[0] == words[0]]
+    group = [name for name in table if words and name.split()[0] == words[0]]
     rest = words[1:] if group else words
     wrong = next((word for word in rest if word not in ("-h", "--help")), None)
     if wrong is not None:
         above = f"kinestream {words[0]}" if group else "kinestream"
-        near = difflib.get_close_matches(wrong, [name.split()[-1] if group else name for name in group or COMMANDS])
+        near = difflib.get_close_matches(wrong, [name.split()[-1] if group else name for name in group or table])
         hint = f": did you mean {' or '.join(near)}?" if near else ";"
         print(f"{above}: unknown command '{wrong}'{hint} see '{above} --help'", file=sys.stderr)
         return _MISUSE
     print("kinestream: representations of human actions from unlabelled 3D skeleton recordings\n")
     print("usage: kinestream COMMAND ...   (kinestream COMMAND --help for its arguments and examples)\n")
-    for name in group or COMMANDS:
-        print(f"  {name:<20} {COMMANDS[name][1]}")
+    for name in group or table:
+        print(f"  {name:<20} {table[name][1]}")
     print("\nBefore the command: --plugin FILE.py|MODULE loads what others added; may be given several times.")
     print("Completion in a shell: kinestream completion bash|zsh|fish prints a script for it.")
     print("\nA first look, from nothing to an accuracy:")

@@ -13,7 +13,6 @@ from kinestream.console import Screen, table_text
 from kinestream.data.store import Store
 from kinestream.distributed.launch import Device, Precision
 from kinestream.evaluate.result import How, Kind, Result
-from kinestream.evaluate.session import open_session
 from kinestream.files import replacing, write_json
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.recipes import Recipe
@@ -157,11 +156,11 @@ def reproduce(
 def _draw(folder: Path, store: Store, shared: Mapping[str, Any], notice: Notice) -> None:
     """The figures and the page of a run, where there is what draws them."""
     try:
-        from kinestream.viz.report import Limits, write_report
+        from kinestream.viz.report import report
     except ModuleNotFoundError as error:
         notice(f"no figures and no page: they need {error.name}, install kinestream[viz]")
         return
-    write_report(open_session(folder, store, **shared), folder / "report.html", Limits(), figures=folder / "figures")
+    report(folder, store, figures=folder / "figures", **shared)
 
 
 def _figures(recipe: Recipe, results: Sequence[Result]) -> list[Figure]:

@@ -46,28 +46,27 @@ def trained(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.mark.parametrize(
-    ("words", "needs_data"),
+    "words",
     [
-        (["embedding"], True),
-        (["embedding", "--method", "pca", "--points", "9", "--classes", "1", "--bare"], True),
-        (["confusion"], True),
-        (["curves"], False),
-        (["classes", "--protocol", "linear"], False),
-        (["agreement", "--dark"], False),
+        ["embedding"],
+        ["embedding", "--method", "pca", "--points", "9", "--classes", "1", "--bare"],
+        ["confusion"],
+        ["curves"],
+        ["classes", "--protocol", "linear"],
+        ["agreement", "--dark"],
     ],
-    ids=lambda words: words[0] if isinstance(words, list) else None,
+    ids=" ".join,
 )
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_every_plot_is_the_same_each_time(
     words: list[str],
-    needs_data: bool,
     suffix: str,
     trained: Path,
     small_store: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    data = ["--data", str(small_store)] if needs_data else []
+    data = ["--data", str(small_store)] if words == ["confusion"] else []
     outs = [tmp_path / f"{number}{suffix}" for number in range(2)]
     for out in outs:
         assert main(["plot", words[0], str(trained), *words[1:], *data, "--out", str(out)]) == 0
@@ -87,6 +86,7 @@ def test_a_plot_goes_into_the_run_unless_said_otherwise(trained: Path) -> None:
         (["plot", "classes", "RUN", "--protocol", "knn"], "make one with 'kinestream evaluate knn'"),
         (["plot", "curves", "missing"], "missing is no run folder"),
         (["plot", "embedding", "RUN", "--data", "DATA", "--points", "0"], "at least one of each is needed"),
+        (["plot", "curves", "RUN", "--data", "DATA"], "--data is for embedding, confusion, not for curves"),
         (["report", "RUN", "--data", "DATA", "--out", "x.pdf"], "the suffix '.pdf' is not one of .html"),
         (["report", "RUN", "--data", "DATA", "--points", "0"], "at least 1 point"),
         (["compare", "RUN"], "has nothing to be compared with"),
@@ -150,6 +150,7 @@ def test_the_report_keeps_its_bounds(
     out = tmp_path / "report.html"
     more = ["--points", "7", "--megabytes", "0.02", "--bare"]
     assert main(["report", str(trained), "--data", str(small_store), "--out", str(out), *more]) == 0
+    assert "report: " in capsys.readouterr().out
     words = out.read_text("utf-8")
     assert "7 test clips of 13, drawn by lot" in words
     skeletons = re.search(r'id="skeletons">(.*?)</script>', words)

@@ -15,7 +15,7 @@ from kinestream.data.clips import AnyClips, caution, clips_as
 from kinestream.data.store import Store
 from kinestream.distributed.launch import Device
 from kinestream.evaluate.certainty import calibration_error
-from kinestream.evaluate.guard import look_for_leaks
+from kinestream.evaluate.guard import Verdict, look_for_leaks
 from kinestream.evaluate.result import How, Kind, Result, Row
 from kinestream.evaluate.settings import Uses
 from kinestream.evaluate.source import AnyRun, Source, open_source
@@ -83,6 +83,8 @@ class Session:
     notes: list[str]
     protocol: str = ""
     """What the result is called; an evaluation may change it."""
+    judged: bool = True
+    """Whether there are labelled test clips to judge by; else all recordings stand for both parts."""
     settings: dict[str, Any]
     """What is told of the settings with the result; an evaluation may add to it."""
 
@@ -238,6 +240,7 @@ def open_session(
     device: Device = "auto",
     allow_leak: bool = False,
     other_layouts: bool = False,
+    judged: bool = True,
     progress: Progress = silent,
     notice: Notice = unheard,
 ) -> Session:
@@ -248,13 +251,18 @@ def open_session(
         uses: what counts of the encoders; where that is only their form, what they learnt from is no leak.
         readout: of frozen encoders, or what differs from how they say themselves.
         other_layouts: take a store of another layout, whose joints are mapped.
+        judged: labelled training and test clips are needed; without it a store that has none is taken as a whole.
 
     Raises ValueError when they do not go together, or when test clips are where they must not be.
     """
     source = open_source(run)
     opened = store if isinstance(store, Store) else Store(Path(source.of_run().data if store is None else store))
-    split = split or _usual_split(source, opened)
-    train, test = _labelled(opened, split)
+    judged = judged or bool(opened.info.classes and opened.info.splits and not opened.continuous)
+    if judged:
+        part_of = split or _usual_split(source, opened)
+        train, test = _labelled(opened, part_of)
+    else:
+        part_of, train, test = "", np.arange(len(opened)), np.arange(len(opened))
     cards = {stream: read_card(file) for stream, file in source.files.items()}
     card = next(iter(cards.values()))
     mapped = _map_joints(card, opened, allowed=other_layouts)
@@ -262,11 +270,15 @@ def open_session(
         _check_preparation(one, opened)
     read_as = _readout(card, readout)
     pretrained = uses != "architecture"
-    verdict = look_for_leaks(opened, split, train, test, source if pretrained else None, allow=allow_leak)
+    verdict = (
+        look_for_leaks(opened, part_of, train, test, source if pretrained else None, allow=allow_leak)
+        if judged
+        else Verdict(copies=np.zeros(len(test), bool), leak=None, notes=())
+    )
     session = Session(
         source=source,
         store=opened,
-        split=split,
+        split=part_of,
         train=train,
         test=test,
         readout=read_as,
@@ -278,6 +290,7 @@ def open_session(
         progress=progress,
         notice=notice,
         notes=[],
+        judged=judged,
         settings={"readout": asdict(read_as)} if uses == "features" else {},
     )
     for text in verdict.notes:
