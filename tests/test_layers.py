@@ -8,7 +8,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "kinestream"
 
 FLOORS = (
-    {"files", "arguments", "config", "console", "plugins", "progress"},
+    {"files", "arguments", "config", "plugins", "progress"},
+    {"console"},
     {"skeleton"},
     {"data"},
     {"augment", "distributed"},

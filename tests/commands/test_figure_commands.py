@@ -239,8 +239,8 @@ def test_evaluations_are_read_as_far_as_they_go(tmp_path: Path) -> None:
                 "how": "alone",
                 "streams": ["joint"],
                 "top1": 50.0,
-                "top1_low": 40.0,
-                "top1_high": 59.0,
+                "top1_low": 40.4,
+                "top1_high": 59.6,
             },
             "b": {"features": "run", "how": "together", "top1": 60.0, "top1_low": 55.0, "top1_high": 64.0, "ece": 0.1},
             "c": {"nmi": 0.5},
@@ -253,7 +253,8 @@ def test_evaluations_are_read_as_far_as_they_go(tmp_path: Path) -> None:
     (one,) = read_evaluations(tmp_path)
     assert one.leak == "subjects are shared"
     assert [row.name for row in one.rows] == ["a", "b"]
-    second = one.rows[1]
+    first, second = one.rows
+    assert (first.low, first.high) == (40.4, 59.6)
     assert (second.low, second.high) == (55.0, 64.0)
     assert one.headline() is second
     assert one.headline("raw") is None

@@ -37,12 +37,23 @@ from kinestream.progress import Notice, Progress, silent, unheard
 if TYPE_CHECKING:
     from kinestream.data.store import Store
     from kinestream.distributed.launch import Device
-    from kinestream.evaluate.result import Result, Row
-    from kinestream.evaluate.session import Session
+    from kinestream.evaluate.result import Result as Result
+    from kinestream.evaluate.result import Row as Row
+    from kinestream.evaluate.session import Features as Features
+    from kinestream.evaluate.session import Session as Session
     from kinestream.evaluate.source import AnyRun
     from kinestream.models.readout import Readout
 
     Measure = Callable[[Session, Any], Iterable[Row]]
+    linear: "Evaluation"
+    knn: "Evaluation"
+    probe_grid: "Evaluation"
+    retrieval: "Evaluation"
+    cluster: "Evaluation"
+    finetune: "Evaluation"
+    semi: "Evaluation"
+    supervised: "Evaluation"
+    transfer: "Evaluation"
 
 _LAZY = {"Result": "result", "Row": "result", "Session": "session", "Features": "session"}
 
@@ -179,15 +190,17 @@ def _signature(settings: type[Any]) -> inspect.Signature:
     return inspect.Signature([*own[:-1], *more])
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
-    if name.startswith("_"):
-        raise AttributeError(name)
-    try:
-        return EVALUATIONS.get(name.replace("_", "-"))
-    except ValueError as error:
-        raise AttributeError(str(error)) from None
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in _LAZY:
+            return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return EVALUATIONS.get(name.replace("_", "-"))
+        except ValueError as error:
+            raise AttributeError(str(error)) from None
 
 
 def __dir__() -> list[str]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.evaluate.subsets import draw_subset, hold_out
+from kinestream.evaluate.few_labels import draw_subset
 
 LABELS = st.lists(st.integers(0, 5), min_size=8, max_size=200).map(lambda values: np.array(values, dtype=np.int64))
 
@@ -37,19 +37,3 @@ def test_another_seed_draws_others() -> None:
 def test_an_impossible_share_is_refused(percent: float) -> None:
     with pytest.raises(ValueError, match="must be above 0 and at most 100"):
         draw_subset(np.array([0, 1]), percent, 0)
-
-
-@given(LABELS, st.integers(0, 20))
-def test_holding_out_leaves_one_of_each_class(labels: np.ndarray, seed: int) -> None:
-    try:
-        held = hold_out(labels, 20.0, seed)
-    except ValueError:
-        assert max(np.bincount(labels)) == 1
-        return
-    assert set(labels[~held]) == set(labels)
-    assert 0 < held.sum() < len(labels)
-
-
-def test_nothing_can_be_held_out_of_single_clips() -> None:
-    with pytest.raises(ValueError, match="too few to choose by"):
-        hold_out(np.arange(5), 20.0, 0)
