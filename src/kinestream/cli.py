@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             is_completion = words[:1] == ["completion"] and len(words) == 2
             return _completion(words[1]) if is_completion else _overview(words, table)
         name = f"kinestream {known}"
-        module = _module(known)
+        module = command_module(known)
         from kinestream.arguments import parse_command, remember_words
 
         config = parse_command(module.Config, name, module.__doc__ or "", words[len(known.split()) :])
@@ -89,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _module(name: str) -> Any:
+def command_module(name: str) -> Any:
+    """The command's `Config`, `run(config)` and help (`__doc__`)."""
     if name.startswith("evaluate "):
         from kinestream.commands.evaluate import command
 
@@ -146,7 +147,7 @@ def _completion(shell: str) -> int:
         return _MISUSE
     from kinestream.arguments import print_completion
 
-    print_completion({name: (_module(name).Config, text) for name, (_, text) in COMMANDS.items()}, shell)
+    print_completion({name: (command_module(name).Config, text) for name, (_, text) in COMMANDS.items()}, shell)
     return 0
 
 

@@ -1,7 +1,6 @@
 """The commands as a user meets them."""
 
 import dataclasses
-import importlib
 import json
 import os
 import re
@@ -17,7 +16,7 @@ from docstring_parser import parse_from_object
 from tests.stores import write_small_store
 
 from kinestream.arguments import typed_words
-from kinestream.cli import COMMANDS, main
+from kinestream.cli import COMMANDS, command_module, main
 from kinestream.commands import pretrain
 from kinestream.data.check import copies
 from kinestream.data.store import Store
@@ -66,7 +65,7 @@ def test_every_command_has_help_with_every_field_and_examples(name: str, capsys:
     assert main([*name.split(), "--help"]) == 0
     words = capsys.readouterr().out
     assert f"  kinestream {name} " in words or f"  kinestream {name}\n" in words, "an example"
-    config = importlib.import_module(f"kinestream.commands.{COMMANDS[name][0]}").Config
+    config = command_module(name).Config
     plain = re.sub(r"[\s│]", "", words)
     kinds = config.__mro__[-2::-1]
     texts = {text.arg_name: text.description for kind in kinds for text in parse_from_object(kind).params}
@@ -79,9 +78,7 @@ def test_help_of_every_command_answers_without_torch() -> None:
     """What makes --help quick: the heavy packages are not imported."""
     code = """
 import sys
-from kinestream.arguments import typed_words
 from kinestream.cli import COMMANDS, main
-from kinestream.commands import pretrain
 for name in COMMANDS:
     assert main([*name.split(), "--help"]) == 0
 heavy = {"torch", "lightning_fabric", "matplotlib", "sklearn", "jsonargparse", "pydantic"} & set(sys.modules)
