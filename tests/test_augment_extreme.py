@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.augment import Augmentation, Mirror, Noise, Shear, Transform
+from kinestream.augment.transforms import Augmentation, Mirror, Noise, Shear, Transform
 from kinestream.augment.extreme import AxisMask, Blur, Sometimes, SwapSides, TimeFlip, Turn
 from kinestream.methods.settings import ExtremeRecipe
 from kinestream.skeleton.layout import NTU25

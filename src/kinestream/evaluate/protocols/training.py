@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from kinestream.augment import Augmentation
+from kinestream.augment.transforms import Augmentation
 from kinestream.evaluate.protocols.outcome import How, Kind, Outcome, mean_of_seeds
 from kinestream.evaluate.protocols.subject import Subject
 from kinestream.features.metrics import ranked
