@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "kinestream"
 
 FLOORS = (
-    {"files", "config", "console", "plugins", "progress"},
+    {"files", "arguments", "config", "console", "plugins", "progress"},
     {"skeleton"},
     {"data"},
     {"augment", "distributed"},

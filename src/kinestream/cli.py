@@ -1,12 +1,15 @@
 """The command line: a table of commands. A command's module is imported only when it is asked for."""
 
+import difflib
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Any
 
-from kinestream.distributed import exits
+from kinestream.distributed import launch
+from kinestream.plugins import add_plugin
 
 COMMANDS = {
     "generate": ("generate", "write made-up recordings in a data set's raw format, to try things out"),
@@ -55,33 +58,57 @@ _FIRST_LOOK = """\
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. The exit status: 0, 1 for work that cannot be done, 2 for a wrong call, 3 where another process
     of the same command is gone, 130 after Ctrl-C."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if words == ["--version"]:
-        print(f"kinestream {version('kinestream')}")
-        return 0
-    name = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else " ".join(words[:1])
-    if name not in COMMANDS:
-        return _overview(words)
-    module = importlib.import_module(f"kinestream.commands.{COMMANDS[name][0]}")
-    from kinestream.config import parse_command
-
+    typed = tuple(sys.argv[1:] if arguments is None else arguments)
+    name = "kinestream"
     try:
-        config = parse_command(module.Config, f"kinestream {name}", module.__doc__ or "", words[len(name.split()) :])
-        module.run(config)
+        words = _add_plugins(typed)
+        if words == ["--version"]:
+            print(f"kinestream {version('kinestream')}")
+            return 0
+        known = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in COMMANDS), None)
+        if known is None:
+            return _completion(words[1]) if words[:1] == ["completion"] and len(words) == 2 else _overview(words)
+        name = f"kinestream {known}"
+        module = _module(known)
+        from kinestream.arguments import parse_command, remember_words
+
+        config = parse_command(module.Config, name, module.__doc__ or "", words[len(known.split()) :])
+        remember_words(typed)
+        try:
+            module.run(config)
+        finally:
+            from kinestream.console import end_bars
+
+            end_bars()
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else _MISUSE
+        return _MISUSE if isinstance(end.code, str) else end.code or 0
     except KeyboardInterrupt:
         print("interrupted; nothing half-written is left", file=sys.stderr)
-        return exits.INTERRUPTED
+        return launch.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.FAILED
+        return launch.FAILED
     except (ValueError, OSError) as error:
         if os.environ.get("KINESTREAM_TRACEBACK"):
             raise
-        print(f"kinestream {name}: {error}", file=sys.stderr)
-        return exits.LOST if isinstance(error, exits.LostContactError) else exits.FAILED
+        print(f"{name}: {error}", file=sys.stderr)
+        return launch.LOST if isinstance(error, launch.LostContactError) else launch.FAILED
     return 0
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"kinestream.commands.{COMMANDS[name][0]}")
+
+
+def _add_plugins(words: Sequence[str]) -> list[str]:
+    """Loads what `--plugin` before the command names; gives the words that follow."""
+    rest = list(words)
+    while rest and rest[0].partition("=")[0] == "--plugin":
+        _, given, plugin = rest.pop(0).partition("=")
+        if not given and not rest:
+            raise ValueError("--plugin needs a Python file or the name of a module")
+        add_plugin(plugin if given else rest.pop(0))
+    return rest
 
 
 def _overview(words: Sequence[str]) -> int:
@@ -90,16 +117,31 @@ def _overview(words: Sequence[str]) -> int:
     rest = words[1:] if group else words
     wrong = next((word for word in rest if word not in ("-h", "--help")), None)
     if wrong is not None:
-        below = f" {words[0]}" if group else ""
-        print(f"kinestream{below}: unknown command '{wrong}'; see 'kinestream{below} --help'", file=sys.stderr)
+        above = f"kinestream {words[0]}" if group else "kinestream"
+        near = difflib.get_close_matches(wrong, [name.split()[-1] if group else name for name in group or COMMANDS])
+        hint = f": did you mean {' or '.join(near)}?" if near else ";"
+        print(f"{above}: unknown command '{wrong}'{hint} see '{above} --help'", file=sys.stderr)
         return _MISUSE
     print("kinestream: representations of human actions from unlabelled 3D skeleton recordings\n")
     print("usage: kinestream COMMAND ...   (kinestream COMMAND --help for its arguments and examples)\n")
     for name in group or COMMANDS:
         print(f"  {name:<20} {COMMANDS[name][1]}")
+    print("\nBefore the command: --plugin FILE.py|MODULE loads what others added; may be given several times.")
+    print("Completion in a shell: kinestream completion bash|zsh|fish prints a script for it.")
     print("\nA first look, from nothing to an accuracy:")
     print(_FIRST_LOOK)
     return 0 if words else _MISUSE
+
+
+def _completion(shell: str) -> int:
+    """Prints a script that completes commands and their options."""
+    if shell not in ("bash", "zsh", "fish"):
+        print(f"kinestream completion: no script for '{shell}': bash, zsh or fish", file=sys.stderr)
+        return _MISUSE
+    from kinestream.arguments import print_completion
+
+    print_completion({name: (_module(name).Config, text) for name, (_, text) in COMMANDS.items()}, shell)
+    return 0
 
 
 def command() -> None:

@@ -5,18 +5,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Column, Table
 from rich.text import Text
+
+from kinestream.progress import Progress
 
 LOG_SECONDS = 10.0
 """Time between two progress lines where there is no terminal."""
@@ -33,39 +27,28 @@ class Screen:
         self.out = _console(stderr=False)
         self.err = _console(stderr=True)
 
+    def progress_callback(self) -> Progress:
+        """What shows the progress of the library's work: a bar for each piece that is under way, or lines."""
+        return _Bars(self.err) if self.err.is_terminal else _Lines(self.err)
+
     @contextmanager
     def progress(self, what: str, unit: str) -> Iterator[Advance]:
         """Gives `advance(done, total, note)`; shows rate and remaining time until the block ends."""
-        if self.err.is_terminal:
-            with self._bar(what, unit) as advance:
-                yield advance
-        else:
-            yield _Lines(self.err, what, unit).advance
+        show = self.progress_callback()
+        try:
+            yield lambda done, total, note="": show(what, unit, done, total, note)
+        finally:
+            end_bars()
 
-    @contextmanager
-    def _bar(self, what: str, unit: str) -> Iterator[Advance]:
-        # One line on a terminal of 80 columns: the note takes what is left and gives way first.
-        note = TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
-        columns = (
-            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=12),
-            MofNCompleteColumn(table_column=Column(no_wrap=True)),
-            _Rate(unit, table_column=Column(no_wrap=True)),
-            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
-            TextColumn("left", table_column=Column(no_wrap=True)),
-            note,
-        )
-        with Progress(*columns, console=self.err, expand=True) as bar:
-            task = bar.add_task(what, total=None, note="")
-
-            def advance(done: int, total: int, note: str = "") -> None:
-                bar.update(task, completed=done, total=total, note=note)
-
-            yield advance
-
-    def hush(self) -> None:
+    def quiet(self) -> None:
         """Nothing is shown from here on: another process speaks."""
         self.out.quiet = self.err.quiet = True
+
+    hush = quiet
+
+    def notice(self, text: str) -> None:
+        """What the library has to say while it works."""
+        self.err.print(Text(f"note: {text}", style="yellow"), soft_wrap=True)
 
     def say(self, text: str) -> None:
         self.out.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -89,37 +72,79 @@ def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, width=None if stream.isatty() else _LOG_WIDTH)
 
 
-class _Rate(ProgressColumn):
-    def __init__(self, unit: str, table_column: Column) -> None:
-        super().__init__(table_column)
-        self._unit = unit
+_running: list[bars.Progress] = []
 
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f} {self._unit}/s" if task.speed else "")
+
+def end_bars() -> None:
+    """Leaves the terminal as it was, also where work ended in the middle."""
+    while _running:
+        _running.pop().stop()
+
+
+class _Bars:
+    """Bars on a terminal, one below the other while several pieces of work are under way."""
+
+    def __init__(self, console: Console) -> None:
+        # One line on a terminal of 80 columns: the note takes what is left and gives way first.
+        note = bars.TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+        self._shown = bars.Progress(
+            bars.TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            bars.BarColumn(bar_width=12),
+            bars.MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            _Rate(table_column=Column(no_wrap=True)),
+            bars.TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+            bars.TextColumn("left", table_column=Column(no_wrap=True)),
+            note,
+            console=console,
+            expand=True,
+        )
+        self._tasks: dict[str, bars.TaskID] = {}
+
+    def __call__(self, what: str, unit: str, done: int, total: int, note: str = "", /) -> None:
+        if what not in self._tasks and done >= total > 0:
+            return  # said already
+        if self._shown not in _running:
+            end_bars()  # a terminal has room for one display
+            self._shown.start()
+            _running.append(self._shown)
+        if what not in self._tasks:
+            self._tasks[what] = self._shown.add_task(what, total=None, note="", unit=unit)
+        self._shown.update(self._tasks[what], completed=done, total=total, note=note)
+        if done >= total and len(self._tasks) > 1:
+            self._shown.remove_task(self._tasks.pop(what))
+        elif done >= total:
+            end_bars()
+            self._shown.remove_task(self._tasks.pop(what))
+
+
+class _Rate(bars.ProgressColumn):
+    def render(self, task: bars.Task) -> Text:
+        return Text(f"{task.speed:.1f} {task.fields['unit']}/s" if task.speed else "")
 
 
 class _Lines:
-    """A line at the beginning of the work, at its end, and every few seconds between."""
+    """A line at the end of each piece of work, and every few seconds before."""
 
-    def __init__(self, console: Console, what: str, unit: str) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._what = what
-        self._unit = unit
-        self._began = self._last = time.monotonic()
-        self._first: int | None = None
+        self._begun: dict[str, tuple[float, int]] = {}
+        self._last: dict[str, float] = {}
 
-    def advance(self, done: int, total: int, note: str = "") -> None:
+    def __call__(self, what: str, unit: str, done: int, total: int, note: str = "", /) -> None:
+        if what not in self._begun and done >= total > 0:
+            return  # said already
         now = time.monotonic()
-        if self._first is None:
-            self._first, self._began = done, now
-        if done < total and now - self._last < LOG_SECONDS:
+        began, first = self._begun.setdefault(what, (now, done))
+        if done < total and now - self._last.setdefault(what, now) < LOG_SECONDS:
             return
-        self._last = now
-        seconds = now - self._began
-        rate = (done - self._first) / seconds if seconds > 0 else 0.0
+        self._last[what] = now
+        seconds = now - began
+        rate = (done - first) / seconds if seconds > 0 else 0.0
         left = f", {_duration((total - done) / rate)} left" if rate > 0 and done < total else ""
-        line = f"{self._what}: {done}/{total} {self._unit}, {rate:.1f} {self._unit}/s, {_duration(seconds)}{left}"
+        line = f"{what}: {done}/{total} {unit}, {rate:.1f} {unit}/s, {_duration(seconds)}{left}"
         self._console.print(f"{line}  {note}".rstrip(), markup=False, highlight=False, soft_wrap=True)
+        if done >= total:
+            del self._begun[what], self._last[what]
 
 
 def _duration(seconds: float) -> str:

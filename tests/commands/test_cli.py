@@ -1,5 +1,7 @@
 """The commands as a user meets them."""
 
+import dataclasses
+import importlib
 import json
 import os
 import re
@@ -11,9 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from docstring_parser import parse_from_object
 from tests.stores import write_small_store
 
+from kinestream.arguments import typed_words
 from kinestream.cli import COMMANDS, main
+from kinestream.commands import pretrain
 from kinestream.data.check import copies
 from kinestream.data.store import Store
 from kinestream.recipes import Recipe, recipe_names
@@ -47,7 +52,9 @@ def test_a_group_has_an_overview_of_its_own(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize("words", [["prepaer"], ["evaluate", "linaer"], ["--verbose"]])
 def test_an_unknown_command_is_named(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
-    assert f"unknown command '{words[-1]}'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"unknown command '{words[-1]}'" in said
+    assert words == ["--verbose"] or "did you mean" in said
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,20 +67,25 @@ def test_every_command_has_help_with_every_field_and_examples(name: str, capsys:
     assert main([*name.split(), "--help"]) == 0
     words = capsys.readouterr().out
     assert f"  kinestream {name} " in words or f"  kinestream {name}\n" in words, "an example"
-    entries = re.split(r"\n  (?=[-\w])", words.partition("\n\n")[2].partition("examples:")[0])[1:]
-    assert len(entries) >= 2
-    for entry in entries:
-        assert re.search(r"\S {2,}\S|\n {20,}\S", entry), f"{entry} is not explained"
+    config = importlib.import_module(f"kinestream.commands.{COMMANDS[name][0]}").Config
+    plain = re.sub(r"[\s│]", "", words)
+    kinds = config.__mro__[-2::-1]
+    texts = {text.arg_name: text.description for kind in kinds for text in parse_from_object(kind).params}
+    for field in dataclasses.fields(config):
+        assert f"--{field.name.replace('_', '-')}" in plain or field.name.upper() in plain
+        assert re.sub(r"\s", "", texts[field.name] or "not explained") in plain
 
 
 def test_help_of_every_command_answers_without_torch() -> None:
     """What makes --help quick: the heavy packages are not imported."""
     code = """
 import sys
+from kinestream.arguments import typed_words
 from kinestream.cli import COMMANDS, main
+from kinestream.commands import pretrain
 for name in COMMANDS:
     assert main([*name.split(), "--help"]) == 0
-heavy = {"torch", "lightning_fabric", "matplotlib", "sklearn", "jsonargparse"} & set(sys.modules)
+heavy = {"torch", "lightning_fabric", "matplotlib", "sklearn", "jsonargparse", "pydantic"} & set(sys.modules)
 assert not heavy, heavy
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -106,17 +118,62 @@ def test_a_users_mistake_is_one_line_and_status_1(
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "message"),
     [
-        ["prepare", "ntu60"],
-        ["pretrain", "nw-ucla", "--data", "d"],
-        ["show", "s", "c", "--frames", "x"],
-        ["generate", "y", "o"],
+        (["prepare", "ntu60"], "missing: RAW OUT"),
+        (["pretrain", "nw-ucla", "--data", "d"], "missing: --out PATH"),
+        (["show", "s", "c", "--frames", "x"], "error parsing --frames: invalid literal for int"),
+        (["generate", "y", "o"], "invalid choice 'y' for argument 'dataset'. Expected one of ('ntu60', "),
+        (["compare", "a", "b", "--darc"], "unrecognized options: --darc; perhaps you meant: --dark"),
+        (["compare", "a", "b", "--no-dark"], "unrecognized options: --no-dark"),
+        (["compare", "a", "--out"], "missing value for argument '--out'"),
+        (["completion", "csh"], "no script for 'csh': bash, zsh or fish"),
     ],
 )
-def test_a_wrong_call_is_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_call_is_one_line_and_status_2(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(words) == 2
-    assert "usage: kinestream" in capsys.readouterr().err
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"kinestream {words[0]}: {message}")
+
+
+def test_words_become_a_config_and_are_kept_as_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(pretrain, "run", lambda config: seen.append((config, typed_words())))
+    words = ["pretrain", "r", "--out", "o", "--set", "epochs=1", "--set=x=-2", "--resume", "--data", "d"]
+    words += ["--device", "cpu", "--also", "a", "--devices", "3"]
+    assert main(words) == 0
+    assert seen == [
+        (
+            pretrain.Config(
+                recipe="r",
+                data=Path("d"),
+                out=Path("o"),
+                set=("epochs=1", "x=-2"),
+                also=(Path("a"),),
+                resume=True,
+                device="cpu",
+                devices=3,
+            ),
+            tuple(words),
+        )
+    ]
+
+
+def test_a_plug_in_is_loaded_before_the_command(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("print('here I am')")
+    assert run("--plugin", str(tmp_path / "mine.py"), "--version").stdout == "here I am\nkinestream 0.1.0\n"
+    done = run("--plugin", str(tmp_path / "missing.py"), "recipes")
+    assert done.returncode == 1
+    assert "cannot be loaded" in done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert all(word in script for word in ("pretrain", "probe-grid", "allow-leak", "tsne"))
 
 
 def test_a_traceback_only_for_those_who_ask(tmp_path: Path) -> None:

@@ -4,16 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kinestream.commands.pretrain import Config
-from kinestream.config import command_words, parse_command
 from kinestream.distributed.launch import check_shares, is_worker, supervise
-
-
-def test_the_words_of_a_command_make_it_again() -> None:
-    config = Config(
-        recipe="--odd", data=Path("a b"), out=Path("c"), set=("epochs=1", "x=-2"), resume=True, device="cpu", devices=3
-    )
-    assert parse_command(Config, "pretrain", "", command_words("pretrain", config)[1:]) == config
 
 
 def test_only_the_first_process_speaks(capfd: pytest.CaptureFixture[str]) -> None:

@@ -11,9 +11,10 @@ Examples:
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinestream.arguments import typed_words
 from kinestream.commands.options import LookOptions, open_subject
-from kinestream.config import required_option
-from kinestream.distributed.starting import in_processes
+from kinestream.arguments import required_option
+from kinestream.distributed.launch import in_processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +30,13 @@ class Config(LookOptions):
 
 
 def run(config: Config) -> None:
-    in_processes("features", config, config.devices)
+    in_processes(typed_words(), config.devices)
     from kinestream.distributed.devices import contact, in_turn, make_fabric
 
     subject = open_subject(config, "features", references=not config.bare)
     fabric = make_fabric(config.device)
     if not fabric.is_global_zero:
-        subject.screen.hush()
+        subject.screen.quiet()
     with contact():
         in_turn(fabric, lambda: subject.clips)
         subject.keep_features()

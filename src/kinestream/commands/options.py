@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kinestream.config import command_words, required_option
+from kinestream.arguments import typed_words
+from kinestream.arguments import required_option
 from kinestream.models.readout import WhitenedBy
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def open_subject(
         allow_leak=given.allow_leak,
         pretrained=pretrained,
         other_layout=other_layout,
-        command=command_words(f"kinestream {command}", given),
+        command=["kinestream", *typed_words()],
         **readout,
     )
 

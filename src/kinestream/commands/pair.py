@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kinestream.config import required_option
+from kinestream.arguments import required_option
 
 if TYPE_CHECKING:
     from kinestream.distributed.devices import Device

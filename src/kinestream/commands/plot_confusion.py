@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.config import required_option
+from kinestream.arguments import required_option
 
 
 @dataclass(frozen=True, kw_only=True)

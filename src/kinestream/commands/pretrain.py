@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kinestream.config import required_option
+from kinestream.arguments import required_option, typed_words
 from kinestream.console import Screen
-from kinestream.distributed.launch import check_shares, is_first
-from kinestream.distributed.starting import in_processes
+from kinestream.distributed.launch import check_shares, in_processes, is_first
 from kinestream.recipes import resolve
 
 
@@ -63,26 +62,25 @@ class Config:
 def run(config: Config) -> None:
     if config.devices > 1:
         check_shares(resolve(config.recipe, config.set).batch_size, config.devices)
-    in_processes("pretrain", config, config.devices)
+    in_processes(typed_words(), config.devices)
     from kinestream.train.pretrain import pretrain
 
     screen, began = Screen(), time.monotonic()
-    with screen.told() as (progress, notice):
-        done = pretrain(
-            config.data,
-            config.recipe,
-            out=config.out,
-            settings=config.set,
-            also=config.also,
-            pairs=config.pairs,
-            resume=config.resume,
-            device=config.device,
-            precision=config.precision,
-            tf32=config.tf32,
-            compiled=config.compile,
-            progress=progress,
-            notice=notice,
-        )
+    done = pretrain(
+        config.data,
+        config.recipe,
+        out=config.out,
+        settings=config.set,
+        also=config.also,
+        pairs=config.pairs,
+        resume=config.resume,
+        device=config.device,
+        precision=config.precision,
+        tf32=config.tf32,
+        compiled=config.compile,
+        progress=screen.progress_callback(),
+        notice=screen.notice,
+    )
     if is_first():
         _show(screen, done, (time.monotonic() - began) / 60)
 

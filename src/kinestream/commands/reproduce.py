@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.config import command_words, required_option
+from kinestream.arguments import typed_words
+from kinestream.arguments import required_option
 from kinestream.recipes import resolve
 
 
@@ -52,7 +53,7 @@ def run(config: Config) -> None:
         config.data,
         config.out,
         also=config.also,
-        command=shlex.join(command_words("kinestream reproduce", config)),
+        command=shlex.join(["kinestream", *typed_words()]),
         changes=config.set,
         seeds=range(recipe.seed, recipe.seed + config.seeds),
         references=not config.bare,

@@ -15,9 +15,8 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from kinestream.distributed import exits
 from kinestream.distributed.collectives import place, several_processes
-from kinestream.distributed.launch import is_worker
+from kinestream.distributed.launch import GO_ON, LostContactError, is_worker
 
 Made = TypeVar("Made")
 Device = Literal["auto", "cpu", "cuda"]
@@ -80,7 +79,7 @@ def contact() -> Iterator[None]:
     except RuntimeError as error:
         words = str(error)
         if several_processes() and (isinstance(error, distributed.DistError) or "gloo" in words or "NCCL" in words):
-            raise exits.LostContactError(f"another of {place()[1]} processes is gone; {exits.GO_ON}") from error
+            raise LostContactError(f"another of {place()[1]} processes is gone; {GO_ON}") from error
         raise
     except KeyboardInterrupt:
         _part()

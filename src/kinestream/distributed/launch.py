@@ -17,11 +17,28 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import IO
 
-from kinestream.distributed.exits import FAILED, GO_ON, INTERRUPTED, LOST
+FAILED, LOST, INTERRUPTED = 1, 3, 130
+"""Exit status of work that cannot be done, where another process of the same command is gone, and after Ctrl-C."""
+
+GO_ON = "what was written is whole: give the same command again, a training with --resume"
+"""What to do when a process was lost."""
 
 _GRACE_SECONDS = 20.0
 """For the others to end by themselves after one has failed."""
 _POLL_SECONDS = 0.05
+
+
+class LostContactError(ConnectionError):
+    """Another process of this command is gone."""
+
+
+def in_processes(words: Sequence[str], processes: int) -> None:
+    """Goes on where this is one of the processes, or all there is to be. Else starts `processes` of `kinestream WORDS`,
+    waits for them and ends with their exit status (SystemExit). Raises ValueError for an impossible number."""
+    if processes < 1:
+        raise ValueError(f"--devices ({processes}) must be at least 1")
+    if processes > 1 and not is_worker():
+        raise SystemExit(supervise(words, processes))
 
 
 def is_worker() -> bool:

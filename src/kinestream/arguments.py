@@ -1,0 +1,146 @@
+"""The words of a command line, read into a frozen dataclass: help from the docstrings of its fields.
+
+Tyro reads them. What is here says how a field becomes an argument, and makes one line of what is wrong.
+"""
+
+import contextlib
+import dataclasses
+import inspect
+import io
+import os
+import re
+import shutil
+import sys
+import textwrap
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from itertools import takewhile
+from typing import Annotated, Any, TypeVar
+
+import tyro
+from docstring_parser import parse_from_object
+from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
+from tyro.extras import SubcommandApp
+
+Config = TypeVar("Config")
+_MISUSE = 2
+_HELP_WIDTH = 100
+_NO_WRAP = 10_000
+
+_typed: ContextVar[tuple[str, ...]] = ContextVar("typed words", default=())
+
+
+def required_option() -> Any:
+    """A field without a default that is `--field VALUE` on the command line, not positional."""
+    return dataclasses.field(metadata={"option": True})
+
+
+def typed_words() -> tuple[str, ...]:
+    """The words of the command that runs, as the user typed them, without `kinestream`."""
+    return _typed.get()
+
+
+def remember_words(words: Sequence[str]) -> None:
+    """What `typed_words` gives from here on."""
+    _typed.set(tuple(words))
+
+
+def parse_command(config: type[Config], command: str, text: str, words: Sequence[str]) -> Config:
+    """An instance of the dataclass `config` from the words of a command line.
+
+    Fields without a default are positional, in order (or `required_option`), a tuple among them takes all words there
+    are; the others are options. A bool is a switch, a tuple may be given several times. `text` is the command's help: a
+    description, then what begins with "Examples:". Raises SystemExit after help (0), or with one line on standard
+    error that says what is wrong (2).
+    """
+    description, _, examples = text.partition("Examples:")
+    asked = "-h" in words or "--help" in words
+    width = min(shutil.get_terminal_size().columns, _HELP_WIDTH) if asked else _NO_WRAP
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), _columns(width):
+            return tyro.cli(
+                config,
+                prog=command,
+                # tyro joins lines that begin with a letter
+                description=textwrap.fill(" ".join(description.split()), 80, initial_indent=" ", subsequent_indent=" "),
+                args=list(words),
+                config=_STYLE,
+                registry=_registry,
+            )
+    except SystemExit as end:
+        if end.code:
+            sys.stderr.write(f"{command}: {_in_one_line(said.getvalue(), command)}; see '{command} --help'\n")
+            raise SystemExit(_MISUSE) from None
+        if examples:
+            sys.stdout.write(f"\nexamples:{examples.rstrip()}\n")
+        raise
+
+
+def print_completion(commands: Mapping[str, tuple[type[Any], str]], shell: str) -> None:
+    """Prints a script that completes the words of `commands` (the dataclass and a line of help for each) in bash, zsh
+    or fish. Ends with SystemExit."""
+    every: Any = SubcommandApp()
+    groups = {"": every}
+    for name, (config, text) in commands.items():
+        group, _, last = name.rpartition(" ")
+        if group not in groups:
+            groups[group] = every.command(SubcommandApp(), name=group)
+        groups[group].command(config, name=last, help=text)
+    every.cli(prog="kinestream", args=["--tyro-write-completion", shell, "-"], config=_STYLE, registry=_registry)
+
+
+_STYLE = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone, tyro.conf.PositionalMetavarFromFieldName)
+_registry = ConstructorRegistry()
+
+
+@_registry.struct_rule
+def _arguments_of(info: StructTypeInfo) -> StructConstructorSpec | None:
+    if not dataclasses.is_dataclass(info.type) or info.type.__module__.startswith("tyro."):
+        return None
+    hints = typing.get_type_hints(info.type)
+    classes = [kind for kind in reversed(info.type.__mro__) if dataclasses.is_dataclass(kind)]
+    texts = {text.arg_name: text.description or "" for kind in classes for text in parse_from_object(kind).params}
+    own = inspect.get_annotations(info.type)  # these first, then those of the classes it is made from
+    entries = sorted(dataclasses.fields(info.type), key=lambda entry: entry.name not in own)
+    return StructConstructorSpec(info.type, tuple(_argument(entry, hints, texts) for entry in entries))
+
+
+def _argument(entry: "dataclasses.Field[Any]", hints: Mapping[str, Any], texts: Mapping[str, str]) -> StructFieldSpec:
+    hint = hints[entry.name]
+    default = entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
+    repeated = typing.get_origin(hint) is tuple
+    if default is dataclasses.MISSING:
+        default = tyro.MISSING
+        if not entry.metadata.get("option"):
+            hint = Annotated[hint, tyro.conf.Positional]
+    elif repeated:
+        hint = Annotated[hint, tyro.conf.UseAppendAction]
+    if repeated or default is None or default is False:
+        hint = Annotated[hint, tyro.conf.arg(help_behavior_hint="")]  # no "(default: None)"
+    return StructFieldSpec(entry.name, hint, default, " ".join(texts.get(entry.name, "").split()))
+
+
+@contextlib.contextmanager
+def _columns(number: int) -> Iterator[None]:
+    """Tyro asks how wide the terminal is."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(number)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
+
+
+def _in_one_line(box: str, command: str) -> str:
+    """What is wrong, from the box that tyro draws around it; what it indents most is the help of arguments."""
+    rows = [row.strip("│").rstrip() for row in re.sub("\x1b\\[[0-9;]*m", "", box).splitlines()[1:-1]]
+    rows = textwrap.dedent("\n".join(row for row in rows if row.strip(" ─-"))).splitlines()
+    said = takewhile(lambda row: not row.startswith(("For full help", "Argument help")), rows)
+    text = " ".join(row.strip() for row in said if not row.startswith(" " * 8))
+    text = text.replace(f" from {command}", "").replace(" Perhaps you meant", "; perhaps you meant")
+    return text[:1].lower() + text[1:].rstrip(".")
