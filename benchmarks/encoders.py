@@ -11,7 +11,6 @@ from benchmarks.pairing import in_turn, ratio, spread
 from kinestream.recipes import resolve
 from kinestream.skeleton.layout import KINECT20
 from kinestream.skeleton.streams import make_streams
-from kinestream.train.builders import build_method, build_optimiser
 
 STREAMS = {"[joint]": (streams("joint"),), "of coordinates": (streams(*COORDINATES),)}
 ROUNDS = 5
@@ -35,8 +34,8 @@ def measure() -> dict[str, Any]:
 def _step(overrides: Sequence[str]) -> Callable[[], object]:
     recipe = resolve(RECIPE, overrides)
     torch.manual_seed(0)
-    method = build_method(recipe, KINECT20)
-    optimiser = build_optimiser(recipe.optimiser, method)
+    method = recipe.method.build(recipe.networks(KINECT20))
+    optimiser = recipe.optimiser.build(method)
     clips = torch.randn(2, recipe.batch_size, 3, recipe.frames, len(KINECT20.joints), 1)
     views = [make_streams(view, recipe.streams, KINECT20) for view in clips]
 

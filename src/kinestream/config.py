@@ -64,7 +64,7 @@ def load_yaml(text: str, where: str) -> Any:
     """The content of YAML text, numbers such as 1e-3 included, which YAML 1.1 takes for text. Raises ValueError, one
     line that begins with `where`, for text that is no YAML."""
     try:
-        return yaml.load(text, _Loader)  # noqa: S506  a SafeLoader
+        return yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
         raise ValueError(f"{where} is not YAML: {shown(' '.join(str(error).split()), 200)}") from None
 

@@ -10,8 +10,8 @@ Examples:
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinestream.commands.options import FrozenOptions, TrainingOptions, open_subject, training_settings
 from kinestream.arguments import required_option
+from kinestream.commands.options import FrozenOptions, TrainingOptions, open_subject, training_settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,8 @@ Examples:
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinestream.arguments import typed_words
+from kinestream.arguments import required_option, typed_words
 from kinestream.commands.options import LookOptions, open_subject
-from kinestream.arguments import required_option
 from kinestream.distributed.launch import in_processes
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kinestream.arguments import typed_words
-from kinestream.arguments import required_option
+from kinestream.arguments import required_option, typed_words
 from kinestream.models.readout import WhitenedBy
 
 if TYPE_CHECKING:

@@ -38,5 +38,5 @@ def run(config: Config) -> None:
     from kinestream.viz.run_figures import classes_figure
 
     folder = RunFolder(config.run)
-    split = config.split or folder.config().recipe.split
+    split = config.split or folder.config().recipe.split or ""
     finish(classes_figure(folder, split, config.protocol, config.most), out, dark=config.dark)

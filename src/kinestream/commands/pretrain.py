@@ -22,7 +22,6 @@ from kinestream.console import Screen
 from kinestream.distributed.launch import check_shares, in_processes, is_first
 from kinestream.recipes import resolve
 
-
 if TYPE_CHECKING:
     from kinestream.train.run_folder import RunFolder
 
@@ -89,7 +88,9 @@ def _show(screen: Screen, run: "RunFolder", minutes: float) -> None:
     from kinestream.train.summary import summarise
 
     config, summary = run.config(), summarise(run)
-    screen.table("last epoch, means", ("what", "value"), [(name, f"{value:.4f}") for name, value in summary.last.items()])
+    screen.table(
+        "last epoch, means", ("what", "value"), [(name, f"{value:.4f}") for name, value in summary.last.items()]
+    )
     if summary.neighbours:
         screen.table("1-NN accuracy, % (labels serve this display only)", summary.columns, summary.neighbours)
     for gain in summary.gains:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.arguments import typed_words
-from kinestream.arguments import required_option
+from kinestream.arguments import required_option, typed_words
 from kinestream.recipes import resolve
 
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, cast
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from kinestream import methods
 from kinestream.distributed.collectives import gather_rows, own_rows
 from kinestream.methods.agreement import (
     StreamSimilarities,
@@ -24,7 +25,6 @@ from kinestream.methods.agreement import (
     vote,
     watched,
 )
-from kinestream import methods
 from kinestream.methods.losses import byol_loss, caca_loss, whiten
 from kinestream.methods.method import MethodSettings, Networks, Progress, Views
 from kinestream.methods.online_target import OnlineTarget

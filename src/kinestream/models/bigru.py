@@ -17,6 +17,7 @@ from kinestream.models.kernels.bodies import Absent
 from kinestream.skeleton.layout import SkeletonLayout
 from kinestream.skeleton.stream_names import stream_shape
 
+
 @models.register("bigru")
 @dataclass(frozen=True, kw_only=True)
 class BiGRUSettings(EncoderSettings):

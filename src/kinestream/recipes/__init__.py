@@ -24,10 +24,11 @@ from kinestream.skeleton.layout import SkeletonLayout
 from kinestream.skeleton.stream_names import STREAM_NAMES
 
 if TYPE_CHECKING:
-    from torch import nn
     from torch.optim import Optimizer
 
-    from kinestream.methods.method import Method
+    from kinestream.augment.transforms import Augmentation
+    from kinestream.methods.method import Method, Networks
+    from kinestream.models.encoder_file import EncoderCard
 
 _REGISTRIES: Mapping[str, Registry[Any]] = {"method": METHODS, "encoder": ENCODERS}
 """The parts of a recipe that are one of several kinds, told by their names."""
@@ -186,12 +187,34 @@ class Recipe:
         }
         return parse_strictly(cls, {**plain, **named}, where)
 
-    def build_method(self, layout: SkeletonLayout) -> "nn.Module":
-        """The method with its networks for each stream, weights from torch's global generator."""
+    def networks(self, layout: SkeletonLayout) -> "Networks":
+        """What makes the encoders of the streams, and the method on them, for recordings of a layout."""
         from kinestream.methods.method import Networks
 
-        built: nn.Module = self.method.build(Networks(streams=self.streams, layout=layout, settings=self.encoder))
-        return built
+        return Networks(streams=self.streams, layout=layout, settings=self.encoder)
+
+    def views(self, layout: SkeletonLayout) -> "Sequence[Augmentation]":
+        """The augmentation of each view that the method takes."""
+        made: Sequence[Augmentation] = self.method.views(self.augment.build(layout), layout)
+        return made
+
+    def card(self, name: str, stream: str, layout: SkeletonLayout, epochs_done: int) -> "EncoderCard":
+        """The card of the encoder of a stream; `name` is what the recipe is called."""
+        from kinestream.models.encoder_file import EncoderCard
+
+        return EncoderCard(
+            stream=stream,
+            layout=layout,
+            encoder=self.encoder,
+            frames=self.frames,
+            preparation=self.preparation or "",
+            dataset=self.dataset or "",
+            split=self.split or "",
+            recipe=name,
+            epochs_done=epochs_done,
+            epochs=self.epochs,
+            readout=self.readout,
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -48,7 +48,9 @@ def check_partners(recipe: Recipe, pairs: str | Path | None, chosen: Chosen) -> 
     """Raises ValueError for a file of pairs that would have no effect, and where none can be told."""
     if pairs is not None:
         if not recipe.other_camera:
-            raise ValueError(f"--pairs {pairs} counts as often as other_camera says, which is 0: --set other_camera=0.5")
+            raise ValueError(
+                f"--pairs {pairs} counts as often as other_camera says, which is 0: --set other_camera=0.5"
+            )
     elif recipe.other_camera and not any(store.share_performances(indices) for store, indices in chosen):
         where = ", ".join(str(store.path) for store, _ in chosen)
         raise ValueError(

@@ -18,7 +18,7 @@ from kinestream.data.unlabelled import Part, Unlabelled, choose_further
 from kinestream.distributed.devices import Device, Precision, contact, in_turn, make_fabric
 from kinestream.distributed.launch import check_shares
 from kinestream.files import replacing
-from kinestream.models.encoder_file import EncoderCard, save_encoder
+from kinestream.models.encoder_file import save_encoder
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.recipes import Recipe, resolve
 from kinestream.train.checkpoint import Position, load_checkpoint
@@ -156,7 +156,7 @@ class _Training:
         if fabric.is_global_zero:
             self._write_sources(resumed=resumed)
         torch.manual_seed(derive_seed(recipe.seed, "weights"))
-        method = recipe.build_method(self._layout)
+        method = recipe.method.build(recipe.networks(self._layout))
         optimizer = recipe.optimiser.build(method, fused=fabric.device.type == "cuda")
         if compiled:
             for encoder in method.encoders().values():
@@ -175,7 +175,8 @@ class _Training:
 
         def save_encoders(epochs_done: int) -> None:
             for stream, encoder in method.encoders().items():
-                save_encoder(folder.encoder(stream), encoder, self._card(stream, epochs_done))
+                card = recipe.card(self._config.recipe_name, stream, self._layout, epochs_done)
+                save_encoder(folder.encoder(stream), encoder, card)
 
         try:
             fit(
@@ -221,7 +222,7 @@ class _Training:
         return ViewLoader(
             clips,
             streams=recipe.streams,
-            augmentations=recipe.method.views(recipe.augment.build(self._layout), self._layout),
+            augmentations=recipe.views(self._layout),
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             device=self._fabric.device,
@@ -239,26 +240,6 @@ class _Training:
         if self._given is not None and not folder.pairs.is_file():
             with replacing(folder.pairs) as part:
                 part.write_bytes(self._given.content)
-
-    def _card(self, stream: str, epochs_done: int) -> EncoderCard:
-        return card_of(self._recipe, self._config.recipe_name, stream, self._chosen[0].store, epochs_done)
-
-
-def card_of(recipe: Recipe, name: str, stream: str, store: Store, epochs_done: int) -> EncoderCard:
-    """The card of one stream's encoder that learnt from a store."""
-    return EncoderCard(
-        stream=stream,
-        layout=store.layout,
-        encoder=recipe.encoder,
-        frames=recipe.frames,
-        preparation=recipe.preparation or store.info.preparation,
-        dataset=recipe.dataset or store.info.dataset,
-        split=recipe.split or "",
-        recipe=name,
-        epochs_done=epochs_done,
-        epochs=recipe.epochs,
-        readout=recipe.readout,
-    )
 
 
 def _fitted(recipe: Recipe, store: Store) -> Recipe:

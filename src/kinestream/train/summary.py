@@ -27,7 +27,9 @@ class Summary:
 def summarise(run: RunFolder) -> Summary:
     """Raises ValueError when the folder is no run."""
     recipe = run.config().recipe
-    epochs = [line for line in read_metrics(run.metrics) if line.get("kind") == "epoch"] if run.metrics.is_file() else []
+    epochs = (
+        [line for line in read_metrics(run.metrics) if line.get("kind") == "epoch"] if run.metrics.is_file() else []
+    )
     streams = [*recipe.streams, *([TOGETHER] if len(recipe.streams) > 1 else [])]
     change = recipe.method.stage_change
     rows = []

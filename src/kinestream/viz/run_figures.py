@@ -10,7 +10,6 @@ import numpy as np
 from kinestream.console import Screen
 from kinestream.data.store import Store
 from kinestream.evaluate.run_results import Evaluation, Result, read_evaluations
-from kinestream.methods.settings import stage_1_epochs
 from kinestream.train.run_folder import RunFolder, read_metrics
 from kinestream.viz.agreement import draw_agreement
 from kinestream.viz.confusion import confusion_matrix, draw_confusion, worst_pairs
@@ -140,7 +139,7 @@ def curves_figure(folder: RunFolder, split: str = "") -> RunFigure:
         name="curves",
         title="Learning curves",
         words=f"{len(epochs)} of {config.recipe.epochs} epochs. The online 1-NN uses labels for this display only.",
-        draw=lambda: draw_curves(epochs, stage_change=stage_1_epochs(config.recipe.method), title=config.recipe_name),
+        draw=lambda: draw_curves(epochs, stage_change=config.recipe.method.stage_change, title=config.recipe_name),
     )
 
 

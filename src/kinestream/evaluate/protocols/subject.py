@@ -201,7 +201,7 @@ class Subject:
         """Before anything is computed. Raises ValueError where features cannot be whitened as the readout says."""
         if not self.readout.whitening:
             return
-        longest = max(card.dim for card in self.cards.values()) * len(self.readout.places)
+        longest = max(card.encoder.dim for card in self.cards.values()) * len(self.readout.places)
         if self.readout.whitened_by == "cameras":
             told = len(self._pairs_of_cameras)
             if told < 2:

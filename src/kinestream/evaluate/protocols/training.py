@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from kinestream.augment.settings import AugmentSettings
 from kinestream.augment.transforms import Augmentation
 from kinestream.evaluate.protocols.outcome import How, Kind, Outcome, mean_of_seeds
 from kinestream.evaluate.protocols.subject import Subject
@@ -13,8 +14,6 @@ from kinestream.features.metrics import ranked
 from kinestream.features.together import fuse_scores
 from kinestream.models.classifier import StreamClassifier
 from kinestream.models.encoder_file import weights_hash
-from kinestream.recipes import AugmentRecipe
-from kinestream.train.builders import build_augmentation
 from kinestream.train.classify import TrainingSettings, score_clips, train_classifier
 from kinestream.train.seeds import derive_seed
 
@@ -132,11 +131,11 @@ def _train_and_score(
 
 def _augmentation(subject: Subject, settings: TrainingSettings) -> Augmentation:
     recipes = {
-        "none": AugmentRecipe(temporal_crop=None, shear=0.0),
-        "published": AugmentRecipe(),
+        "none": AugmentSettings(temporal_crop=None, shear=0.0),
+        "published": AugmentSettings(),
         "recipe": subject.source.augment,
     }
-    return build_augmentation(recipes[settings.augment], subject.clips.layout)
+    return recipes[settings.augment].build(subject.clips.layout)
 
 
 def seeds_from(first: int, count: int) -> range:
