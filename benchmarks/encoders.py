@@ -5,14 +5,24 @@ from typing import Any
 
 import torch
 
-from benchmarks.ablation import COORDINATES, RECIPE, ST_GCN, streams
 from benchmarks.arithmetic import clock, setting
 from benchmarks.pairing import in_turn, ratio, spread
 from kinestream.recipes import resolve
 from kinestream.skeleton.layout import KINECT20
 from kinestream.skeleton.streams import make_streams
 
-STREAMS = {"[joint]": (streams("joint"),), "of coordinates": (streams(*COORDINATES),)}
+RECIPE = "laptop-nw-ucla"
+ST_GCN = (
+    "encoder.name=st-gcn",
+    "encoder.dropout=0.0",
+    "encoder.absent=skip",
+    "encoder.initialisation=torch",
+    "encoder.pool=2",
+)
+STREAMS = {
+    "[joint]": ("streams=[joint]",),
+    "of coordinates": ("streams=[joint,motion,bone,bone-motion]",),
+}
 ROUNDS = 5
 
 

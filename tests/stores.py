@@ -65,5 +65,5 @@ def write_small_run(path: Path, store: Path, *streams: StreamName, listed: bool 
     for number, stream in enumerate(recipe.streams):
         torch.manual_seed(number)
         encoder = recipe.networks(opened.layout).encoder(stream)
-        save_encoder(run.encoder(stream), encoder, encoder_card(recipe, "small", stream, opened.layout, recipe.epochs))
+        save_encoder(run.encoder(stream), encoder, recipe.card("small", stream, opened.layout, recipe.epochs))
     return path

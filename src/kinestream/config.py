@@ -39,7 +39,7 @@ def parse_strictly(config: type[Config], plain: Mapping[str, Any], where: str) -
 
     try:
         # As JSON: there a list is a tuple and a mapping is a dataclass even where nothing else is converted.
-        return cast(Config, _adapter(config).validate_json(json.dumps(plain)))
+        return cast(Config, _adapter(cast(Any, config)).validate_json(json.dumps(plain)))
     except ValidationError as error:
         raise ValueError(f"{where}: {_in_one_line(config, error)}") from None
     except (TypeError, RecursionError) as error:
