@@ -18,7 +18,6 @@ from kinestream.data.synthetic import generate_ntu
 from kinestream.data.unlabelled import Part, Unlabelled
 from kinestream.methods.method import Progress
 from kinestream.recipes import resolve
-from kinestream.train.builders import build_method, build_optimiser, build_views
 from kinestream.train.views import ViewLoader
 
 BATCH = 32
@@ -42,14 +41,14 @@ def measure() -> dict[str, Any]:
         loader = ViewLoader(
             Unlabelled([Part(clips=Clips(store, recipe.frames), indices=np.arange(len(store)))]),
             streams=recipe.streams,
-            augmentations=build_views(recipe, store.layout),
+            augmentations=recipe.views(store.layout),
             batch_size=BATCH,
             seed=0,
             device=torch.device("cpu"),
         )
         torch.manual_seed(0)
-        method = build_method(recipe, store.layout)
-        optimizer = build_optimiser(recipe.optimiser, method)
+        method = recipe.method.build(recipe.networks(store.layout))
+        optimizer = recipe.optimiser.build(method)
         seconds: dict[str, list[float]] = {"views": [], "step": []}
         now, batches = clock(), loader.epoch(0, 0)
         for step in range(STEPS + 1):

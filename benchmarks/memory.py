@@ -60,7 +60,7 @@ _HEAD = """
 import json, sys, resource
 from pathlib import Path
 import torch
-import kinestream.train.builders
+import kinestream.methods.self_distillation
 """
 
 _TAIL = """
@@ -72,11 +72,10 @@ _STEP = """
 from kinestream.skeleton.layout import NTU25
 from kinestream.methods.method import Progress
 from kinestream.recipes import resolve
-from kinestream.train.builders import build_method, build_optimiser
 streams, absent, batch = json.loads(sys.argv[1])
 recipe = resolve("caca-joint-ntu60-xsub", [f"streams={streams}", f"encoder.absent={absent}"])
-method = build_method(recipe, NTU25)
-optimizer = build_optimiser(recipe.optimiser, method)
+method = recipe.method.build(recipe.networks(NTU25))
+optimizer = recipe.optimiser.build(method)
 views = []
 for _ in range(2):
     view = torch.randn(batch, 3, recipe.frames, 25, 2)
@@ -108,8 +107,7 @@ from kinestream.data.store import Store
 from kinestream.features.extract import compute_features
 from kinestream.skeleton.layout import NTU25
 from kinestream.recipes import resolve
-from kinestream.train.builders import build_encoder
-encoder = build_encoder(resolve("caca-joint-ntu60-xsub"), "joint", NTU25)
+encoder = resolve("caca-joint-ntu60-xsub").networks(NTU25).encoder("joint")
 compute_features({"joint": encoder}, Clips(Store(Path(sys.argv[1]) / "store"), 50))
 """
 

@@ -20,7 +20,6 @@ from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.self_distillation import SelfDistillation
 from kinestream.recipes import resolve
 from kinestream.skeleton.layout import NTU25
-from kinestream.train.builders import build_method
 
 RECIPE = "caca-3s-ntu60-xsub"
 CLIPS, FRAMES = 2, 8
@@ -67,7 +66,7 @@ def measure() -> dict[str, Any]:
 
 
 def build() -> SelfDistillation:
-    method = build_method(resolve(RECIPE), NTU25)
+    method = resolve(RECIPE).method.build(resolve(RECIPE).networks(NTU25))
     assert isinstance(method, SelfDistillation)
     return method
 

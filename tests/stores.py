@@ -14,7 +14,6 @@ from kinestream.data.store import Store, StoreWriter
 from kinestream.models.encoder_file import save_encoder
 from kinestream.recipes import Recipe
 from kinestream.skeleton.stream_names import StreamName
-from kinestream.train.builders import build_encoder, encoder_card
 from kinestream.train.run_folder import RunConfig, RunFolder
 
 SMALL: dict[str, Any] = {
@@ -65,6 +64,6 @@ def write_small_run(path: Path, store: Path, *streams: StreamName, listed: bool 
         write_recordings(run.recordings, (opened, opened.select(recipe.split, "train")))
     for number, stream in enumerate(recipe.streams):
         torch.manual_seed(number)
-        encoder = build_encoder(recipe, stream, opened.layout)
-        save_encoder(run.encoder(stream), encoder, encoder_card(recipe, "small", stream, opened.layout, recipe.epochs))
+        encoder = recipe.networks(opened.layout).encoder(stream)
+        save_encoder(run.encoder(stream), encoder, recipe.card("small", stream, opened.layout, recipe.epochs))
     return path

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.augment import (
+from kinestream.augment.transforms import (
     Augmentation,
     JointMask,
     Mirror,

@@ -8,11 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.augment import Augmentation, Mirror, Noise, Shear, Transform
 from kinestream.augment.extreme import AxisMask, Blur, Sometimes, SwapSides, TimeFlip, Turn
-from kinestream.methods.settings import ExtremeRecipe
+from kinestream.augment.settings import ExtremeSettings
+from kinestream.augment.transforms import Augmentation, Mirror, Noise, Shear, Transform
 from kinestream.skeleton.layout import NTU25
-from kinestream.train.builders import build_extreme
 
 SHAPE = (3, 20, 25, 2)
 RANDOM: list[Transform] = [
@@ -134,7 +133,7 @@ def test_shape_randomness_and_shares_of_a_batch(transform: Transform) -> None:
 
 def test_the_extreme_view_of_the_published_recipe() -> None:
     """Reference, section 4: which transforms, in which order, how often."""
-    transforms = build_extreme(ExtremeRecipe(), NTU25).transforms
+    transforms = ExtremeSettings().build(NTU25).transforms
     shown = [
         (type(one.transform).__name__, one.share) if isinstance(one, Sometimes) else (type(one).__name__, 1)
         for one in transforms
@@ -148,9 +147,9 @@ def test_the_extreme_view_of_the_published_recipe() -> None:
         ("Blur", 0.5),
         ("AxisMask", 0.5),
     ]
-    nothing = ExtremeRecipe(
+    nothing = ExtremeSettings(
         temporal_crop=None, shear=0.0, swap_sides=0.0, turn=None, noise=0.0, blur=None, axis_mask=0.0, time_flip=1.0
     )
-    (only,) = build_extreme(nothing, NTU25).transforms
+    (only,) = nothing.build(NTU25).transforms
     assert isinstance(only, Sometimes)
     assert isinstance(only.transform, TimeFlip)

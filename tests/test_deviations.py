@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from kinestream.methods.settings import SelfDistillationRecipe
+from kinestream.methods.self_distillation import SelfDistillationSettings
 from kinestream.recipes import recipe_names, resolve
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +26,7 @@ def test_every_recipe_that_whitens_is_named() -> None:
     whitened = {
         name
         for name, method in methods.items()
-        if isinstance(method, SelfDistillationRecipe) and method.target == "whitened"
+        if isinstance(method, SelfDistillationSettings) and method.target == "whitened"
     }
     (row,) = [row for row in ROWS if row[0].startswith("whitened targets")]
     assert set(re.findall(r"`([^`]+)`", row[0])) == whitened

@@ -4,22 +4,19 @@ from pathlib import Path
 import pytest
 import torch
 
+from kinestream.augment.settings import ExtremeSettings
 from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
+from kinestream.methods.aimclr import AimCLRSettings
 from kinestream.methods.method import Progress
-from kinestream.methods.settings import (
-    AimCLRRecipe,
-    ExtremeRecipe,
-    MomentumContrastRecipe,
-    SelfDistillationRecipe,
-)
-from kinestream.models.bigru import BiGRU
-from kinestream.models.encoder_settings import BiGRURecipe, STGCNRecipe
+from kinestream.methods.momentum_contrast import MomentumContrastSettings
+from kinestream.methods.self_distillation import SelfDistillationSettings
+from kinestream.models.bigru import BiGRU, BiGRUSettings
 from kinestream.models.readout import Readout
+from kinestream.models.stgcn import STGCNSettings
 from kinestream.recipes import PublishedFigure, Recipe, recipe_names, resolve
 from kinestream.skeleton.layout import KINECT20
 from kinestream.skeleton.streams import STREAMS, make_streams
-from kinestream.train.builders import build_encoder, build_method, build_optimiser, build_views
 from kinestream.train.run_folder import RunFolder
 from kinestream.train.schedule import make_schedule
 
@@ -34,7 +31,7 @@ def test_every_recipe_is_whole_and_trains_a_few_steps(name: str) -> None:
         recipe.optimiser.schedule, epochs=recipe.epochs, warmup_epochs=recipe.optimiser.warmup_epochs
     )  # raises when the parts do not fit
     # As the recipe says, but for the size: thinner networks, short clips.
-    thin = {"hidden": 4, "dim": 16} if isinstance(recipe.encoder, STGCNRecipe) else {"hidden": 4}
+    thin = {"hidden": 4, "dim": 16} if isinstance(recipe.encoder, STGCNSettings) else {"hidden": 4}
     recipe = dataclasses.replace(
         recipe,
         encoder=dataclasses.replace(recipe.encoder, **thin),
@@ -42,9 +39,9 @@ def test_every_recipe_is_whole_and_trains_a_few_steps(name: str) -> None:
     )
     layout = dataset.format.layout
     torch.manual_seed(0)
-    method = build_method(recipe, layout)
-    optimizer = build_optimiser(recipe.optimiser, method)
-    augmentations = build_views(recipe, layout)
+    method = recipe.method.build(recipe.networks(layout))
+    optimizer = recipe.optimiser.build(method)
+    augmentations = recipe.views(layout)
     generator = torch.Generator().manual_seed(0)
     clips = torch.randn(6, 3, 12, len(layout.joints), dataset.most_bodies, generator=generator)
     before = [parameter.detach().clone() for parameter in method.parameters()]
@@ -128,7 +125,7 @@ def test_the_published_settings_of_the_queue_methods(name: str, accuracy: float)
     assert recipe.published is not None
     assert recipe.published.accuracy == accuracy
     assert (recipe.frames, recipe.epochs, recipe.batch_size, recipe.preparation) == (50, 300, 128, "published")
-    assert isinstance(settings, MomentumContrastRecipe | AimCLRRecipe)
+    assert isinstance(settings, MomentumContrastSettings | AimCLRSettings)
     assert (settings.decay, settings.temperature, settings.queue) == (0.999, 0.07, 32768)
     assert (settings.hidden, settings.embedding) == (256, 128)
     assert (recipe.encoder.hidden, recipe.encoder.dim, recipe.encoder.dropout) == (16, 256, 0.5)
@@ -136,9 +133,9 @@ def test_the_published_settings_of_the_queue_methods(name: str, accuracy: float)
     assert (optimiser.name, optimiser.rate, optimiser.momentum, optimiser.weight_decay) == ("sgd", 0.1, 0.9, 1e-4)
     assert (optimiser.schedule, optimiser.milestones, optimiser.factor) == ("step", (250,), 0.1)
     assert recipe.augment == resolve("caca-joint-ntu60-xsub").augment
-    if isinstance(settings, AimCLRRecipe):
+    if isinstance(settings, AimCLRSettings):
         assert (settings.mining_epoch, settings.mining_k, settings.drop_threshold) == (150, 1, 0.7)
-        assert settings.extreme == ExtremeRecipe()
+        assert settings.extreme == ExtremeSettings()
         assert recipe.streams == (("joint", "motion", "bone") if "3s" in name else (name.split("-")[1],))
     else:
         three = name.startswith("crosclr")
@@ -214,7 +211,7 @@ def test_a_method_of_another_kind_takes_nothing_over() -> None:
         ["method.queue=64", "method.name=skeletonclr"],
     ):
         recipe = resolve("nw-ucla", overrides)
-        assert recipe.method == MomentumContrastRecipe(name="skeletonclr", queue=64)
+        assert recipe.method == MomentumContrastSettings(name="skeletonclr", queue=64)
         assert dataclasses.replace(recipe, method=byol.method) == byol
     same_kind = resolve("nw-ucla", ["method.name=caca"]).method
     assert same_kind == dataclasses.replace(byol.method, name="caca"), "of the same kind all of it"
@@ -241,12 +238,12 @@ def test_settings_of_another_method_are_refused_in_one_line(overrides: list[str]
 def test_another_encoder_takes_nothing_over_from_the_one_it_replaces(tmp_path: Path) -> None:
     """As methods do: `dim` and `partition` of an ST-GCN mean nothing to a GRU."""
     recipe = resolve("nt-xent-3s-nw-ucla", ["encoder.hidden=32", "encoder.name=bigru"])
-    assert recipe.encoder == BiGRURecipe(hidden=32)
+    assert recipe.encoder == BiGRUSettings(hidden=32)
     assert recipe.encoder.dim == 64
     path = tmp_path / "mine.yaml"
     path.write_text("base: caca-joint-ntu60-xsub\nencoder: {name: bigru, layers: 1}\n")
-    assert resolve(str(path)).encoder == BiGRURecipe(layers=1)
-    assert resolve(str(path), ["encoder.name=st-gcn"]).encoder == STGCNRecipe()
+    assert resolve(str(path)).encoder == BiGRUSettings(layers=1)
+    assert resolve(str(path), ["encoder.name=st-gcn"]).encoder == STGCNSettings()
     path.write_text("base: caca-joint-ntu60-xsub\nencoder: {name: st-gcn, hidden: 8}\n")
     assert resolve(str(path)).encoder == dataclasses.replace(resolve("caca-joint-ntu60-xsub").encoder, hidden=8)
     with pytest.raises(ValueError, match=r"encoder.hidden \(0\) must be at least 1"):
@@ -258,8 +255,8 @@ def test_every_method_takes_either_encoder_and_every_stream(method: str) -> None
     layout = load_dataset("nw-ucla").format.layout
     streams = f"streams=[{', '.join(STREAMS)}]"
     recipe = resolve("nt-xent-3s-nw-ucla", ["encoder.name=bigru", "encoder.hidden=4", f"method.name={method}", streams])
-    built = build_method(recipe, layout)
-    views = [make_streams(torch.randn(4, 3, 12, 20, 1), recipe.streams, layout) for _ in build_views(recipe, layout)]
+    built = recipe.method.build(recipe.networks(layout))
+    views = [make_streams(torch.randn(4, 3, 12, 20, 1), recipe.streams, layout) for _ in recipe.views(layout)]
     built(views)["loss"].backward()
     for encoder in built.encoders().values():
         assert isinstance(encoder, BiGRU)
@@ -272,7 +269,7 @@ def test_configurations_of_finished_runs_are_read() -> None:
     assert files
     for file in files:
         recipe = RunFolder(file.parent).config().recipe
-        if isinstance(recipe.method, SelfDistillationRecipe):
+        if isinstance(recipe.method, SelfDistillationSettings):
             assert recipe.method.decay == 0.97
         else:
             # How features are read came to be chosen after the run.
@@ -292,8 +289,8 @@ def test_what_earlier_versions_called_skip_absent_is_read(skip: bool, absent: st
 def test_the_published_optimiser_has_one_group_with_decay_on_everything() -> None:
     recipe = resolve("caca-joint-ntu60-xsub")
     small = dataclasses.replace(recipe, encoder=dataclasses.replace(recipe.encoder, hidden=2, dim=4))
-    method = build_method(small, load_dataset("ntu60").format.layout)
-    (group,) = build_optimiser(recipe.optimiser, method).param_groups
+    method = small.method.build(small.networks(load_dataset("ntu60").format.layout))
+    (group,) = recipe.optimiser.build(method).param_groups
     assert (group["lr"], group["momentum"], group["weight_decay"], group["nesterov"]) == (0.1, 0.9, 1e-4, False)
     assert len(group["params"]) == sum(parameter.requires_grad for parameter in method.parameters())
 
@@ -304,7 +301,7 @@ def test_published_initialisation_is_an_option() -> None:
     for initialisation, deviation in (("published", 0.02), ("torch", 512**-0.5 * 9**-0.5 / 3**0.5)):
         chosen = dataclasses.replace(recipe.encoder, initialisation=initialisation)
         torch.manual_seed(0)
-        encoder = build_encoder(dataclasses.replace(recipe, encoder=chosen), "joint", layout)
+        encoder = dataclasses.replace(recipe, encoder=chosen).networks(layout).encoder("joint")
         weight = encoder.blocks[9].temporal.weight.detach()
         assert float(weight.std()) == pytest.approx(deviation, rel=0.02)
 
@@ -376,7 +373,7 @@ def test_streams_meet_each_other_as_much_as_the_recipe_says() -> None:
     for across in (0, 0.5, 1):
         torch.manual_seed(0)
         recipe = resolve("nt-xent-3s-nw-ucla", [*settings, f"method.across={across}", "encoder.dropout=0"])
-        terms[across] = build_method(recipe, KINECT20)(shown)
+        terms[across] = recipe.method.build(recipe.networks(KINECT20)(shown))
     assert "agreement/joint" not in terms[0]
     assert terms[1]["agreement/bone"].item() == pytest.approx(2 * terms[0.5]["agreement/bone"].item())
 

@@ -1,98 +1,132 @@
 """Frozen dataclasses as the one form of configuration: strict parsing of plain containers."""
 
 import dataclasses
-import types
+import json
+import re
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import yaml
+
+from kinestream.plugins import Registry, unknown
 
 if TYPE_CHECKING:
-    import jsonargparse
+    from pydantic import TypeAdapter, ValidationError
 
 Config = TypeVar("Config")
 
 
 def parse_strictly(config: type[Config], plain: Mapping[str, Any], where: str) -> Config:
-    """An instance of the dataclass `config` from nested plain containers.
+    """An instance of the frozen dataclass `config` from nested plain containers, as YAML and JSON give them.
 
-    A field that is a union of dataclasses is one of them, told by their fields `name: Literal[...]`; without a name it
-    is the first. Raises ValueError, beginning with `where`, for an unknown key, a missing one, or a value that does
-    not fit.
+    Nothing is converted but lists to tuples and whole numbers to floats. Raises ValueError, one line that begins with
+    `where`, for an unknown key, a missing one, and a value that does not fit.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Point:
+        ...     x: float
+        ...     y: float = 0.0
+        >>> parse_strictly(Point, {"x": 1}, "point.yaml")
+        Point(x=1.0, y=0.0)
+        >>> parse_strictly(Point, {"x": 1, "yy": 2}, "point.yaml")
+        Traceback (most recent call last):
+        ValueError: point.yaml: unknown key 'yy': did you mean y? There are: x, y
     """
-    from jsonargparse import ArgumentError  # a tenth of a second to import, which --help need not wait for
+    from pydantic import ValidationError
 
-    hints = typing.get_type_hints(config)
-    unions = {field: kinds for field, hint in hints.items() if (kinds := _dataclasses_of(hint))}
-    parts = {field: _parse_chosen(unions[field], plain[field], field, where) for field in unions if field in plain}
-    rest = {key: value for key, value in plain.items() if key not in unions}
-    parser = _parser(typing.cast(Any, config), frozenset(unions))
     try:
-        _refuse_null(config, rest)
-        made = parser.instantiate(parser.parse_object({"config": rest}))
-        return typing.cast(Config, dataclasses.replace(typing.cast(Any, made.config), **parts))
-    except (ArgumentError, ValueError, TypeError) as error:
-        raise ValueError(f"{where}: {_in_one_line(error)}") from None
+        # As JSON: there a list is a tuple and a mapping is a dataclass even where nothing else is converted.
+        return cast(Config, _adapter(cast(Any, config)).validate_json(json.dumps(plain)))
+    except ValidationError as error:
+        raise ValueError(f"{where}: {_in_one_line(config, error)}") from None
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"{where}: {shown(str(error))}: numbers, text, lists and mappings are allowed") from None
 
 
-def choose_by_name(kinds: Sequence[type[Any]], name: object) -> type[Any]:
-    """That of several dataclasses whose field `name: Literal[...]` allows `name`.
+def registered(registry: Registry[Any], kind: str) -> Callable[[Any], Any]:
+    """For pydantic's BeforeValidator: a mapping with a `name` becomes the settings that the registry has for it."""
 
-    Raises ValueError with all the names there are.
-    """
-    names = {one: kind for kind in kinds for one in typing.get_args(typing.get_type_hints(kind)["name"])}
-    if not isinstance(name, str) or name not in names:
-        raise ValueError(f"name ({name}) must be one of {', '.join(names)}")
-    return names[name]
+    def parse(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"must be a mapping of keys to values with a name, it is {shown(value)}")
+        if not isinstance(value.get("name"), str):
+            raise ValueError(f"has no name: choose from {', '.join(registry.names())}")
+        # Its own ValueError, if any, says all; pydantic would put its words around it.
+        return parse_strictly(registry.get(value["name"]), value, f"{kind} '{value['name']}'")
 
-
-def _dataclasses_of(hint: Any) -> tuple[type[Any], ...]:
-    """The members of a union of dataclasses; none for any other type."""
-    members = typing.get_args(hint) if isinstance(hint, types.UnionType) else ()
-    return members if members and all(map(dataclasses.is_dataclass, members)) else ()
+    return parse
 
 
-def _parse_chosen(kinds: tuple[type[Any], ...], plain: Any, field: str, where: str) -> Any:
-    if not isinstance(plain, Mapping):
-        raise ValueError(f"{where}: '{field}' must be a mapping of keys to values, it is {plain}")
+def load_yaml(text: str, where: str) -> Any:
+    """The content of YAML text, numbers such as 1e-3 included, which YAML 1.1 takes for text. Raises ValueError, one
+    line that begins with `where`, for text that is no YAML."""
     try:
-        kind = choose_by_name(kinds, plain["name"]) if "name" in plain else kinds[0]
-    except ValueError as error:
-        raise ValueError(f"{where}: {field}.{error}") from None
-    known = [entry.name for entry in dataclasses.fields(kind)]
-    if unknown := [key for key in plain if key not in known]:
-        raise ValueError(
-            f"{where}: {field} '{plain.get('name', '')}' does not accept {', '.join(map(str, unknown))}: "
-            f"it has {', '.join(known)}"
-        )
-    return parse_strictly(kind, plain, f"{where}: {field}")
+        return yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+        raise ValueError(f"{where} is not YAML: {shown(' '.join(str(error).split()), 200)}") from None
 
 
-def required_option() -> Any:
-    """As `kinestream.arguments.required_option`, until all commands take it from there."""
-    return dataclasses.field(metadata={"option": True})
+def shown(value: Any, most: int = 60) -> str:
+    """A foreign value as it may stand in a message: printable, in one line, cut."""
+    text = value if isinstance(value, str) else json.dumps(value, default=repr)
+    text = "".join(character if character.isprintable() else "?" for character in text[: most + 1])
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe, and reads 1e-3 as a number."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in entries if tag != "tag:yaml.org,2002:float"]
+    for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*[eE][-+]?\d+|\d+\.\d*|\.\d+([eE][-+]?\d+)?|\.(inf|Inf|INF))|\.(nan|NaN|NAN)"),
+    list("-+0123456789."),
+)
 
 
 @cache
-def _parser(config: Any, leave_out: frozenset[str]) -> "jsonargparse.ArgumentParser":
-    from jsonargparse import ArgumentParser
+def _adapter(config: Any) -> "TypeAdapter[Any]":
+    from pydantic import ConfigDict, TypeAdapter
 
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(config, "config", skip=set(leave_out))
-    return parser
+    return TypeAdapter(_strict(config, ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)))
 
 
-def _refuse_null(config: type[Any], plain: Mapping[str, Any], path: str = "") -> None:
-    """The parser takes a null for any field; only fields that may be None shall have it."""
-    hints = typing.get_type_hints(config)
-    for key, value in plain.items():
-        hint = hints.get(key)
-        if value is None and hint is not None and types.NoneType not in typing.get_args(hint):
-            raise ValueError(f"'{path}{key}' cannot be null")
-        if isinstance(value, Mapping) and dataclasses.is_dataclass(hint):
-            _refuse_null(typing.cast(type[Any], hint), value, f"{path}{key}.")
+def _strict(config: Any, rules: Any) -> Any:
+    """Puts the rules on a dataclass and on those within it: pydantic takes them from the class itself."""
+    if dataclasses.is_dataclass(config) and "__pydantic_config__" not in vars(config):
+        config.__pydantic_config__ = rules  # type: ignore[union-attr]
+        for hint in typing.get_type_hints(config).values():
+            for part in (hint, *typing.get_args(hint)):
+                _strict(part, rules)
+    return config
 
 
-def _in_one_line(error: Exception) -> str:
-    """jsonargparse explains itself over several lines; the user gets one."""
-    return " ".join(str(error).replace("config.", "").replace("Group 'config' does not", "it does not").split())
+def _in_one_line(config: Any, error: "ValidationError") -> str:
+    """The first thing that is wrong."""
+    first = error.errors(include_url=False)[0]
+    kind, path = first["type"], [str(part) for part in first["loc"]]
+    if kind == "value_error":
+        own = str(first["ctx"]["error"])
+        return f"{'.'.join(path)} {own}" if own.startswith(("must", "has no")) else own
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        known = tuple(field.name for field in dataclasses.fields(_at(config, path[:-1])))
+        return unknown("key", ".".join(path), tuple(".".join([*path[:-1], name]) for name in known), most=30)
+    if kind in ("missing", "missing_argument"):
+        return f"'{'.'.join(path)}' is missing"
+    wanted = first["msg"].removeprefix("Input ").replace("an object", "a mapping of keys to values")
+    return f"'{'.'.join(path)}' is {shown(first['input'])}, {wanted}"
+
+
+def _at(config: Any, path: Sequence[str]) -> Any:
+    """The dataclass that stands in a field of a field of ... `config`."""
+    for name in path:
+        hint = typing.get_type_hints(config)[name]
+        config = next(part for part in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(part))
+    return config

@@ -78,6 +78,15 @@ class Registry(Generic[Entry]):
             raise ValueError(unknown(self.kind, name, self.names()))
         return self._entries[name]
 
+    def are_one_kind(self, first: str, second: str) -> bool:
+        """Whether two names stand for one entry; unknown ones are told apart by name. Imports nothing built in."""
+        if first == second:
+            return True
+        if first in self._builtin and second in self._builtin:
+            return self._builtin[first] == self._builtin[second]
+        load_plugins()
+        return first in self._entries and self._entries[first] is self._entries.get(second)
+
     def names(self) -> tuple[str, ...]:
         """Every name, in alphabetical order; those of plug-ins too."""
         load_plugins()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kinestream import evaluate
-from kinestream.console import Screen, table_text
+from kinestream.console import table_text
 from kinestream.data.store import Store
 from kinestream.distributed.launch import Device, Precision
 from kinestream.evaluate.result import How, Kind, Result
@@ -120,20 +120,22 @@ def reproduce(
     found: list[tuple[Result, Result]] = []
     for seed in seeds:
         folder = out / f"seed-{seed}"
-        pretrain(
+        run = pretrain(
+            store,
             replace(recipe, seed=seed),
-            name,
-            store.path,
-            folder,
+            out=folder,
             also=also,
             resume=True,
             device=device,
             precision=precision,
-            screen=Screen(),
+            name=name,
+            progress=progress,
+            notice=notice,
         )
+        split = run.config().recipe.split
         results = (
             evaluate.linear(folder, store, weights=_fusion(recipe), notice=notice, **shared),
-            evaluate.knn(folder, store, k=min(20, len(store.select(recipe.split, "train"))), **shared),
+            evaluate.knn(folder, store, k=min(20, len(store.select(split, "train"))), **shared),
         )
         for result in results:
             result.save()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kinestream.augment import Augmentation, Shear
+from kinestream.augment.transforms import Augmentation, Shear
 from kinestream.data.clips import Clips
 from kinestream.data.store import Store
 from kinestream.methods.method import Progress

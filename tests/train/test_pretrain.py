@@ -21,8 +21,8 @@ from kinestream.cli import main
 from kinestream.data.leaks import read_recordings, same_content
 from kinestream.data.partners import pairs_of_equal, write_pairs
 from kinestream.data.store import Store
+from kinestream.models.bigru import BiGRUSettings
 from kinestream.models.encoder_file import load_encoder
-from kinestream.models.encoder_settings import BiGRURecipe
 from kinestream.recipes import Recipe
 from kinestream.train.run_folder import RunFolder, read_metrics
 from kinestream.train.watch import gains
@@ -166,12 +166,12 @@ def test_a_run_within_an_epoch_resumes_bit_for_bit(
 
 @pytest.mark.parametrize(
     ("moving", "encoder"),
-    [(False, None), (True, None), (True, BiGRURecipe(hidden=4, convolutions=1, dropout=0.3))],
+    [(False, None), (True, None), (True, BiGRUSettings(hidden=4, convolutions=1, dropout=0.3))],
     ids=["frozen target, as published", "moving target", "recurrent encoders"],
 )
 def test_resuming_across_the_change_of_stages_is_exact(
     moving: bool,
-    encoder: BiGRURecipe | None,
+    encoder: BiGRUSettings | None,
     small_recipe: Recipe,
     small_store: Path,
     tmp_path: Path,
@@ -368,7 +368,7 @@ def test_what_only_cuda_has_is_refused_elsewhere(
 def test_compiling_is_refused_where_there_is_nothing_to_compile(
     small_recipe: Recipe, small_store: Path, tmp_path: Path
 ) -> None:
-    recurrent = dataclasses.replace(small_recipe, encoder=BiGRURecipe(hidden=4))
+    recurrent = dataclasses.replace(small_recipe, encoder=BiGRUSettings(hidden=4))
     with pytest.raises(ValueError, match="for the blocks of st-gcn, the recipe has bigru"):
         train(recurrent, small_store, tmp_path / "refused", compiled=True)
     assert not (tmp_path / "refused").exists()

@@ -10,15 +10,17 @@ import pytest
 import torch
 from tests.runs import same_run, train
 
-from kinestream.methods.aimclr import AimCLR
-from kinestream.methods.momentum_contrast import MomentumContrast
-from kinestream.methods.settings import AimCLRRecipe, MethodRecipe, MomentumContrastRecipe, NTXentRecipe, VICRegRecipe
+from kinestream.methods.aimclr import AimCLR, AimCLRSettings
+from kinestream.methods.method import MethodSettings
+from kinestream.methods.momentum_contrast import MomentumContrast, MomentumContrastSettings
+from kinestream.methods.nt_xent import NTXentSettings
+from kinestream.methods.vicreg import VICRegSettings
 from kinestream.recipes import Recipe
 from kinestream.train.run_folder import read_metrics
 
 HEAD = {"hidden": 8, "embedding": 6}
-CROSCLR = MomentumContrastRecipe(name="crosclr", queue=20, cross_epoch=1, decay=0.9, **HEAD)
-AIMCLR = AimCLRRecipe(queue=20, mining_epoch=1, decay=0.9, **HEAD)
+CROSCLR = MomentumContrastSettings(name="crosclr", queue=20, cross_epoch=1, decay=0.9, **HEAD)
+AIMCLR = AimCLRSettings(queue=20, mining_epoch=1, decay=0.9, **HEAD)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def test_resuming_with_a_queue_is_exact_in_both_stages(
     small_store: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    settings: MethodRecipe,
+    settings: MethodSettings,
     streams: Any,
     learner: type[Any],
     stage_2: str,
@@ -62,9 +64,9 @@ def test_resuming_with_a_queue_is_exact_in_both_stages(
     same_run(tmp_path / "whole", tmp_path / "stopped")
 
 
-@pytest.mark.parametrize("settings", [NTXentRecipe(**HEAD), VICRegRecipe(**HEAD)], ids=["nt-xent", "vicreg"])
+@pytest.mark.parametrize("settings", [NTXentSettings(**HEAD), VICRegSettings(**HEAD)], ids=["nt-xent", "vicreg"])
 def test_in_batch_methods_train(
-    small_recipe: Recipe, small_store: Path, tmp_path: Path, settings: MethodRecipe, capfd: pytest.CaptureFixture[str]
+    small_recipe: Recipe, small_store: Path, tmp_path: Path, settings: MethodSettings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     watched = dataclasses.replace(small_recipe.monitor, collapse_spread=1.5, knn_every=1)
     recipe = dataclasses.replace(small_recipe, method=settings, epochs=1, monitor=watched)

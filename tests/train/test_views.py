@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kinestream.augment import Augmentation, Shear, TemporalCrop
+from kinestream.augment.transforms import Augmentation, Shear, TemporalCrop
 from kinestream.data.clips import Clips
 from kinestream.data.partners import Partners, pairs_of_equal
 from kinestream.data.store import Store

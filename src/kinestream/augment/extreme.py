@@ -8,7 +8,7 @@ import torch
 from einops import einsum
 from torch import Generator
 
-from kinestream.augment import Clips, Parameters, Transform, axis_rotation, transform_points, uniform
+from kinestream.augment.transforms import Clips, Parameters, Transform, axis_rotation, transform_points, uniform
 from kinestream.skeleton.layout import SkeletonLayout
 
 BLUR_RADIUS = 7

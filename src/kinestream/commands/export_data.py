@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.config import required_option
+from kinestream.arguments import required_option
 from kinestream.console import Screen
 from kinestream.data.formats.exporting import export_store
 from kinestream.data.store import Store

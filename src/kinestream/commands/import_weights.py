@@ -59,7 +59,7 @@ def run(config: Config) -> None:
         raise ValueError(f"{config.file}: {error}") from None
     cards = {stream: _card(config, recipe, layout, stream, encoder) for stream, encoder in encoders.items()}
     _write(config, recipe, encoders, cards)
-    _report(config, recipe, released, cards, beside)
+    _report(config, recipe, released, encoders, cards, beside)
 
 
 def _recipe(config: Config) -> Recipe | None:
@@ -121,7 +121,7 @@ def _card(
 ) -> "EncoderCard":
     """Raises ValueError where the weights are not those of the recipe."""
     from kinestream.models.encoder_file import EncoderCard
-    from kinestream.train.builders import encoder_card
+    from kinestream.models.stgcn import STGCNSettings
 
     if recipe is None:
         assert config.frames is not None
@@ -129,14 +129,9 @@ def _card(
         return EncoderCard(
             stream=stream,
             layout=layout,
-            hidden=encoder.hidden,
-            dim=encoder.dim,
-            dropout=0.5,
-            partition=encoder.partition,
+            encoder=STGCNSettings(hidden=encoder.hidden, dim=encoder.dim, partition=encoder.partition),
             frames=config.frames,
             preparation=config.preparation,
-            dataset="",
-            split="",
             recipe="",
             epochs_done=0,
             epochs=0,
@@ -148,7 +143,7 @@ def _card(
                 f"{config.file}: encoder.{setting} of stream {stream} is {found}, the recipe says {wanted}: take "
                 f"another recipe, or --set encoder.{setting}={found}"
             )
-    return encoder_card(recipe, Path(config.recipe or "").stem, stream, layout, recipe.epochs)
+    return recipe.card(Path(config.recipe or "").stem, stream, layout, recipe.epochs)
 
 
 def _write(
@@ -157,7 +152,7 @@ def _write(
     encoders: "dict[StreamName, ReleasedEncoder]",
     cards: "dict[StreamName, EncoderCard]",
 ) -> None:
-    from kinestream.models.encoder_file import new_encoder, save_encoder
+    from kinestream.models.encoder_file import save_encoder
     from kinestream.train.run_folder import RunConfig, RunFolder
 
     with new_folder(config.out) as folder:
@@ -167,7 +162,7 @@ def _write(
             name = Path(config.recipe or "").stem
             made.create(RunConfig(recipe_name=name, recipe=recipe, data=origin, store_fingerprint=""))
         for stream, encoder in encoders.items():
-            network = new_encoder(cards[stream])
+            network = cards[stream].new_encoder()
             network.load_state_dict(dict(encoder.state))
             save_encoder(made.encoder(stream), network, cards[stream])
 
@@ -176,6 +171,7 @@ def _report(
     config: Config,
     recipe: Recipe | None,
     released: "Released",
+    encoders: "dict[StreamName, ReleasedEncoder]",
     cards: "dict[StreamName, EncoderCard]",
     beside: tuple[str, ...],
 ) -> None:
@@ -183,7 +179,10 @@ def _report(
     screen.table(
         f"weights of a {released.form}",
         ("stream", "layout", "hidden", "dim", "partition"),
-        [(stream, card.layout.name, card.hidden, card.dim, card.partition) for stream, card in cards.items()],
+        [
+            (stream, cards[stream].layout.name, encoder.hidden, encoder.dim, encoder.partition)
+            for stream, encoder in encoders.items()
+        ],
     )
     for what in (*released.left_aside, *(f"'{name}' of the file" for name in beside)):
         screen.say(f"left aside: {what}")

@@ -89,7 +89,7 @@ def _figure(config: Config, screen: Screen) -> "RunFigure":
     if config.figure == "agreement":
         return run_figures.agreement_figure(folder)
     if config.figure == "classes":
-        split = config.split or folder.config().recipe.split
+        split = config.split or folder.config().recipe.split or ""
         return run_figures.classes_figure(folder, split, config.protocol, config.most)
     clips = encoded.encode(
         config.run,

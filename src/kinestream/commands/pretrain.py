@@ -12,15 +12,18 @@ Examples:
   kinestream pretrain caca-3s-ntu60-xsub --data ntu60/ --out runs/3s --device cuda --devices 8
 """
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from kinestream.arguments import typed_words
-from kinestream.config import required_option
+from kinestream.arguments import required_option, typed_words
 from kinestream.console import Screen
-from kinestream.distributed.launch import check_shares, in_processes
+from kinestream.distributed.launch import check_shares, in_processes, is_first
 from kinestream.recipes import resolve
+
+if TYPE_CHECKING:
+    from kinestream.train.run_folder import RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +40,8 @@ class Config:
     """A further store of unlabelled recordings to learn from, of any data set whose joints can be mapped; may be given
     several times."""
     pairs: Path | None = None
-    """Which recordings show the same from other cameras, of all stores, as 'kinestream pair' writes it; the numbers of
-    the data sets if not given. It counts as often as the recipe's other_camera says."""
+    """CSV file (recording,partner) of which recordings show the same from other cameras; the stores tell if not given.
+    It counts as often as the recipe's other_camera says."""
     set: tuple[str, ...] = ()
     """Change a setting of the recipe: KEY=VALUE, as in epochs=10 or optimiser.rate=0.05; may be given several times."""
     resume: bool = False
@@ -56,17 +59,17 @@ class Config:
 
 
 def run(config: Config) -> None:
-    recipe = resolve(config.recipe, config.set)
     if config.devices > 1:
-        check_shares(recipe.batch_size, config.devices)
+        check_shares(resolve(config.recipe, config.set).batch_size, config.devices)
     in_processes(typed_words(), config.devices)
     from kinestream.train.pretrain import pretrain
 
-    pretrain(
-        recipe,
-        Path(config.recipe).stem,
+    screen, began = Screen(), time.monotonic()
+    done = pretrain(
         config.data,
-        config.out,
+        config.recipe,
+        out=config.out,
+        settings=config.set,
         also=config.also,
         pairs=config.pairs,
         resume=config.resume,
@@ -74,5 +77,26 @@ def run(config: Config) -> None:
         precision=config.precision,
         tf32=config.tf32,
         compiled=config.compile,
-        screen=Screen(),
+        progress=screen.progress_callback(),
+        notice=screen.notice,
     )
+    if is_first():
+        _show(screen, done, (time.monotonic() - began) / 60)
+
+
+def _show(screen: Screen, run: "RunFolder", minutes: float) -> None:
+    from kinestream.train.summary import summarise
+
+    config, summary = run.config(), summarise(run)
+    screen.table(
+        "last epoch, means", ("what", "value"), [(name, f"{value:.4f}") for name, value in summary.last.items()]
+    )
+    if summary.neighbours:
+        screen.table("1-NN accuracy, % (labels serve this display only)", summary.columns, summary.neighbours)
+    for gain in summary.gains:
+        screen.say(gain)
+    for stream, epoch in summary.collapsed.items():
+        screen.warn(f"stream {stream} collapsed in epoch {epoch}: its encoder hardly tells clips apart")
+    screen.say(f"{config.recipe.epochs} epochs; this session took {minutes:.1f} min")
+    screen.say(f"run: {run.path}")
+    screen.say(f"next: kinestream evaluate linear {run.path} --data {config.data}")

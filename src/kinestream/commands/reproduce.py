@@ -10,8 +10,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinestream.arguments import typed_words
-from kinestream.config import required_option
+from kinestream.arguments import required_option, typed_words
 from kinestream.distributed.launch import Device, Precision
 from kinestream.recipes import resolve
 

@@ -111,6 +111,11 @@ class Store:
         return self.info.segments_sha256 is not None
 
     @property
+    def is_labelled(self) -> bool:
+        """Whether each recording is of a class."""
+        return bool(self.info.classes) and not self.continuous and bool((self.table.label >= 0).all())
+
+    @property
     def labels(self) -> Int64[np.ndarray, " n"]:
         """The label of each recording, from 0. Raises StoreError when recordings are whole videos, which have many."""
         if self.continuous:
@@ -164,8 +169,22 @@ class Store:
             some = ", ".join(self.table.name[:3])
             raise StoreError(f"{self.path} has no recording '{name}': names there are like {some}") from None
 
-    def select(self, split: str, part: Part) -> Int64[np.ndarray, " n"]:
-        """Indices of the recordings of one part of a split. Raises StoreError for an unknown split."""
+    @property
+    def usual_split(self) -> str | None:
+        """The split that is meant where nobody names one: the only one with published counts, or the only one; None
+        where there is none. Raises StoreError where several are as good."""
+        splits = self.info.splits
+        # One that serves to choose settings is not meant where nobody names it.
+        usual = [name for name, split in splits.items() if split.published is not None] or list(splits)
+        if len(usual) > 1:
+            raise StoreError(f"say which split, for {self.path} has several: {', '.join(splits)}")
+        return usual[0] if usual else None
+
+    def select(self, split: str | None, part: Part) -> Int64[np.ndarray, " n"]:
+        """Indices of the recordings of one part of a split; without a split all are for training. Raises StoreError for
+        an unknown split."""
+        if split is None:
+            return np.arange(len(self) if part == "train" else 0)
         if split not in self.info.splits:
             known = ", ".join(self.info.splits)
             raise StoreError(f"{self.path} ({self.info.dataset}) has no split '{split}': choose from {known}")

@@ -74,7 +74,7 @@ class Unlabelled:
         return store.labels[part.indices]
 
 
-def choose_further(store: Store, split: str, first: Store) -> Int64[np.ndarray, " n"]:
+def choose_further(store: Store, split: str | None, first: Store) -> Int64[np.ndarray, " n"]:
     """Which recordings of a further store are learnt from beside the first: the training part of the split where both
     are of one data set, so that nobody learns from test subjects or views by the way; all of them otherwise.
 

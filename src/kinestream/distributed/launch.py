@@ -50,6 +50,11 @@ def is_worker() -> bool:
     return "LOCAL_WORLD_SIZE" in os.environ or (in_slurm and os.environ["SLURM_NTASKS"] != "1")
 
 
+def is_first() -> bool:
+    """Whether this process is the only one, or the first of several that were started together."""
+    return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0" or not is_worker()
+
+
 def check_shares(batch_size: int, processes: int) -> None:
     """Raises ValueError when so many processes cannot share a batch equally."""
     if batch_size % processes:

@@ -299,7 +299,7 @@ def open_session(
             session.note(f"stream {stream} is at epoch {one.epochs_done} of {one.epochs}: not finished")
     if (doubt := caution(opened, source.frames)) is not None:
         session.note(doubt)
-    longest = max(one.dim for one in cards.values())
+    longest = max(one.encoder.dim for one in cards.values())
     if uses == "features" and read_as.whitening and len(train) < 2 * longest:
         session.note(
             f"{len(train)} training clips tell little of how {longest} numbers vary: whitened features are doubtful, "

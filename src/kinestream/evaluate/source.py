@@ -6,13 +6,13 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
+from kinestream.augment.settings import AugmentSettings
 from kinestream.data.leaks import Recordings, read_recordings, recordings_of
 from kinestream.data.store import Store
 from kinestream.models.encoder import Encoder
-from kinestream.models.encoder_file import EncoderCard, load_encoder, new_encoder, read_card
-from kinestream.recipes import AugmentRecipe, PublishedFigure
+from kinestream.models.encoder_file import EncoderCard, load_encoder, read_card
+from kinestream.recipes import PublishedFigure
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.train.builders import build_encoder
 from kinestream.train.run_folder import RunConfig, RunFolder
 from kinestream.train.seeds import derive_seed
 
@@ -48,7 +48,7 @@ class Source:
     dataset: str
     """Of the pre-training; empty where it is not known, and so are preparation and split."""
     split: str
-    augment: AugmentRecipe
+    augment: AugmentSettings
     published: PublishedFigure | None
     config: RunConfig | None
     """None for an encoder file."""
@@ -71,8 +71,8 @@ class Source:
         """The same network with new weights: initialised as the recipe says, or as torch does for an encoder file."""
         torch.manual_seed(derive_seed(seed, "weights"))
         if self.config is None:
-            return new_encoder(replace(read_card(self.files[stream]), layout=layout))
-        return build_encoder(self.config.recipe, stream, layout)
+            return replace(read_card(self.files[stream]), layout=layout).new_encoder()
+        return self.config.recipe.networks(layout).encoder(stream)
 
     def recordings(self) -> Recordings | None:
         """What the encoders learnt from: by the list in the run, else by the store of the pre-training if it is still
@@ -106,7 +106,7 @@ def open_source(run: AnyRun) -> Source:
             frames=card.frames,
             dataset=card.dataset,
             split=card.split,
-            augment=AugmentRecipe(),
+            augment=AugmentSettings(),
             published=None,
             config=None,
         )
@@ -123,8 +123,8 @@ def open_source(run: AnyRun) -> Source:
         files={stream: folder.encoder(stream) for stream in streams},
         seed=recipe.seed,
         frames=recipe.frames,
-        dataset=recipe.dataset,
-        split=recipe.split,
+        dataset=recipe.dataset or "",
+        split=recipe.split or "",
         augment=recipe.augment,
         published=recipe.published,
         config=config,

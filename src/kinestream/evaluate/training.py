@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kinestream.augment import Augmentation
+from kinestream.augment.settings import AugmentSettings
+from kinestream.augment.transforms import Augmentation
 from kinestream.evaluate import register
 from kinestream.evaluate.result import How, Kind, Row, mean_of_seeds
 from kinestream.evaluate.session import Session
@@ -16,8 +17,6 @@ from kinestream.evaluate.settings import FineTuneSettings, SupervisedSettings, p
 from kinestream.features.metrics import fuse_scores, ranked
 from kinestream.models.classifier import StreamClassifier
 from kinestream.models.encoder_file import weights_hash
-from kinestream.recipes import AugmentRecipe
-from kinestream.train.builders import build_augmentation
 from kinestream.train.classify import TrainingSettings, score_clips, train_classifier
 from kinestream.train.seeds import derive_seed
 
@@ -178,8 +177,8 @@ def _train_and_score(
 
 def _augmentation(session: Session, training: TrainingSettings) -> Augmentation:
     recipes = {
-        "none": AugmentRecipe(temporal_crop=None, shear=0.0),
-        "published": AugmentRecipe(),
+        "none": AugmentSettings(temporal_crop=None, shear=0.0),
+        "published": AugmentSettings(),
         "recipe": session.source.augment,
     }
-    return build_augmentation(recipes[training.augment], session.clips.layout)
+    return recipes[training.augment].build(session.clips.layout)

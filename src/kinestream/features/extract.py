@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinestream.augment import axis_rotation, transform_points
+from kinestream.augment.transforms import axis_rotation, transform_points
 from kinestream.data.clips import AnyClips
 from kinestream.data.store import batches
 from kinestream.distributed.collectives import agree, by_themselves, place, sum_over_processes

@@ -1,20 +1,69 @@
 """AimCLR: SkeletonCLR with a view under extreme augmentation, whose similarities to the queue are led towards those of
 the normal view instead of being told to agree outright; later, nearest neighbours count as positives too."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, cast
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from kinestream import methods
+from kinestream.augment.settings import ExtremeSettings
+from kinestream.augment.transforms import Augmentation
 from kinestream.methods.attention_drop import attention_drop
 from kinestream.methods.contrast import distribution_loss, positives_loss, similarities, union_of_nearest, with_own
-from kinestream.methods.method import Progress, Views
+from kinestream.methods.method import MethodModule, MethodSettings, Networks, Progress, Views
 from kinestream.methods.momentum_contrast import check_contrast, named, watched
-from kinestream.methods.query_key import QueryKey
+from kinestream.methods.query_key import QueryKey, query_keys
 from kinestream.models.encoder import Encoder
+from kinestream.skeleton.layout import SkeletonLayout
+
+
+@methods.register("aimclr")
+@dataclass(frozen=True, kw_only=True)
+class AimCLRSettings(MethodSettings):
+    """AimCLR: SkeletonCLR with an extreme view that is led by the distribution of the normal one."""
+
+    name: Literal["aimclr"] = "aimclr"
+    """Which objective."""
+    decay: float = 0.999
+    """Of the key network's moving average."""
+    temperature: float = 0.07
+    """Divides the similarities."""
+    queue: int = 32768
+    """Keys of earlier steps that a query is told apart from."""
+    mining_epoch: int | None = None
+    """Epochs after which nearest neighbours count as positives too; null for never."""
+    mining_k: int = 1
+    """Nearest keys of each of the three queries that count."""
+    drop_threshold: float = 0.7
+    """Attention from which on the attention drop zeroes."""
+    hidden: int = 256
+    """Hidden units of the projector."""
+    embedding: int = 128
+    """Output units of the projector."""
+    extreme: ExtremeSettings = field(default_factory=ExtremeSettings)
+
+    @property
+    def stage_change(self) -> int | None:
+        return self.mining_epoch
+
+    def views(self, normal: Augmentation, layout: SkeletonLayout) -> Sequence[Augmentation]:
+        return (normal, normal, self.extreme.build(layout))
+
+    def build(self, networks: Networks) -> "AimCLR":
+        mining = None
+        if self.mining_epoch is not None:
+            mining = NeighbourMining(first_epoch=self.mining_epoch, k=self.mining_k)
+        return AimCLR(
+            query_keys(networks, hidden=self.hidden, embedding=self.embedding, queue=self.queue),
+            decay=self.decay,
+            temperature=self.temperature,
+            threshold=self.drop_threshold,
+            mining=mining,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +74,7 @@ class NeighbourMining:
     k: int = 1
 
 
-class AimCLR(nn.Module):
+class AimCLR(MethodModule):
     """Three views: a query, a key, and an extreme view that gives two queries, plain and after the attention drop.
 
     In each stream `InfoNCE + [H(p, p_e) + H(p, p_d)] / 2`, p the distribution of the normal query over own key and
@@ -57,7 +106,6 @@ class AimCLR(nn.Module):
         self.temperature = temperature
         self.threshold = threshold
         self.mining = mining
-        self.positives = None
         self._stage_2: NeighbourMining | None = None
 
     def start_epoch(self, epoch: int) -> None:
@@ -92,9 +140,6 @@ class AimCLR(nn.Module):
 
     def encoders(self) -> Mapping[str, Encoder]:
         return {stream: network.encoder for stream, network in self._networks()}
-
-    def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:
-        return [(1.0, [parameter for parameter in self.parameters() if parameter.requires_grad])]
 
     def _drop(self, y: Tensor) -> Tensor:
         dropped = attention_drop(rearrange(y, "s v b c -> b c s v"), self.threshold)

@@ -1,13 +1,16 @@
-"""What a self-supervised method is to the training loop."""
+"""What a self-supervised method is: the settings that a recipe holds, what it is built from, and what the training
+loop asks of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from kinestream.models.encoder import Encoder
+from kinestream.augment.transforms import Augmentation
+from kinestream.models.encoder import Encoder, EncoderSettings
+from kinestream.skeleton.layout import SkeletonLayout
 
 Views = Sequence[Mapping[str, Tensor]]
 """For each augmented view its streams by name, each `(B, c, t, v, m)`."""
@@ -32,8 +35,7 @@ class Progress:
 @runtime_checkable
 class Method(Protocol):
     """A module with a loss. `forward` gives named numbers: `loss`, which is minimised, and others to be logged; names
-    that begin with `spread/` tell how far the features are from collapse (see `kinestream.methods.spread`). How many
-    views it takes, and under which augmentation each, the recipe knows (`kinestream.train.builders.build_views`)."""
+    that begin with `spread/` tell how far the features are from collapse (see `kinestream.methods.spread`)."""
 
     @property
     def positives(self) -> Bool[Tensor, "b B"] | None:
@@ -58,3 +60,71 @@ class Method(Protocol):
     def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:
         """What the optimiser trains: groups of parameters with the factor on their learning rate."""
         ...
+
+
+class MethodModule(nn.Module):
+    """What most methods share of `Method`: no stages, no pseudo-positives, nothing due after a step, one learning
+    rate. A subclass gives `forward` and `encoders`."""
+
+    positives: Bool[Tensor, "b B"] | None = None
+
+    def start_epoch(self, epoch: int) -> None:
+        """Nothing changes with the epoch."""
+
+    def after_step(self, progress: Progress) -> None:
+        """Nothing is due."""
+
+    def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:
+        return [(1.0, [parameter for parameter in self.parameters() if parameter.requires_grad])]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """What a method builds its networks from. Weights come from torch's global generator, in the order of the calls."""
+
+    streams: tuple[str, ...]
+    layout: SkeletonLayout
+    settings: EncoderSettings
+
+    @property
+    def dim(self) -> int:
+        """Length of a feature."""
+        return self.settings.dim
+
+    def encoder(self, stream: str) -> Encoder:
+        """A new encoder of a stream, initialised as its settings say."""
+        encoder = self.settings.build(stream, self.layout)
+        self.settings.initialise(encoder)
+        return encoder
+
+    def initialise(self, *heads: nn.Module) -> None:
+        """Gives heads that stand on the encoder weights of its kind."""
+        self.settings.initialise(*heads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSettings:
+    """What a recipe says of its method. A subclass is a frozen dataclass whose fields are the settings, each with a
+    docstring; it is registered under its names, see `kinestream.methods`."""
+
+    name: str
+    """Which method."""
+
+    remedy: ClassVar[str] = ""
+    """What to set against collapsed features, as "method.target=whitened, "; empty where nothing helps."""
+
+    def build(self, networks: Networks) -> nn.Module:
+        """The method, a module that is a `Method`."""
+        raise NotImplementedError
+
+    def views(self, normal: Augmentation, layout: SkeletonLayout) -> Sequence[Augmentation]:
+        """The augmentation of each view that the method takes; `normal` is the recipe's."""
+        return (normal, normal)
+
+    @property
+    def stage_change(self) -> int | None:
+        """After how many epochs the objective changes; None where it never does."""
+        return None
+
+    def check_streams(self, streams: Sequence[str]) -> None:
+        """Raises ValueError where the method cannot learn from these streams."""

@@ -1,18 +1,64 @@
 """SkeletonCLR and CrosSCLR: each stream tells a clip's other view from the keys of a queue; in stage 2 of CrosSCLR the
 streams learn from each other's neighbours."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
+from kinestream import methods
 from kinestream.methods.contrast import Similarities, context_loss, info_nce, nearest, own_key_found, similarities
-from kinestream.methods.method import Progress, Views
-from kinestream.methods.query_key import QueryKey
+from kinestream.methods.method import MethodModule, MethodSettings, Networks, Progress, Views
+from kinestream.methods.query_key import QueryKey, query_keys
 from kinestream.methods.spread import feature_spread
 from kinestream.models.encoder import Encoder
+
+
+@methods.register("skeletonclr", "crosclr")
+@dataclass(frozen=True, kw_only=True)
+class MomentumContrastSettings(MethodSettings):
+    """SkeletonCLR, and CrosSCLR once the streams mine each other's neighbours."""
+
+    name: Literal["skeletonclr", "crosclr"] = "skeletonclr"
+    """Which objective."""
+    decay: float = 0.999
+    """Of the key network's moving average."""
+    temperature: float = 0.07
+    """Divides the similarities."""
+    queue: int = 32768
+    """Keys of earlier steps that a query is told apart from."""
+    cross_epoch: int | None = None
+    """CrosSCLR: epochs of stage 1, after which each stream learns from the neighbours of the others."""
+    cross_k: int = 1
+    """CrosSCLR, stage 2: nearest keys in the queue that a stream gives the others as positives."""
+    hidden: int = 256
+    """Hidden units of the projector."""
+    embedding: int = 128
+    """Output units of the projector."""
+
+    def __post_init__(self) -> None:
+        if self.name == "skeletonclr" and self.cross_epoch is not None:
+            raise ValueError(f"cross_epoch ({self.cross_epoch}) belongs to crosclr: skeletonclr has one stage")
+
+    @property
+    def stage_change(self) -> int | None:
+        return self.cross_epoch
+
+    def check_streams(self, streams: Sequence[str]) -> None:
+        if self.cross_epoch is not None and len(streams) < 2:
+            raise ValueError(
+                f"method.cross_epoch ({self.cross_epoch}) has streams learn from each other, and {streams[0]} is "
+                "alone: name more streams, or set method.cross_epoch=null"
+            )
+
+    def build(self, networks: Networks) -> "MomentumContrast":
+        mining = None
+        if self.cross_epoch is not None:
+            mining = CrossMining(first_epoch=self.cross_epoch, k=self.cross_k)
+        pairs = query_keys(networks, hidden=self.hidden, embedding=self.embedding, queue=self.queue)
+        return MomentumContrast(pairs, decay=self.decay, temperature=self.temperature, mining=mining)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +71,7 @@ class CrossMining:
     """Nearest keys of each other stream that become positives."""
 
 
-class MomentumContrast(nn.Module):
+class MomentumContrast(MethodModule):
     """InfoNCE with a queue in each stream, summed over the streams (SkeletonCLR); with `mining`, in stage 2, each
     stream instead learns from each other one's neighbours, averaged over the others (CrosSCLR).
 
@@ -55,7 +101,6 @@ class MomentumContrast(nn.Module):
         self.decay = decay
         self.temperature = temperature
         self.mining = mining
-        self.positives = None
         self._stage_2: CrossMining | None = None
 
     def start_epoch(self, epoch: int) -> None:
@@ -84,9 +129,6 @@ class MomentumContrast(nn.Module):
 
     def encoders(self) -> Mapping[str, Encoder]:
         return {stream: network.encoder for stream, network in self._networks()}
-
-    def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:
-        return [(1.0, [parameter for parameter in self.parameters() if parameter.requires_grad])]
 
     def _networks(self) -> Iterable[tuple[str, QueryKey]]:
         return ((stream, cast(QueryKey, network)) for stream, network in self.networks.items())

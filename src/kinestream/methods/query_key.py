@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kinestream.methods.ema import freeze, update_average
+from kinestream.methods.method import Networks
 from kinestream.methods.queue import KeyQueue
 from kinestream.models.encoder import Encoder, MapChange
+from kinestream.models.heads import contrast_head
 
 
 class Query(NamedTuple):
@@ -69,3 +71,14 @@ class QueryKey(nn.Module):
         assert self._waiting is not None, "after_step without a step"
         self.queue.enqueue(self._waiting)
         self._waiting = None
+
+
+def query_keys(networks: Networks, *, hidden: int, embedding: int, queue: int) -> dict[str, QueryKey]:
+    """The pair of each stream."""
+    made: dict[str, QueryKey] = {}
+    for stream in networks.streams:
+        projector = contrast_head(networks.dim, hidden, embedding)
+        networks.initialise(projector)
+        keys = KeyQueue(queue, embedding)
+        made[stream] = QueryKey(networks.encoder(stream), projector, keys)
+    return made

@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any, ClassVar, Literal, cast
 
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from kinestream import methods
 from kinestream.distributed.collectives import gather_rows, own_rows
 from kinestream.methods.agreement import (
     StreamSimilarities,
@@ -24,14 +25,77 @@ from kinestream.methods.agreement import (
     vote,
     watched,
 )
-from kinestream.methods.losses import byol_loss, caca_loss
-from kinestream.methods.method import Progress, Views
+from kinestream.methods.losses import byol_loss, caca_loss, whiten
+from kinestream.methods.method import MethodSettings, Networks, Progress, Views
 from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.spread import feature_spread
 from kinestream.models.encoder import Encoder
+from kinestream.models.heads import mlp_head
 
 PairLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """A loss of (q1, q2, z1, z2); see `kinestream.methods.losses`."""
+
+
+@methods.register("caca", "skeleton-byol")
+@dataclass(frozen=True, kw_only=True)
+class SelfDistillationSettings(MethodSettings):
+    """SkeletonBYOL, CACA, 3s-CACA: a network that learns from a moving average of itself."""
+
+    name: Literal["caca", "skeleton-byol"] = "caca"
+    """Which objective."""
+    decay: float = 0.996
+    """Of the target's moving average."""
+    final_decay: float | None = None
+    """The decay at the end, reached along a cosine; the same as `decay` when null."""
+    push: float = 0.5
+    """CACA: weight of the push from the target."""
+    cross_epoch: int | None = None
+    """Epochs of stage 1, after which the streams learn from each other (CSCL); null for stage 1 throughout."""
+    cross_k: int = 2
+    """Stage 2: largest similarities of each row that a stream marks as positive."""
+    cross_weight: float = 10.0
+    """Stage 2: lambda, the weight of the agreement."""
+    cross_moving_target: bool = False
+    """Stage 2: go on with the moving average; as published, the target is frozen."""
+    target: Literal["plain", "whitened"] = "plain"
+    """Targets as published, or whitened over the batch: for few clips."""
+    shrinkage: float = 0.1
+    """Of the covariance that whitens."""
+    hidden: int = 2048
+    """Hidden units of projector and predictor."""
+    embedding: int = 512
+    """Output units of projector and predictor."""
+    predictor_rate: float = 1.0
+    """Factor on the learning rate of the predictor."""
+
+    remedy: ClassVar[str] = "method.target=whitened, "
+
+    @property
+    def stage_change(self) -> int | None:
+        return self.cross_epoch
+
+    def build(self, networks: Networks) -> "SelfDistillation":
+        pairs: dict[str, OnlineTarget] = {}
+        for stream in networks.streams:
+            projector = mlp_head(networks.dim, self.hidden, self.embedding)
+            predictor = mlp_head(self.embedding, self.hidden, self.embedding)
+            networks.initialise(projector, predictor)
+            pairs[stream] = OnlineTarget(networks.encoder(stream), projector, predictor)
+        shared: dict[str, Any] = {
+            "decay": self.decay,
+            "final_decay": self.final_decay,
+            "predictor_rate": self.predictor_rate,
+            "targets": partial(whiten, shrinkage=self.shrinkage) if self.target == "whitened" else None,
+            "collaboration": None
+            if self.cross_epoch is None
+            else Collaboration(
+                first_epoch=self.cross_epoch,
+                k=self.cross_k,
+                weight=self.cross_weight,
+                moving_target=self.cross_moving_target,
+            ),
+        }
+        return caca(pairs, push=self.push, **shared) if self.name == "caca" else skeleton_byol(pairs, **shared)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,23 +1,85 @@
-"""What every encoder of skeleton clips has in common: bodies are encoded one by one, and their features averaged.
+"""What every encoder of skeleton clips has in common, and what those share that encode bodies one by one and average
+their features.
 
 Shapes: n clip, c channel, t frame, v joint, m body, b encoded body, s place in time and u joint of a map.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from kinestream.models.kernels.bodies import Absent, Bodies, absent_once, absent_skipped, every_body
+from kinestream.skeleton.layout import SkeletonLayout
 
 MapChange = Callable[[Tensor], Tensor] | None
 """Of the last map `(s, u, b, dim)` of an encoder, into one of the same shape; None leaves it as it is."""
 
+MOST_UNITS = 65536
+"""The largest size that settings may ask for: a card with more is damaged, or meant to fill the memory."""
 
-class Encoder(nn.Module, ABC):
-    """Skeleton encoder `(n, c, t, v, m) -> (n, dim)`.
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSettings:
+    """What a recipe and a card say of an encoder. A subclass is a frozen dataclass whose fields are the settings, each
+    with a docstring, and which says the length of a feature, `dim`; it is registered by name, see `kinestream.models`.
+    """
+
+    name: str
+    """Which encoder."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def dim(self) -> int: ...
+
+    def build(self, stream: str, layout: SkeletonLayout) -> "Encoder":
+        """A new encoder of a stream, weights from torch's global generator."""
+        raise NotImplementedError
+
+    def initialise(self, *modules: nn.Module) -> None:
+        """Gives encoders, and the heads on them, their first weights; torch's defaults unless a subclass says more."""
+
+    def check_stream(self, stream: str) -> None:
+        """Raises ValueError where the encoder cannot take a stream."""
+
+
+class Encoder(nn.Module):
+    """Skeleton encoder `(n, c, t, v, m) -> (n, dim)`: a subclass gives `forward`.
+
+    Args:
+        dim: length of a feature.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        if dim < 1:
+            raise ValueError(f"the length of a feature ({dim}) must be at least 1")
+        self.dim = dim
+
+    def levels(self) -> list[list[nn.Parameter]]:
+        """Every parameter, from the input to the last map, in the groups that layer-wise learning rates take."""
+        return [list(self.parameters())]
+
+    def variants(self, x: Float[Tensor, "n c t v m"], *changes: MapChange) -> tuple[Float[Tensor, "n dim"], ...]:
+        """The features of one pass, once for each of `changes` of the last map. Raises ValueError where there is no
+        such map."""
+        if any(change is not None for change in changes):
+            raise ValueError(f"{type(self).__name__} has no map of joints and frames, which this method changes")
+        features: Tensor = self(x)
+        return (features,) * len(changes)
+
+    def compile_parts(self, backend: str = "inductor") -> None:
+        """Lets torch compile the encoder, in place; names and values of the weights stay as they are."""
+        self.compile(backend=backend)
+
+
+class BodyEncoder(Encoder):
+    """An encoder of single bodies, whose features are averaged: a subclass gives `maps`, `pooled` and `levels`.
 
     Args:
         joints: v of the clips.
@@ -31,12 +93,11 @@ class Encoder(nn.Module, ABC):
     """
 
     def __init__(self, *, joints: int, in_channels: int, dim: int, dropout: float, absent: Absent, pool: int) -> None:
-        super().__init__()
-        if dim < 1 or pool < 1:
-            raise ValueError(f"the length of a feature ({dim}) and pool ({pool}) must be at least 1")
+        super().__init__(dim)
+        if pool < 1:
+            raise ValueError(f"pool ({pool}) must be at least 1")
         self.joints = joints
         self.in_channels = in_channels
-        self.dim = dim
         self.dropout = dropout
         self.absent = absent
         self.pool = pool
@@ -52,10 +113,6 @@ class Encoder(nn.Module, ABC):
     def finished(self, features: Float[Tensor, "n dim"]) -> Float[Tensor, "n dim"]:
         """What is done with the features of clips last of all; nothing, unless an encoder says otherwise."""
         return features
-
-    @abstractmethod
-    def levels(self) -> list[list[nn.Parameter]]:
-        """Every parameter, from the input to the last map, in the groups that layer-wise learning rates take."""
 
     def forward(self, x: Float[Tensor, "n c t v m"]) -> Float[Tensor, "n dim"]:
         return self.variants(x, None)[0]
@@ -92,3 +149,13 @@ class Encoder(nn.Module, ABC):
         if self.absent == "once" or not self.training or self.dropout == 0:
             return absent_once(x)
         return every_body(x)
+
+
+def check_sizes(settings: EncoderSettings, *sizes: str) -> None:
+    """Raises ValueError where a size is not in 1 .. 65536, or the dropout is no share."""
+    for size in sizes:
+        if not 1 <= getattr(settings, size) <= MOST_UNITS:
+            raise ValueError(f"encoder.{size} ({getattr(settings, size)}) must be in 1..{MOST_UNITS}")
+    dropout = getattr(settings, "dropout", 0.0)
+    if not 0 <= dropout < 1:
+        raise ValueError(f"encoder.dropout ({dropout}) must be at least 0 and below 1")

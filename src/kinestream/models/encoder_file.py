@@ -2,27 +2,23 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any
 
 import torch
+from pydantic import BeforeValidator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from kinestream.config import parse_strictly, registered
 from kinestream.files import replacing, write_json
-from kinestream.models.bigru import BiGRU
-from kinestream.models.encoder import Encoder
-from kinestream.models.kernels.bodies import Absent
-from kinestream.models.kernels.graph import Partition, adjacency
+from kinestream.models import ENCODERS
+from kinestream.models.encoder import Encoder, EncoderSettings
 from kinestream.models.readout import Readout
-from kinestream.models.stgcn import STGCN
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.skeleton.stream_names import PAIRED, stream_shape
 
-SCHEMA = 1
-
-Architecture = Literal["st-gcn", "bigru"]
+SCHEMA = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,45 +26,27 @@ class EncoderCard:
     """What is needed to build an encoder and to feed it, and where it comes from."""
 
     stream: str
-    layout: SkeletonLayout
-    hidden: int
-    dim: int
-    dropout: float
-    partition: Partition = "one-hop"
+    layout: Annotated[SkeletonLayout, BeforeValidator(lambda plain: _layout(plain))]
+    encoder: Annotated[EncoderSettings, BeforeValidator(registered(ENCODERS, "encoder"))]
+    """Its settings, those of a plug-in's encoder too."""
     frames: int
+    """Length of a clip."""
     preparation: str
-    dataset: str
-    split: str
+    dataset: str = ""
+    """Of the pre-training; empty where it has no name, and so is the split."""
+    split: str = ""
     recipe: str
     epochs_done: int
     epochs: int
-    absent: Absent = "published"
-    pool: int = 1
-    architecture: Architecture = "st-gcn"
-    layers: int = 1
-    convolutions: int = 0
-    """These two of a bigru."""
-    readout: Readout = Readout()
+    readout: Readout = field(default_factory=Readout)
 
+    def __post_init__(self) -> None:
+        if not 2 <= self.frames <= 100_000:
+            raise ValueError(f"frames ({self.frames}) must be in 2..100000")
 
-def new_encoder(card: EncoderCard) -> Encoder:
-    """An encoder as the card says, with random weights. Raises ValueError where its architecture cannot take its
-    stream."""
-    shared: dict[str, Any] = {
-        "hidden": card.hidden,
-        "dropout": card.dropout,
-        "absent": card.absent,
-        "pool": card.pool,
-    }
-    channels, joints = stream_shape(card.stream, card.layout)
-    if card.architecture == "st-gcn":
-        if card.stream in PAIRED:
-            raise ValueError(
-                f"stream '{card.stream}' is of pairs of joints, which the graph of an st-gcn does not have"
-            )
-        graph = torch.as_tensor(adjacency(card.layout, card.partition))
-        return STGCN(graph, in_channels=channels, dim=card.dim, **shared)
-    return BiGRU(joints, in_channels=channels, layers=card.layers, convolutions=card.convolutions, **shared)
+    def new_encoder(self) -> Encoder:
+        """An encoder as the card says, with random weights. Raises ValueError where it cannot take its stream."""
+        return self.encoder.build(self.stream, self.layout)
 
 
 def save_encoder(path: Path, encoder: Encoder, card: EncoderCard) -> None:
@@ -82,7 +60,7 @@ def load_encoder(path: Path) -> tuple[Encoder, EncoderCard]:
     """The encoder in evaluation mode, and its card. Raises ValueError when either file is missing, damaged or does not
     fit the other; no code is run from the files and nothing is loaded in part."""
     card = read_card(path)
-    encoder = new_encoder(card)
+    encoder = card.new_encoder()
     try:
         encoder.load_state_dict(load_file(path))
     except FileNotFoundError:
@@ -102,24 +80,21 @@ def weights_hash(encoder: torch.nn.Module) -> str:
 
 
 def read_card(encoder: Path) -> EncoderCard:
-    """The card beside an encoder file. Raises ValueError when it is missing or damaged."""
+    """The card beside an encoder file. Raises ValueError when it is missing or damaged, or names an encoder that no
+    plug-in at hand brings."""
     path = encoder.with_suffix(".json")
     try:
-        plain: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        schema = plain.pop("schema")
-        if schema != SCHEMA:
-            raise ValueError(f"schema {schema}, this kinestream reads {SCHEMA}")
-        known = get_args(Architecture)
-        if plain.get("architecture", known[0]) not in known:
-            raise ValueError(f"architecture '{plain['architecture']}', this kinestream has {' and '.join(known)}")
-        if "skip_absent" in plain:  # cards of earlier versions
-            plain["absent"] = "skip" if plain.pop("skip_absent") else "published"
-        parts = {
-            "layout": SkeletonLayout.from_dict(plain["layout"]),
-            "readout": Readout(**plain.get("readout", {})),  # cards of earlier versions have none
-        }
-        return EncoderCard(**{**plain, **parts})
+        plain: Any = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise ValueError(f"no card {path} beside the encoder") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no card of an encoder: {error}") from None
+    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
+        found = plain.get("schema") if isinstance(plain, dict) else None
+        raise ValueError(f"{path} is no card of an encoder: schema {found!r}, this kinestream reads {SCHEMA}")
+    del plain["schema"]
+    return parse_strictly(EncoderCard, plain, f"{path} is no card of an encoder")
+
+
+def _layout(plain: Any) -> Any:
+    return SkeletonLayout.from_dict(plain) if isinstance(plain, dict) else plain

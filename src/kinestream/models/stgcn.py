@@ -6,7 +6,8 @@ frame, those over frames one large product or a convolution of a single image, a
 """
 
 from collections.abc import Sequence
-from typing import cast
+from dataclasses import dataclass
+from typing import Literal, cast
 
 import torch
 from einops import rearrange
@@ -14,16 +15,71 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinestream.models.encoder import Encoder
+from kinestream import models
+from kinestream.models.encoder import BodyEncoder, EncoderSettings, check_sizes
 from kinestream.models.kernels.batch_norm import BatchNorm1d, BatchNorm2d
 from kinestream.models.kernels.bodies import Absent
 from kinestream.models.kernels.dropout import Dropout
 from kinestream.models.kernels.folding import Affine, folded, running_affine
+from kinestream.models.kernels.graph import Partition, adjacency
 from kinestream.models.kernels.spatial import Links, gather_links
 from kinestream.models.kernels.temporal import as_image, as_rows, temporal_convolution
+from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.skeleton.stream_names import PAIRED, stream_shape
 
 TEMPORAL_TAPS = 9
 FEW_CHANNELS = 8
+
+
+@models.register("st-gcn")
+@dataclass(frozen=True, kw_only=True)
+class STGCNSettings(EncoderSettings):
+    """The spatial-temporal graph convolutional network of the published methods."""
+
+    name: Literal["st-gcn"] = "st-gcn"
+    """Which encoder."""
+    hidden: int = 16
+    """Channels of the first blocks."""
+    dim: int = 512
+    """Channels of the last block: the length of a feature."""
+    dropout: float = 0.5
+    """At the end of each block but the first."""
+    absent: Absent = "published"
+    """Bodies that are not there: encoded and averaged in as published; one encoded for all of them, its mask of dropout
+    too; or left out of the average."""
+    pool: int = 1
+    """Frames that are averaged into one before the first block: views may be cut from finer clips at the same cost."""
+    partition: Partition = "one-hop"
+    """Of the adjacency: as published, or by true hop distance."""
+    initialisation: Literal["published", "torch"] = "published"
+    """Weights N(0, 0.02) as published (encoder and heads), or torch's defaults."""
+
+    def __post_init__(self) -> None:
+        check_sizes(self, "hidden", "dim", "pool")
+
+    def check_stream(self, stream: str) -> None:
+        if stream in PAIRED:
+            raise ValueError(
+                f"stream '{stream}' is of pairs of joints, which the graph of encoder st-gcn does not have: leave it "
+                "out of streams, or set encoder.name=bigru"
+            )
+
+    def build(self, stream: str, layout: SkeletonLayout) -> "STGCN":
+        self.check_stream(stream)
+        return STGCN(
+            torch.as_tensor(adjacency(layout, self.partition)),
+            in_channels=stream_shape(stream, layout)[0],
+            hidden=self.hidden,
+            dim=self.dim,
+            dropout=self.dropout,
+            absent=self.absent,
+            pool=self.pool,
+        )
+
+    def initialise(self, *modules: nn.Module) -> None:
+        if self.initialisation == "published":
+            for module in modules:
+                initialise_as_published(module)
 
 
 class GraphConvolution(nn.Module):
@@ -132,14 +188,14 @@ class Block(nn.Module):
         return functional.relu(y, inplace=True)
 
 
-class STGCN(Encoder):
+class STGCN(BodyEncoder):
     """The ten blocks, their last map averaged over frames and joints.
 
     Channels h h h h 2h 2h 2h 4h 4h dim, where h = `hidden`; the frames are halved at blocks 5 and 8. `dropout` acts at
-    the end of each block but the first. See `Encoder` for the other arguments.
+    the end of each block but the first. See `BodyEncoder` for the other arguments.
 
     Args:
-        adjacency: `(3, v, v)`, from `kinestream.models.kernels.graph.adjacency`.
+        adjacency: `(3, v, v)`, from `kinestream.models.kernels.graph`.
         hidden: channels of the first blocks; 16 as published.
         dim: channels of the last block and of the result; 512 as published.
         dropout: 0.5 as published.
@@ -195,12 +251,10 @@ class STGCN(Encoder):
         blocks = zip(self.blocks, self.edge_importance, strict=True)
         return [list(self.data_bn.parameters()), *([*block.parameters(), edges] for block, edges in blocks)]
 
-
-def compile_blocks(module: nn.Module, backend: str = "inductor") -> None:
-    """Lets torch compile every block in `module`, in place: names and values of the weights stay as they are."""
-    for part in module.modules():
-        if isinstance(part, Block):
-            part.compile(backend=backend)
+    def compile_parts(self, backend: str = "inductor") -> None:
+        """Block by block."""
+        for block in self.blocks:
+            block.compile(backend=backend)
 
 
 @torch.no_grad()

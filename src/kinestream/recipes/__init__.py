@@ -10,50 +10,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import yaml
+from pydantic import BeforeValidator
 
-from kinestream.config import choose_by_name, parse_strictly
-from kinestream.methods.settings import (
-    METHOD_RECIPES,
-    MethodRecipe,
-    SelfDistillationRecipe,
-    setting_between_streams,
-)
-from kinestream.models.encoder_settings import ENCODER_RECIPES, EncoderRecipe, STGCNRecipe
+from kinestream.augment.settings import AugmentSettings
+from kinestream.config import load_yaml, parse_strictly, registered
+from kinestream.methods import METHODS
+from kinestream.models import ENCODERS
 from kinestream.models.readout import Readout
-from kinestream.skeleton.stream_names import PAIRED, StreamName
+from kinestream.plugins import Registry, unknown
+from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.skeleton.stream_names import STREAM_NAMES
 
-_KINDS = {"method": METHOD_RECIPES, "encoder": ENCODER_RECIPES}
-"""The parts of a recipe that are one of several dataclasses, told by their names."""
-_NAMES = tuple(f"{part}.name=" for part in _KINDS)
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
 
+    from kinestream.augment.transforms import Augmentation
+    from kinestream.methods.method import Method, Networks
+    from kinestream.models.encoder_file import EncoderCard
 
-@dataclass(frozen=True, kw_only=True)
-class AugmentRecipe:
-    """Transforms of a view, in this order; null or 0 leaves one out."""
-
-    temporal_crop: int | None = 6
-    """Mirror-pad by a share of 1 / this at both ends, then cut."""
-    resized_crop: tuple[float, float] | None = None
-    """Cut a stretch between these shares of the clip and resize it."""
-    mirror: float = 0.0
-    """Probability of the mirror image."""
-    rotation: tuple[float, float, float] | None = None
-    """Largest angle about x, y (vertical) and z, in degrees."""
-    shear: float = 0.5
-    """Amplitude of the shear."""
-    joint_mask: float = 0.0
-    """Probability that a joint is hidden."""
-    joint_mask_at: Literal["origin", "parent"] = "origin"
-    """Where a hidden joint is put: at the origin, or on the nearest joint that is seen towards the root."""
-    noise: float = 0.0
-    """Gaussian noise in metres."""
+_REGISTRIES: Mapping[str, Registry[Any]] = {"method": METHODS, "encoder": ENCODERS}
+"""The parts of a recipe that are one of several kinds, told by their names."""
+_DEFAULTS = {"method": "caca", "encoder": "st-gcn"}
+_NAMES = tuple(f"{part}.name=" for part in _REGISTRIES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimiserRecipe:
+class OptimiserSettings:
     """Optimiser and learning rate."""
 
     name: Literal["sgd", "adamw"] = "sgd"
@@ -73,9 +57,20 @@ class OptimiserRecipe:
     factor: float = 0.1
     """See `milestones`."""
 
+    def build(self, method: "Method", *, fused: bool = False) -> "Optimizer":
+        """One optimiser for the trained parameters of all streams; `fused` makes its step one kernel, on CUDA."""
+        from torch.optim import SGD, AdamW
+
+        groups: list[dict[str, Any]] = [
+            {"params": list(group), "lr": self.rate * factor} for factor, group in method.parameter_groups()
+        ]
+        if self.name == "adamw":
+            return AdamW(groups, weight_decay=self.weight_decay, fused=fused)
+        return SGD(groups, momentum=self.momentum, weight_decay=self.weight_decay, fused=fused)
+
 
 @dataclass(frozen=True, kw_only=True)
-class MonitorRecipe:
+class MonitorSettings:
     """What is watched during training; nothing of it changes the result."""
 
     knn_every: int = 0
@@ -92,7 +87,7 @@ class PublishedFigure:
     """Top-1, in percent."""
     what: str
     """Method, protocol and source."""
-    streams: tuple[StreamName, ...] = ()
+    streams: tuple[str, ...] = ()
     """The streams that it is of; empty where that is not known, and then no difference is taken to it."""
     protocol: Literal["linear", "knn"] = "linear"
     """Linear evaluation, or the nearest neighbour."""
@@ -128,13 +123,14 @@ class Recipe:
 
     title: str
     """What it is, in a line."""
-    dataset: str
-    """Data set of the store it is written for."""
-    preparation: str
-    """Preparation of the store it is written for."""
-    split: str
-    """The training part of this split is learnt from, without labels."""
-    streams: tuple[StreamName, ...] = ("joint",)
+    dataset: str | None = None
+    """Data set of the store that it is written for; null for any."""
+    preparation: str | None = None
+    """Preparation of the store that it is written for; null for any."""
+    split: str | None = None
+    """The training part of this split is learnt from, without labels; null for the only split of the store, or for all
+    recordings where it has none."""
+    streams: tuple[str, ...] = ("joint",)
     """Which streams have an encoder."""
     frames: int = 50
     """Length of a clip."""
@@ -145,15 +141,15 @@ class Recipe:
     other_camera: float = 0.0
     """Probability that the views of a clip but the first are of the same performance from another camera, where the
     store, or a file of pairs, tells which recordings are."""
-    find_pairs: bool = False
-    """Whether a first run of it, without other cameras, finds the pairs: it is not trained without a file of them."""
     seed: int = 0
     """Of weights, order, augmentation and dropout."""
-    method: MethodRecipe = dataclasses.field(default_factory=SelfDistillationRecipe)
-    encoder: EncoderRecipe = dataclasses.field(default_factory=STGCNRecipe)
-    augment: AugmentRecipe = dataclasses.field(default_factory=AugmentRecipe)
-    optimiser: OptimiserRecipe = dataclasses.field(default_factory=OptimiserRecipe)
-    monitor: MonitorRecipe = dataclasses.field(default_factory=MonitorRecipe)
+    method: Annotated[Any, BeforeValidator(registered(METHODS, "method"))]
+    """The settings of a method, see `kinestream.methods`."""
+    encoder: Annotated[Any, BeforeValidator(registered(ENCODERS, "encoder"))]
+    """The settings of an encoder, see `kinestream.models`."""
+    augment: AugmentSettings = dataclasses.field(default_factory=AugmentSettings)
+    optimiser: OptimiserSettings = dataclasses.field(default_factory=OptimiserSettings)
+    monitor: MonitorSettings = dataclasses.field(default_factory=MonitorSettings)
     readout: Readout = dataclasses.field(default_factory=Readout)
     """How the evaluations of frozen features read a clip, and whether they whiten features."""
     published: PublishedFigure | None = None
@@ -167,16 +163,13 @@ class Recipe:
                 raise ValueError(f"{name} ({value}) must be at least {least}")
         if not 0 <= self.other_camera <= 1:
             raise ValueError(f"other_camera ({self.other_camera}) is a probability: it must be in [0, 1]")
-        if self.find_pairs and not self.other_camera:
-            raise ValueError(
-                "find_pairs is for views of other cameras: set other_camera above 0, or find_pairs to false"
-            )
         if not self.streams or len(set(self.streams)) != len(self.streams):
             raise ValueError(f"streams {list(self.streams)} must name at least one stream, none twice")
-
-    def first_pass(self) -> "Recipe":
-        """What finds the pairs: the same without other cameras."""
-        return dataclasses.replace(self, other_camera=0.0, find_pairs=False)
+        if found := [stream for stream in self.streams if stream not in STREAM_NAMES]:
+            raise ValueError(unknown("stream", found[0], STREAM_NAMES))
+        for stream in self.streams:
+            self.encoder.check_stream(stream)
+        self.method.check_streams(self.streams)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers; `from_dict` gives an equal recipe."""
@@ -186,29 +179,42 @@ class Recipe:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any], where: str) -> "Recipe":
         """Raises ValueError, naming `where`, for a key that is unknown, a value that does not fit, or streams that the
-        encoder cannot take or that are too few for the method."""
-        encoder = plain.get("encoder")
-        if isinstance(encoder, Mapping) and isinstance(encoder.get("skip_absent"), bool):
-            # What earlier versions wrote.
-            rest = {key: value for key, value in encoder.items() if key != "skip_absent"}
-            absent = "skip" if encoder["skip_absent"] else "published"
-            plain = {**plain, "encoder": {"absent": absent, **rest}}
-        recipe = parse_strictly(cls, plain, where)
-        # Not in `__post_init__`: the parser makes a recipe of the default encoder first, and puts the chosen one in.
-        paired = [stream for stream in recipe.streams if stream in PAIRED]
-        if paired and isinstance(recipe.encoder, STGCNRecipe):
-            raise ValueError(
-                f"{where}: {' and '.join(paired)} are of pairs of joints, which the graph of encoder st-gcn does not "
-                "have: leave them out of streams, or set encoder.name=bigru"
-            )
-        between = setting_between_streams(recipe.method)
-        if between is not None and len(recipe.streams) < 2:
-            raise ValueError(
-                f"{where}: method.{between} ({getattr(recipe.method, between)}) has streams learn from each other, and "
-                f"{recipe.streams[0]} is alone: name more streams, or set method.{between}="
-                f"{0 if between == 'across' else 'null'}"
-            )
-        return recipe
+        encoder cannot take or that are too few for the method. A method or encoder without a name is the usual one."""
+        parts = {part: plain.get(part, {}) for part in _DEFAULTS}
+        named = {
+            part: {"name": _DEFAULTS[part], **value} if isinstance(value, Mapping) else value
+            for part, value in parts.items()
+        }
+        return parse_strictly(cls, {**plain, **named}, where)
+
+    def networks(self, layout: SkeletonLayout) -> "Networks":
+        """What makes the encoders of the streams, and the method on them, for recordings of a layout."""
+        from kinestream.methods.method import Networks
+
+        return Networks(streams=self.streams, layout=layout, settings=self.encoder)
+
+    def views(self, layout: SkeletonLayout) -> "Sequence[Augmentation]":
+        """The augmentation of each view that the method takes."""
+        made: Sequence[Augmentation] = self.method.views(self.augment.build(layout), layout)
+        return made
+
+    def card(self, name: str, stream: str, layout: SkeletonLayout, epochs_done: int) -> "EncoderCard":
+        """The card of the encoder of a stream; `name` is what the recipe is called."""
+        from kinestream.models.encoder_file import EncoderCard
+
+        return EncoderCard(
+            stream=stream,
+            layout=layout,
+            encoder=self.encoder,
+            frames=self.frames,
+            preparation=self.preparation or "",
+            dataset=self.dataset or "",
+            split=self.split or "",
+            recipe=name,
+            epochs_done=epochs_done,
+            epochs=self.epochs,
+            readout=self.readout,
+        )
 
 
 def _plain(value: Any) -> Any:
@@ -265,16 +271,10 @@ def _laid_over(base: dict[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _is_of_another_kind(key: str, base: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
-    """Whether the part `key` of a recipe changes from one kind to another; a part without a name is of the first."""
-    if key not in _KINDS or "name" not in part:
+    """Whether the part `key` of a recipe changes from one kind to another; a part without a name is the usual one."""
+    if key not in _REGISTRIES or not isinstance(part.get("name"), str):
         return False
-    kinds = _KINDS[key]
-    try:
-        return choose_by_name(kinds, part["name"]) is not (
-            choose_by_name(kinds, base["name"]) if "name" in base else kinds[0]
-        )
-    except ValueError:
-        return False  # the names are checked where the recipe is made
+    return not _REGISTRIES[key].are_one_kind(base.get("name", _DEFAULTS[key]), part["name"])
 
 
 def _read_one(recipe: str) -> dict[str, Any]:
@@ -286,13 +286,8 @@ def _read_one(recipe: str) -> dict[str, Any]:
     elif recipe in recipe_names():
         text = resources.files(__package__).joinpath(f"{recipe}.yaml").read_text("utf-8")
     else:
-        raise ValueError(
-            f"unknown recipe '{recipe}': choose from {', '.join(recipe_names())}, or give the path of a .yaml file"
-        )
-    try:
-        plain = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"recipe '{recipe}' is not YAML: {' '.join(str(error).split())}") from None
+        raise ValueError(f"{unknown('recipe', recipe, recipe_names())}; or give the path of a .yaml file")
+    plain = load_yaml(text, f"recipe '{recipe}'")
     if not isinstance(plain, dict):
         raise ValueError(f"recipe '{recipe}' is not a mapping of keys to values")
     return plain
@@ -308,10 +303,7 @@ def _apply(plain: dict[str, Any], override: str) -> None:
         target = target.setdefault(part, {})
         if not isinstance(target, dict):
             raise ValueError(f"'{override}': {part} has no parts to set")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ValueError(f"'{override}': {text!r} is no value") from None
+    value = load_yaml(text, f"'{override}': the value")
     if last == "name" and _is_of_another_kind(".".join(parts), target, {"name": value}):
         target.clear()
     target[last] = value

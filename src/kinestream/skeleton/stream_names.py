@@ -1,5 +1,6 @@
 """What streams there are and how large each is: what recipes need to know of them, without torch."""
 
+import typing
 from typing import Literal
 
 from kinestream.skeleton.layout import SkeletonLayout
@@ -16,6 +17,8 @@ StreamName = Literal[
     "cylindrical",
     "cylindrical-motion",
 ]
+
+STREAM_NAMES: tuple[str, ...] = typing.get_args(StreamName)
 
 PUBLISHED: tuple[StreamName, ...] = ("joint", "motion", "bone")
 """Those of the published self-supervised methods, whose weights there are."""

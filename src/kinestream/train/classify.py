@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from kinestream.augment import Augmentation
+from kinestream.augment.transforms import Augmentation
 from kinestream.console import Advance
 from kinestream.data.clips import AnyClips
 from kinestream.data.store import batches

@@ -7,7 +7,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinestream.augment import Augmentation
+from kinestream.augment.transforms import Augmentation
 from kinestream.data.clips import AnyClips
 from kinestream.methods.method import Progress
 from kinestream.models.classifier import StreamClassifier

@@ -1,33 +1,31 @@
 """Pre-training as a whole: a store and a recipe in, a run folder with encoders out."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 from lightning_fabric import Fabric
 
-from kinestream.console import Screen
 from kinestream.data.clips import caution, clips_as
 from kinestream.data.leaks import write_recordings
-from kinestream.data.partners import ClipPairs, Partners, pairs_of_equal, parse_pairs
+from kinestream.data.partners import Partners, pairs_of_equal
 from kinestream.data.store import Store
 from kinestream.data.unlabelled import Part, Unlabelled, choose_further
 from kinestream.distributed.devices import contact, in_turn, make_fabric
 from kinestream.distributed.launch import Device, Precision, check_shares
 from kinestream.files import replacing
 from kinestream.models.encoder_file import save_encoder
-from kinestream.models.readout import Readout
-from kinestream.models.stgcn import compile_blocks
-from kinestream.recipes import Recipe
-from kinestream.train.builders import build_method, build_optimiser, build_views, encoder_card
+from kinestream.progress import Notice, Progress, silent, unheard
+from kinestream.recipes import Recipe, resolve
 from kinestream.train.checkpoint import Position, load_checkpoint
 from kinestream.train.fit import Interrupted, fit
+from kinestream.train.given_pairs import Given, check_partners, read_given
 from kinestream.train.run_folder import Further, GivenPairs, Log, MetricsLog, RunConfig, RunFolder, SilentLog
+from kinestream.train.same_run import check_same
 from kinestream.train.schedule import make_schedule
 from kinestream.train.seeds import derive_seed
 from kinestream.train.views import ViewLoader
@@ -35,155 +33,152 @@ from kinestream.train.watch import Watch
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Given:
-    """A file of pairs: what is in it, and what that says of the clips."""
+class Chosen:
+    """The recordings of a store that are learnt from."""
 
-    content: bytes
-    pairs: ClipPairs
+    store: Store
+    indices: Int64[np.ndarray, " n"]
 
 
 def pretrain(
-    recipe: Recipe,
-    name: str,
-    data: Path,
-    out: Path,
+    store: Store | str | Path,
+    recipe: Recipe | str | Path,
     *,
-    also: Sequence[Path] = (),
-    pairs: Path | None = None,
-    resume: bool,
-    device: Device,
-    precision: Precision,
+    out: str | Path,
+    epochs: int | None = None,
+    settings: Sequence[str] = (),
+    also: Sequence[str | Path] = (),
+    pairs: str | Path | None = None,
+    resume: bool = False,
+    device: Device = "auto",
+    precision: Precision = "32-true",
     tf32: bool = False,
     compiled: bool = False,
-    screen: Screen,
-) -> None:
-    """Trains as `recipe` says on the store `data`, and on the further stores `also`, and leaves the run in `out`: in
-    this process, or in all that were started together with it. `pairs` is a file that says which recordings show the
-    same from other cameras (see `parse_pairs`); the stores say it if None.
+    name: str | None = None,
+    progress: Progress = silent,
+    notice: Notice = unheard,
+) -> RunFolder:
+    """Learns encoders from the unlabelled recordings of a store and leaves them in the run folder `out`: in this
+    process, or in all that were started together with it.
 
-    Raises ValueError when store, recipe and run folder do not go together, or when the training diverges,
-    KeyboardInterrupt when it was asked to stop and the state is saved, `LostContactError` when another process ended.
+    Args:
+        recipe: the name of one (see `kinestream.recipes.recipe_names`), the path of a .yaml file, or a `Recipe`.
+        epochs: instead of the recipe's.
+        settings: further changes of the recipe, `key=value`, as `kinestream pretrain --set` takes them.
+        also: further stores of unlabelled recordings to learn from.
+        pairs: a CSV file of which recordings show the same from other cameras (see `data.partners.parse_pairs`); the
+            stores say it if None.
+        resume: go on with the run in `out`, or begin it where there is none.
+        name: what the run calls its recipe; its name, or that of its file, if None.
+        progress: told after every few steps, with the loss.
+        notice: told what a user should know, such as that the features have collapsed.
+
+    Raises:
+        ValueError: store, recipe and run folder do not go together, or the training diverges.
+        KeyboardInterrupt: it was asked to stop, and the state is saved: go on with `resume`.
+        LostContactError: another process of the same training ended.
+
+    Example:
+        >>> run = pretrain("store/", "laptop", out="runs/mine", epochs=40)  # doctest: +SKIP
     """
-    store = Store(data)
-    _check_fit(recipe, store)
-    run = RunFolder(out)
-    others = [Store(path) for path in also]
-    content = None if pairs is None else _read_pairs(pairs, run, resume=resume)
+    opened = store if isinstance(store, Store) else Store(Path(store))
+    changes = [*settings, *([] if epochs is None else [f"epochs={epochs}"])]
+    if isinstance(recipe, Recipe):
+        if changes:
+            raise ValueError("a recipe that is given as an object is changed with dataclasses.replace, not by settings")
+        name = name or "recipe"
+    else:
+        name, recipe = name or Path(recipe).stem, resolve(str(recipe), changes)
+    recipe = _fitted(recipe, opened)
+    run = RunFolder(Path(out))
+    others = [Store(Path(path)) for path in also]
+    split = recipe.split
+    chosen = [Chosen(store=opened, indices=opened.select(split, "train"))]
+    chosen += [Chosen(store=one, indices=choose_further(one, split, opened)) for one in others]
+    check_partners(recipe, pairs, [(one.store, one.indices) for one in chosen])
+    given = None
+    if pairs is not None:
+        given = read_given(Path(pairs), run, [(one.store, one.indices) for one in chosen], split, resume=resume)
     config = RunConfig(
         recipe_name=name,
         recipe=recipe,
-        data=str(data),
-        store_fingerprint=store.fingerprint,
+        data=str(opened.path),
+        store_fingerprint=opened.fingerprint,
         also=tuple(Further(data=str(one.path), store_fingerprint=one.fingerprint) for one in others),
-        pairs=None if content is None else GivenPairs(file=str(pairs), sha256=hashlib.sha256(content).hexdigest()),
+        pairs=None if given is None else GivenPairs(file=str(pairs), sha256=given.sha256),
     )
     resumed = _check_run(run, config, resume=resume)
-    if compiled and recipe.encoder.name != "st-gcn":
-        raise ValueError(f"--compile is for the blocks of st-gcn, the recipe has {recipe.encoder.name}: leave it out")
-    chosen = [(store, store.select(recipe.split, "train"))]
-    chosen += [(one, choose_further(one, recipe.split, store)) for one in others]
-    _check_partners(recipe, name, pairs, chosen)
-    given = None
-    if content is not None:
-        given = _Given(content=content, pairs=parse_pairs(content, str(pairs), chosen, recipe.split))
     # What any process may refuse is refused above: from here on they wait for each other.
     fabric = make_fabric(device, precision)
     if not fabric.is_global_zero:
-        screen.quiet()
+        progress, notice = silent, unheard
     if (tf32 or compiled) and fabric.device.type != "cuda":
         raise ValueError(f"--tf32 and --compile are for CUDA, this would train on {fabric.device.type}: leave them out")
     if tf32:
         torch.set_float32_matmul_precision("high")
     with contact():
         check_shares(recipe.batch_size, fabric.world_size)
-        for one, indices in chosen:
-            if recipe.other_camera and given is None and not one.share_performances(indices):
-                screen.warn(
-                    f"no two recordings to learn from show one performance in {one.path}: it has one view of each; "
-                    "'kinestream pair' finds some that show the same"
-                )
-            if (warning := caution(one, recipe.frames)) is not None:
-                screen.warn(warning)
-        if given is not None:
-            clips = sum(len(indices) for _, indices in chosen)
-            paired = len(np.unique(given.pairs))
-            screen.say(f"{pairs}: {len(given.pairs)} pairs; {paired} of {clips} recordings have a partner")
-        _train(fabric, chosen, given, run, config, screen, resumed=resumed, compiled=compiled)
+        _give_notice(recipe, chosen, given, notice)
+        _Training(fabric, chosen, given, run, config, progress, notice).run(resumed=resumed, compiled=compiled)
+    return run
 
 
-def _train(
-    fabric: Fabric,
-    chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]],
-    given: _Given | None,
-    run: RunFolder,
-    config: RunConfig,
-    screen: Screen,
-    *,
-    resumed: bool,
-    compiled: bool,
-) -> None:
-    recipe, name = config.recipe, config.recipe_name
-    layout = chosen[0][0].layout
-    parts = in_turn(
-        fabric,
-        lambda: [Part(clips=clips_as(store, recipe.frames, layout), indices=indices) for store, indices in chosen],
-    )
-    unlabelled = Unlabelled(parts)
-    partners = None
-    if recipe.other_camera:
-        pairs = given.pairs if given else pairs_of_equal(unlabelled.performances())
-        partners = Partners(pairs, len(unlabelled), share=recipe.other_camera)
-    loader = ViewLoader(
-        unlabelled,
-        streams=recipe.streams,
-        augmentations=build_views(recipe, layout),
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-        device=fabric.device,
-        partners=partners,
-        rank=fabric.global_rank,
-        processes=fabric.world_size,
-    )
-    schedule = make_schedule(
-        recipe.optimiser.schedule,
-        epochs=recipe.epochs,
-        warmup_epochs=recipe.optimiser.warmup_epochs,
-        milestones=recipe.optimiser.milestones,
-        factor=recipe.optimiser.factor,
-    )
-    if fabric.is_global_zero:
-        if not resumed:
-            run.create(config)
-        if not run.recordings.is_file():
-            write_recordings(run.recordings, *chosen)
-        if given is not None and not run.pairs.is_file():
-            with replacing(run.pairs) as part:
-                part.write_bytes(given.content)
+class _Training:
+    """The objects of a training, and their course."""
 
-    torch.manual_seed(derive_seed(recipe.seed, "weights"))
-    method = build_method(recipe, layout)
-    optimizer = build_optimiser(recipe.optimiser, method, fused=fabric.device.type == "cuda")
-    if compiled:
-        compile_blocks(method)
-    module, wrapped = fabric.setup(method, optimizer)
-    # Not before: only now the weights have the precision of those that were saved.
-    begun = resumed and run.checkpoint.is_file()
-    position = load_checkpoint(run.checkpoint, method, optimizer) if begun else Position()
-    if position.epoch >= recipe.epochs:
-        screen.say(f"{run.path} is done: all {recipe.epochs} epochs are trained")
-        return
+    def __init__(
+        self,
+        fabric: Fabric,
+        chosen: Sequence[Chosen],
+        given: Given | None,
+        run: RunFolder,
+        config: RunConfig,
+        progress: Progress,
+        notice: Notice,
+    ) -> None:
+        self._fabric, self._folder, self._config = fabric, run, config
+        self._chosen, self._given = chosen, given
+        self._progress, self._notice = progress, notice
+        self._recipe = config.recipe
+        self._layout = chosen[0].store.layout
 
-    watch = Watch(recipe, method, unlabelled, fabric.device, screen)
-    log: Log = MetricsLog(run.metrics, keep=position.log_bytes) if fabric.is_global_zero else SilentLog()
+    def run(self, *, resumed: bool, compiled: bool) -> None:
+        fabric, recipe, folder = self._fabric, self._recipe, self._folder
+        clips = self._clips()
+        loader = self._loader(clips)
+        schedule = make_schedule(
+            recipe.optimiser.schedule,
+            epochs=recipe.epochs,
+            warmup_epochs=recipe.optimiser.warmup_epochs,
+            milestones=recipe.optimiser.milestones,
+            factor=recipe.optimiser.factor,
+        )
+        if fabric.is_global_zero:
+            self._write_sources(resumed=resumed)
+        torch.manual_seed(derive_seed(recipe.seed, "weights"))
+        method = recipe.method.build(recipe.networks(self._layout))
+        optimizer = recipe.optimiser.build(method, fused=fabric.device.type == "cuda")
+        if compiled:
+            for encoder in method.encoders().values():
+                encoder.compile_parts()
+        module, wrapped = fabric.setup(method, optimizer)
+        # Not before: only now the weights have the precision of those that were saved.
+        begun = resumed and folder.checkpoint.is_file()
+        position = load_checkpoint(folder.checkpoint, method, optimizer) if begun else Position()
+        total, what = recipe.epochs * loader.steps, f"pretrain {self._config.recipe_name}"
+        self._progress(what, "steps", position.epoch * loader.steps + position.step, total)
+        if position.epoch >= recipe.epochs:
+            self._notice(f"{folder.path} is done: all {recipe.epochs} epochs are trained")
+            return
+        watch = Watch(recipe, method, clips, fabric.device, self._notice)
+        log: Log = MetricsLog(folder.metrics, keep=position.log_bytes) if fabric.is_global_zero else SilentLog()
 
-    def save_encoders(epochs_done: int) -> None:
-        for stream, encoder in method.encoders().items():
-            save_encoder(run.encoder(stream), encoder, encoder_card(recipe, name, stream, layout, epochs_done))
+        def save_encoders(epochs_done: int) -> None:
+            for stream, encoder in method.encoders().items():
+                card = recipe.card(self._config.recipe_name, stream, self._layout, epochs_done)
+                save_encoder(folder.encoder(stream), encoder, card)
 
-    try:
-        with screen.progress(f"pretrain {name}", "steps") as advance:
-            total = recipe.epochs * loader.steps
-            advance(position.epoch * loader.steps + position.step, total)
+        try:
             fit(
                 fabric,
                 module,
@@ -192,101 +187,94 @@ def _train(
                 schedule,
                 epochs=recipe.epochs,
                 seed=recipe.seed,
-                checkpoint=run.checkpoint,
+                checkpoint=folder.checkpoint,
                 log=log,
                 start=position,
                 observe=lambda epoch, step: watch.observe(loader.chosen(epoch, step)),
-                on_step=lambda step, terms: advance(step, total, f"loss {terms['loss']:.3f}{watch.note}"),
+                on_step=lambda step, terms: self._progress(
+                    what, "steps", step, total, f"loss {terms['loss']:.3f}{watch.note}"
+                ),
                 on_epoch=watch.epoch_end,
                 on_saved=save_encoders,
             )
-    except Interrupted:
-        screen.say(f"stopped and saved; go on with the same command and --resume: {run.path}")
-        raise KeyboardInterrupt from None
-    finally:
-        log.close()
-    if fabric.is_global_zero:
-        watch.summary(run)
+        except Interrupted:
+            self._notice(f"stopped and saved; go on with the same command and --resume: {folder.path}")
+            raise KeyboardInterrupt from None
+        finally:
+            log.close()
+
+    def _clips(self) -> Unlabelled:
+        frames = self._recipe.frames
+        return Unlabelled(
+            in_turn(
+                self._fabric,
+                lambda: [
+                    Part(clips=clips_as(one.store, frames, self._layout), indices=one.indices) for one in self._chosen
+                ],
+            )
+        )
+
+    def _loader(self, clips: Unlabelled) -> ViewLoader:
+        recipe, partners = self._recipe, None
+        if recipe.other_camera:
+            pairs = self._given.pairs if self._given else pairs_of_equal(clips.performances())
+            partners = Partners(pairs, len(clips), share=recipe.other_camera)
+        return ViewLoader(
+            clips,
+            streams=recipe.streams,
+            augmentations=recipe.views(self._layout),
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            device=self._fabric.device,
+            partners=partners,
+            rank=self._fabric.global_rank,
+            processes=self._fabric.world_size,
+        )
+
+    def _write_sources(self, *, resumed: bool) -> None:
+        folder = self._folder
+        if not resumed:
+            folder.create(self._config)
+        if not folder.recordings.is_file():
+            write_recordings(folder.recordings, *((one.store, one.indices) for one in self._chosen))
+        if self._given is not None and not folder.pairs.is_file():
+            with replacing(folder.pairs) as part:
+                part.write_bytes(self._given.content)
+
+
+def _fitted(recipe: Recipe, store: Store) -> Recipe:
+    """The recipe with what it leaves to the store. Raises ValueError where it is written for another one."""
+    if recipe.dataset not in (None, store.info.dataset):
+        raise ValueError(
+            f"the recipe is written for {recipe.dataset}, {store.path} holds {store.info.dataset or 'own recordings'}: "
+            "take another recipe, such as laptop, or --set dataset=null --set split=null"
+        )
+    if recipe.preparation is not None and not store.preparation.gives(recipe.preparation):
+        raise ValueError(
+            f"the recipe is written for preparation '{recipe.preparation}', {store.path} was prepared "
+            f"'{store.info.preparation}': prepare it so, or --set preparation={store.info.preparation}"
+        )
+    split = recipe.split if recipe.split is not None else store.usual_split
+    return dataclasses.replace(
+        recipe, dataset=store.info.dataset, preparation=recipe.preparation or store.info.preparation, split=split
+    )
+
+
+def _give_notice(recipe: Recipe, chosen: Sequence[Chosen], given: Given | None, notice: Notice) -> None:
+    for one in chosen:
+        if recipe.other_camera and given is None and not one.store.share_performances(one.indices):
+            notice(f"no two recordings to learn from show one performance in {one.store.path}: it has one view of each")
+        if (warning := caution(one.store, recipe.frames)) is not None:
+            notice(warning)
+    if given is not None:
+        clips = sum(len(one.indices) for one in chosen)
+        notice(f"{given.file}: {len(given.pairs)} pairs; {given.paired} of {clips} recordings have a partner")
 
 
 def _check_run(run: RunFolder, config: RunConfig, *, resume: bool) -> bool:
     """Whether the folder holds this run already; changes nothing in it."""
     if resume and (run.path / "config.yaml").is_file():
-        _check_same(run.config(), config, run)
+        check_same(run.config(), config, run)
         return True
     run.check_free()
     return False
-
-
-def _check_fit(recipe: Recipe, store: Store) -> None:
-    if store.info.dataset != recipe.dataset:
-        raise ValueError(
-            f"the recipe is written for {recipe.dataset}, {store.path} holds {store.info.dataset}: "
-            f"take another recipe, or --set dataset={store.info.dataset} and a split of it"
-        )
-    if not store.preparation.gives(recipe.preparation):
-        raise ValueError(
-            f"the recipe is written for preparation '{recipe.preparation}', {store.path} was prepared "
-            f"'{store.info.preparation}': prepare it so, or --set preparation={store.info.preparation}"
-        )
-
-
-def _check_partners(
-    recipe: Recipe, name: str, pairs: Path | None, chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]]
-) -> None:
-    if pairs is not None:
-        if not recipe.other_camera:
-            raise ValueError(
-                f"--pairs {pairs} counts as often as other_camera says, which is 0: --set other_camera=0.5"
-            )
-    elif recipe.find_pairs:
-        raise ValueError(
-            f"recipe {name} learns from pairs that a first run of it finds: train that with --set other_camera=0 "
-            "--set find_pairs=false, let 'kinestream pair' find them and give them with --pairs, or let 'kinestream "
-            "reproduce' do it all"
-        )
-    elif recipe.other_camera and not any(store.share_performances(indices) for store, indices in chosen):
-        where = ", ".join(str(store.path) for store, _ in chosen)
-        raise ValueError(
-            f"there are no views of other cameras (other_camera) in {where}: no two recordings to learn from show one "
-            "performance; 'kinestream pair' finds some for --pairs, --set other_camera=0 leaves them out"
-        )
-
-
-def _check_same(found: RunConfig, asked: RunConfig, run: RunFolder) -> None:
-    out = run.path
-    if found.store_fingerprint != asked.store_fingerprint:
-        raise ValueError(f"{out} was begun on another store ({found.data}) than {asked.data}: they differ in content")
-    if [one.store_fingerprint for one in found.also] != [one.store_fingerprint for one in asked.also]:
-        before = " ".join(f"--also {one.data}" for one in found.also) or "without --also"
-        raise ValueError(f"{out} was begun with other further stores ({before}): resume with those, as they were")
-    if (found.pairs and found.pairs.sha256) != (asked.pairs and asked.pairs.sha256):
-        before = f"--pairs {run.pairs}" if found.pairs else "without --pairs"
-        raise ValueError(f"{out} was begun with other pairs of recordings: resume as it was begun, {before}")
-    # What the literature reports, what a recipe is recommended for and how features are read are no settings of a run.
-    no_settings: dict[str, Any] = {"published": None, "recommended": None, "readout": Readout()}
-    begun, now = (replace(config.recipe, **no_settings) for config in (found, asked))
-    if begun != now:
-        changed = ", ".join(_differences(begun.to_dict(), now.to_dict()))
-        raise ValueError(f"{out} was begun with other settings ({changed}): resume with those, or begin a new run")
-
-
-def _read_pairs(file: Path, run: RunFolder, *, resume: bool) -> bytes:
-    if not file.is_file():
-        kept = (
-            f"the run keeps its own, --pairs {run.pairs}"
-            if resume and run.pairs.is_file()
-            else "'kinestream pair' makes one"
-        )
-        raise ValueError(f"no file of pairs {file}: {kept}")
-    return file.read_bytes()
-
-
-def _differences(found: Mapping[str, Any], asked: Mapping[str, Any], path: str = "") -> list[str]:
-    lines = []
-    for key in found:
-        if isinstance(found[key], dict) and isinstance(asked[key], dict):
-            lines += _differences(found[key], asked[key], f"{path}{key}.")
-        elif found[key] != asked[key]:
-            lines.append(f"{path}{key} was {found[key]}, now {asked[key]}")
-    return lines

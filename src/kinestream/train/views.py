@@ -8,7 +8,7 @@ from einops import rearrange
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from kinestream.augment import Augmentation
+from kinestream.augment.transforms import Augmentation
 from kinestream.data.partners import Partners
 from kinestream.data.unlabelled import Unlabelled
 from kinestream.methods.method import Views

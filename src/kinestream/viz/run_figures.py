@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kinestream.evaluate.run_results import SavedResult, SavedRow, read_evaluations
-from kinestream.methods.settings import stage_1_epochs
 from kinestream.train.run_folder import RunFolder, read_metrics
 from kinestream.viz.agreement import draw_agreement
 from kinestream.viz.confusion import confusion_matrix, draw_confusion, worst_pairs
@@ -139,7 +138,7 @@ def curves_figure(folder: RunFolder) -> RunFigure:
         name="curves",
         title="Learning curves",
         words=f"{len(epochs)} of {config.recipe.epochs} epochs. The online 1-NN uses labels for this display only.",
-        draw=lambda: draw_curves(epochs, stage_change=stage_1_epochs(config.recipe.method), title=config.recipe_name),
+        draw=lambda: draw_curves(epochs, stage_change=config.recipe.method.stage_change, title=config.recipe_name),
     )
 
 

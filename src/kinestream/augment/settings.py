@@ -1,0 +1,99 @@
+"""Which transforms a view goes through, as recipes say it. Knows no torch until they are built."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from kinestream.skeleton.layout import SkeletonLayout
+
+if TYPE_CHECKING:
+    from kinestream.augment.transforms import Augmentation, Transform
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentSettings:
+    """Transforms of a view, in this order; null or 0 leaves one out."""
+
+    temporal_crop: int | None = 6
+    """Mirror-pad by a share of 1 / this at both ends, then cut."""
+    resized_crop: tuple[float, float] | None = None
+    """Cut a stretch between these shares of the clip and resize it."""
+    mirror: float = 0.0
+    """Probability of the mirror image."""
+    rotation: tuple[float, float, float] | None = None
+    """Largest angle about x, y (vertical) and z, in degrees."""
+    shear: float = 0.5
+    """Amplitude of the shear."""
+    joint_mask: float = 0.0
+    """Probability that a joint is hidden."""
+    joint_mask_at: Literal["origin", "parent"] = "origin"
+    """Where a hidden joint is put: at the origin, or on the nearest joint that is seen towards the root."""
+    noise: float = 0.0
+    """Gaussian noise in metres."""
+
+    def build(self, layout: SkeletonLayout) -> "Augmentation":
+        """The transforms that are not left out."""
+        from kinestream.augment import transforms as t
+
+        fold = layout if self.joint_mask_at == "parent" else None
+        return _augmentation(
+            self.temporal_crop and t.TemporalCrop(self.temporal_crop),
+            self.resized_crop and t.ResizedCrop(*self.resized_crop),
+            self.mirror and t.Mirror(layout, self.mirror),
+            self.rotation and t.Rotation(self.rotation),
+            self.shear and t.Shear(self.shear),
+            self.joint_mask and t.JointMask(self.joint_mask, fold),
+            self.noise and t.Noise(self.noise),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtremeSettings:
+    """Transforms of AimCLR's extreme view, in this order; null or 0 leaves one out."""
+
+    temporal_crop: int | None = 6
+    """As of the normal views."""
+    resized_crop: tuple[float, float] | None = None
+    """As of the normal views."""
+    shear: float = 0.5
+    """As of the normal views."""
+    swap_sides: float = 0.5
+    """Probability that left and right joints change names without a mirror, as published."""
+    mirror: float = 0.0
+    """Probability of the mirror image."""
+    turn: tuple[float, float] | None = (30.0, 1.0)
+    """Largest angle about one drawn axis and about the two others, in degrees."""
+    time_flip: float = 0.0
+    """Probability that time runs backwards (AimCLR++)."""
+    noise: float = 0.01
+    """Gaussian noise in metres, on half of the clips."""
+    blur: tuple[float, float] | None = (0.1, 2.0)
+    """Smallest and largest deviation, in frames, of a blur over time, on half of the clips."""
+    blur_normalised: bool = False
+    """Taps that sum to one; as published, they do not."""
+    axis_mask: float = 0.5
+    """Probability that one coordinate axis is zeroed."""
+
+    def build(self, layout: SkeletonLayout) -> "Augmentation":
+        """The transforms that are not left out."""
+        from kinestream.augment import extreme as e
+        from kinestream.augment import transforms as t
+
+        return _augmentation(
+            self.temporal_crop and t.TemporalCrop(self.temporal_crop),
+            self.resized_crop and t.ResizedCrop(*self.resized_crop),
+            self.shear and t.Shear(self.shear),
+            self.swap_sides and e.Sometimes(e.SwapSides(layout), self.swap_sides),
+            self.mirror and t.Mirror(layout, self.mirror),
+            self.turn and e.Turn(*self.turn),
+            self.time_flip and e.Sometimes(e.TimeFlip(), self.time_flip),
+            self.noise and e.Sometimes(t.Noise(self.noise)),
+            self.blur and e.Sometimes(e.Blur(*self.blur, self.blur_normalised)),
+            self.axis_mask and e.Sometimes(e.AxisMask(), self.axis_mask),
+        )
+
+
+def _augmentation(*transforms: "Transform | float | None") -> "Augmentation":
+    """Of those that are not left out (None or 0)."""
+    from kinestream.augment.transforms import Augmentation
+
+    return Augmentation(tuple(one for one in transforms if one and not isinstance(one, int | float)))
