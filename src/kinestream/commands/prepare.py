@@ -54,15 +54,14 @@ class Config:
 def run(config: Config) -> None:
     dataset = load_dataset(config.dataset)
     name = config.preparation or dataset.preparation
-    if name not in PREPARATIONS:
-        raise ValueError(f"unknown preparation '{name}': choose from {', '.join(PREPARATIONS)}")
+    preparation = PREPARATIONS.get(name)
     screen = Screen()
     with screen.progress(f"prepare {dataset.name}", "files") as advance:
         built = build_store(
             dataset,
             config.raw,
             config.out,
-            preparation=PREPARATIONS[name],
+            preparation=preparation,
             missing_list=config.missing,
             split_folder=config.splits,
             label_folder=config.labels,

@@ -113,7 +113,7 @@ class Recording:
     planar: bool = False
     """Whether there are two coordinates only."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         joints: Any,
         layout: str | Path | SkeletonLayout | None = None,
@@ -149,7 +149,9 @@ class Recording:
             bodies = np.where(_there(array), np.arange(1, array.shape[1] + 1), 0)
         bodies = np.asarray(bodies)
         if bodies.shape != array.shape[:2]:
-            raise ValueError(f"{_called(name)}: tracking numbers {bodies.shape} for joints {array.shape}: (t, m) is meant")
+            raise ValueError(
+                f"{_called(name)}: tracking numbers {bodies.shape} for joints {array.shape}: (t, m) is meant"
+            )
         values = {"joints": array, "layout": layout, "fps": fps, "units": "m", "up": "y", "name": name, "label": label}
         values |= {"subject": subject, "camera": camera, "bodies": bodies, "planar": planar}
         for key, value in values.items():
@@ -197,7 +199,9 @@ def as_recordings(
         recording = one if isinstance(one, Recording) else Recording(one, known, name=str(number))
         if recording.layout is None:
             if known is None:
-                raise ValueError(f"{_called(recording.name or str(number))} has no layout: say which joints it has, layout=")
+                raise ValueError(
+                    f"{_called(recording.name or str(number))} has no layout: say which joints it has, layout="
+                )
             recording = dataclasses.replace(recording, layout=known)
         made.append(recording)
     return made
@@ -218,7 +222,9 @@ def _checked(joints: Any, layout: SkeletonLayout | None, name: str) -> Float[np.
         array = array[:, None]
     shape = f"{_called(name)}: joints {np.shape(joints)}"
     if array.ndim != 4 or array.shape[3] not in (2, 3) or 0 in array.shape:
-        raise ValueError(f"{shape}: (frames, joints, 3) or (frames, bodies, joints, 3) is needed, or with 2 coordinates")
+        raise ValueError(
+            f"{shape}: (frames, joints, 3) or (frames, bodies, joints, 3) is needed, or with 2 coordinates"
+        )
     if layout is not None and array.shape[2] != len(layout.joints):
         raise ValueError(f"{shape}: layout {layout.name} has {len(layout.joints)} joints, these are {array.shape[2]}")
     if np.isinf(array).any():
