@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from kinestream.data.recording import RecordingError, Source
 
@@ -46,7 +47,7 @@ class NamePattern:
             raise RecordingError(f"the name is not of the scheme {self.pattern}")
         told = match.groupdict()
         label = told.pop("label")
-        numbers = {field: int(value) for field, value in told.items()}
+        numbers: dict[str, Any] = {field: int(value) for field, value in told.items()}
         return Source(path=path, name=path.stem, action=self._action(label), **numbers)
 
     def _action(self, label: str) -> int:

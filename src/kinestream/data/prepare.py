@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from kinestream.data.build import build_store
-from kinestream.data.datasets import Split, drawn_split, load_dataset
+from kinestream.data.datasets import Part, Split, SplitField, drawn_split, load_dataset
 from kinestream.data.formats import FORMATS, Format
 from kinestream.data.gaps import fill_gaps
 from kinestream.data.plan import files_below
@@ -69,9 +69,12 @@ def prepare(
         ValueError: nothing can be used, what is given does not go together, or the store exists.
 
     Example:
-        >>> joints = np.random.default_rng(0).normal(size=(4, 60, 33, 3))  # doctest: +SKIP
-        >>> prepare(list(joints), "store/", layout="mediapipe33", labels=["wave", "wave", "clap", "clap"])  # doctest: +SKIP
-        Store('store': own recordings, 4 recordings of 240 frames, mediapipe33, preparation tracked, 2 classes, no splits)
+        >>> import tempfile
+        >>> joints = np.random.default_rng(0).normal(size=(4, 60, 25, 3))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = prepare(list(joints), f"{folder}/store", layout="ntu25", labels=["wave", "wave", "nod", "nod"])
+        >>> len(store), store.info.classes, store.info.splits
+        (4, ('wave', 'nod'), mappingproxy({}))
     """
     if out is not None:
         given = [layout, format, labels, subjects, cameras, names, splits, title]
@@ -97,9 +100,9 @@ def prepare(
         total, known, what = len(files.paths), files.layout, f"prepare {source}"
     else:
         held = as_recordings(source, layout)
+        assert held[0].layout is not None
         recordings, total, known, what = iter(held), len(held), held[0].layout, "prepare"
     given_rows.check(total)
-    assert known is not None
     return _write(
         Path(place),
         recordings,
@@ -304,7 +307,7 @@ def _write(
     if people < 1:
         raise ValueError(f"people ({people}) must be at least 1")
     refused: list[_Refused] = []
-    names: list[str] = []
+    names: dict[str, None] = {}
     rates: set[float | None] = set()
     chosen: Preparation | None = None
     filled = crowded = 0
@@ -328,7 +331,7 @@ def _write(
                     writer.add(source, cleaned.astype(np.float32))
                     filled += count
                     crowded += len(np.unique(one.bodies[one.bodies > 0])) > people
-                    names.append(source.name)
+                    names[source.name] = None
                     rates.add(one.fps)
                 except RecordingError as error:
                     refused.append(_Refused(path=one.name or str(number), reason=str(error)))
@@ -348,7 +351,7 @@ def _write(
                 notes.append(f"recordings differ in their frames a second ({told}): the store keeps none")
             if refused:
                 notes.append(f"{len(refused)} recordings cannot be used, see rejected.csv")
-            made = {key: _split(key, split).draw(names) for key, split in splits.items()}
+            made = {key: _split(key, split).draw(list(names)) for key, split in splits.items()}
             writer.finish(
                 _Description(title=title, classes=tuple(given.classes), splits=made),
                 chosen,
@@ -359,8 +362,9 @@ def _write(
             )
         store = Store(folder)
         for key in made:
-            for part in ("train", "test"):
-                if not len(store.select(key, part)):  # type: ignore[arg-type]
+            parts: tuple[Part, Part] = ("train", "test")
+            for part in parts:
+                if not len(store.select(key, part)):
                     raise ValueError(f"split '{key}' ({splits[key]}) leaves no recording for {part}ing: choose another")
     return Store(out)
 
@@ -375,7 +379,8 @@ def _split(name: str, told: str | Split) -> Split:
             return drawn_split(name, float(values.removesuffix("%")), seed=0)
         if kind in ("subject", "camera", "file"):
             train = frozenset(value.strip() if kind == "file" else int(value) for value in values.split(","))
-            return Split(name=name, title=f"{kind} {values} for training", field=kind, train=train, published=None)  # type: ignore[arg-type]
+            field = cast(SplitField, kind)
+            return Split(name=name, title=f"{kind} {values} for training", field=field, train=train, published=None)
     except ValueError as error:
         raise ValueError(f"split '{told}': {error}") from None
     raise ValueError(f"split '{told}': subject:1,3,5 or camera:1 or file:a,b (those for training), or random:20%")

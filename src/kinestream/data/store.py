@@ -117,10 +117,9 @@ class Store:
             import pandas as pd
         except ModuleNotFoundError:
             raise ValueError("this needs pandas: pip install pandas") from None
-        frame = pd.DataFrame({column: list(getattr(self.table, column)) for column in _COLUMNS})
         names = [self.info.classes[label] if label >= 0 else None for label in self.table.label.tolist()]
-        frame.insert(frame.columns.get_loc("label") + 1, "class", names)
-        return frame
+        columns = {column: list(getattr(self.table, column)) for column in _COLUMNS}
+        return pd.DataFrame({"name": columns.pop("name"), "class": names, **columns})
 
     @property
     def layout(self) -> SkeletonLayout:
