@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -77,6 +77,22 @@ class Registry(Generic[Entry]):
         if name not in self._entries:
             raise ValueError(unknown(self.kind, name, self.names()))
         return self._entries[name]
+
+    def __getitem__(self, name: str) -> Entry:
+        return self.get(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+    def values(self) -> tuple[Entry, ...]:
+        """Every entry, in the order of the names."""
+        return tuple(self.get(name) for name in self.names())
 
     def are_one_kind(self, first: str, second: str) -> bool:
         """Whether two names stand for one entry; unknown ones are told apart by name. Imports nothing built in."""

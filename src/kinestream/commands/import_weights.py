@@ -15,6 +15,7 @@ from kinestream.console import Screen
 from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.files import new_folder
+from kinestream.plugins import unknown
 from kinestream.recipes import Recipe, resolve
 from kinestream.skeleton.layout import LAYOUTS, SkeletonLayout
 from kinestream.skeleton.stream_names import PUBLISHED, StreamName
@@ -79,7 +80,7 @@ def _recipe(config: Config) -> Recipe | None:
             f"give --recipe (see 'kinestream recipes'), or {', '.join(alone)}: {', '.join(lacking)} missing"
         )
     if config.preparation not in PREPARATIONS:
-        raise ValueError(f"unknown preparation '{config.preparation}': choose from {', '.join(PREPARATIONS)}")
+        raise ValueError(unknown("preparation", config.preparation, PREPARATIONS.names()))
     if config.frames is not None and config.frames < 2:
         raise ValueError(f"a clip needs at least 2 frames, not {config.frames}")
     return None
@@ -87,7 +88,7 @@ def _recipe(config: Config) -> Recipe | None:
 
 def _layout(config: Config, recipe: Recipe | None) -> SkeletonLayout:
     if recipe is not None:
-        return load_dataset(recipe.dataset).format.layout
+        return load_dataset(recipe.dataset or "").layout
     if config.layout is None or config.layout not in LAYOUTS:
         raise ValueError(f"unknown layout '{config.layout}': choose from {', '.join(LAYOUTS)}")
     return LAYOUTS[config.layout]

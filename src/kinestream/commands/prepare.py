@@ -1,14 +1,16 @@
-"""Reads a folder of raw recordings into a store: bodies chosen, cleaned and placed, in full length, memory-mapped.
-Files that cannot be used are listed with their reason in rejected.csv of the store.
+"""Reads recordings into a store: bodies chosen, cleaned and placed, in full length, memory-mapped. Of a data set
+(DATASET RAW STORE), by name or by the .yaml file that describes it; or the files of a folder of your own (RECORDINGS
+STORE). What cannot be used is listed with its reason in rejected.csv of the store.
 
 Examples:
+  kinestream prepare recordings/ store/ --layout ntu25
+  kinestream prepare recordings/ store/ --layout my-layout.yaml --split random:20%
+  kinestream prepare my-data-set.yaml recordings/ store/
   kinestream prepare ntu60 nturgb+d_skeletons/ ntu60/
-  kinestream prepare ntu120 nturgb+d_skeletons/ ntu120/
+  kinestream prepare ntu60 nturgb+d_skeletons/ ntu60-tracked/ --preparation tracked
   kinestream prepare nw-ucla all_sqe/ nw-ucla/ --processes 8
-  kinestream prepare pku1 pku-mmd-1/ pku1/
   kinestream prepare pku2 pku-mmd-2/ pku2/ --splits pku-mmd-2/Split
   kinestream prepare pku2 pku-mmd-2/ pku2-whole/ --continuous
-  kinestream prepare ntu60 nturgb+d_skeletons/ ntu60-tracked/ --preparation tracked
 """
 
 import os
@@ -20,6 +22,7 @@ from kinestream.console import Screen
 from kinestream.data.build import Built, build_store
 from kinestream.data.datasets import Dataset, load_dataset
 from kinestream.data.preparation import PREPARATIONS
+from kinestream.data.prepare import prepare
 
 _REASONS_SHOWN = 12
 
@@ -28,12 +31,16 @@ _REASONS_SHOWN = 12
 class Config:
     """Arguments of `kinestream prepare`."""
 
-    dataset: str
-    """Which data set the files are of: ntu60, ntu120, nw-ucla, pku1 or pku2."""
-    raw: Path
-    """Folder with the raw files; folders below it are looked through, too."""
-    out: Path
-    """The store to make; must not exist."""
+    words: tuple[str, ...]
+    """DATASET RAW STORE, where DATASET is ntu60, ntu120, nw-ucla, pku1, pku2 or a .yaml file; or RECORDINGS STORE.
+    Folders below RAW or RECORDINGS are looked through, too; STORE must not exist."""
+    layout: str | None = None
+    """Own recordings: which joints they have, a name ('kinestream layouts') or a .yaml file."""
+    format: str | None = None
+    """Own recordings: their format; told by the endings of the files if not given."""
+    split: str | None = None
+    """Own recordings: which are for training, as in subject:1,3,5 or camera:1,2, or how many are for testing, as in
+    random:20%; all are for training if not given."""
     preparation: str | None = None
     """published (as the 3s-CACA authors) or tracked (bodies followed, path kept); the data set's usual one if not
     given."""
@@ -52,17 +59,49 @@ class Config:
 
 
 def run(config: Config) -> None:
-    dataset = load_dataset(config.dataset)
+    if len(config.words) == 2:
+        _prepare_own(config, *config.words)
+    elif len(config.words) == 3:
+        name, raw, out = config.words
+        _prepare_dataset(config, load_dataset(name), Path(raw), Path(out))
+    else:
+        raise ValueError(f"{len(config.words)} words: give DATASET RAW STORE, or RECORDINGS STORE")
+
+
+def _prepare_own(config: Config, source: str, out: str) -> None:
+    others = ("missing", "splits", "labels", "continuous", "strict")
+    if given := [name for name in others if getattr(config, name)]:
+        raise ValueError(f"--{given[0]} is for a data set: give DATASET RAW STORE, or leave it out")
+    screen = Screen()
+    store = prepare(
+        source,
+        out,
+        layout=config.layout,
+        format=config.format,
+        splits=config.split,
+        preparation=config.preparation,
+        title=Path(source).name,
+        progress=screen.progress_callback(),
+    )
+    for note in store.info.notes:
+        screen.notice(note)
+    screen.say(repr(store))
+    screen.say(f"store: {out}")
+    screen.say(f"next: kinestream pretrain laptop --data {out} --out RUN")
+
+
+def _prepare_dataset(config: Config, dataset: Dataset, raw: Path, out: Path) -> None:
+    if given := [name for name in ("layout", "format", "split") if getattr(config, name)]:
+        raise ValueError(f"--{given[0]} is for recordings of your own: {dataset.name} says it itself")
     name = config.preparation or dataset.preparation
-    if name not in PREPARATIONS:
-        raise ValueError(f"unknown preparation '{name}': choose from {', '.join(PREPARATIONS)}")
+    preparation = PREPARATIONS.get(name)
     screen = Screen()
     with screen.progress(f"prepare {dataset.name}", "files") as advance:
         built = build_store(
             dataset,
-            config.raw,
-            config.out,
-            preparation=PREPARATIONS[name],
+            raw,
+            out,
+            preparation=preparation,
             missing_list=config.missing,
             split_folder=config.splits,
             label_folder=config.labels,
@@ -71,7 +110,7 @@ def run(config: Config) -> None:
             processes=config.processes,
             progress=advance,
         )
-    _report(screen, dataset, built, config)
+    _report(screen, dataset, built, out)
     _report_splits(screen, dataset, built)
     if dataset.missing_list and built.missing_list is None:
         screen.warn(
@@ -81,7 +120,7 @@ def run(config: Config) -> None:
         )
 
 
-def _report(screen: Screen, dataset: Dataset, built: Built, config: Config) -> None:
+def _report(screen: Screen, dataset: Dataset, built: Built, out: Path) -> None:
     info = built.info
     rows: list[tuple[str, object]] = [
         ("recordings in the store", f"{info.recordings:,}"),
@@ -104,8 +143,8 @@ def _report(screen: Screen, dataset: Dataset, built: Built, config: Config) -> N
         screen.table("rejected", ("reason", "count", "first"), shown)
         if len(reasons) > _REASONS_SHOWN:
             screen.say(f"and {len(reasons) - _REASONS_SHOWN} more reasons")
-        screen.say(f"all of them: {config.out / 'rejected.csv'}")
-    screen.say(f"store: {config.out}")
+        screen.say(f"all of them: {out / 'rejected.csv'}")
+    screen.say(f"store: {out}")
 
 
 def _report_splits(screen: Screen, dataset: Dataset, built: Built) -> None:

@@ -19,13 +19,15 @@ from threading import Thread, current_thread, main_thread
 import numpy as np
 from jaxtyping import Float32
 
-from kinestream.data.datasets import Dataset, load_dataset
+from kinestream.data.datasets import Dataset
+from kinestream.data.gaps import fill_gaps
 from kinestream.data.plan import Rejected, find_missing_list, make_plan, stop_if
-from kinestream.data.preparation import PREPARATIONS, Preparation
+from kinestream.data.preparation import Preparation
 from kinestream.data.recording import Recording, RecordingError, Segment, Source
 from kinestream.data.split_lists import SplitList, resolve_splits
 from kinestream.data.store import StoreInfo, StoreWriter, batches
 from kinestream.files import new_folder
+from kinestream.plugins import load_plugins
 
 _TASKS_AHEAD = 3
 """Tasks handed to each process before the first is done: they bound what lies in memory."""
@@ -85,17 +87,19 @@ def build_store(
         raise ValueError(f"each file of {dataset.name} is one action: leave out --continuous")
     found = missing_list or find_missing_list(dataset, raw)
     plan = make_plan(dataset, raw, missing_list=found, labels=label_folder, strict=strict)
-    splits, split_lists = resolve_splits(dataset, raw, {source.path.stem for source in plan.sources}, split_folder)
+    stems = {source.path.stem for source in plan.sources}
+    splits, split_lists = resolve_splits(dataset, raw, stems, split_folder)
+    splits = {name: split.draw(sorted(stems)) for name, split in splits.items()}
     if continuous:  # what is published counts actions, not videos
         splits = {name: dataclasses.replace(split, published=None) for name, split in splits.items()}
     raw_bytes = 0
     with (
         new_folder(out) as folder,
-        StoreWriter(folder, dataset.format.layout, dataset.most_bodies, continuous=continuous) as writer,
+        StoreWriter(folder, dataset.layout, dataset.most_bodies, continuous=continuous) as writer,
     ):
         total = len(plan.sources)
         progress(0, total)
-        task = _Task(dataset=dataset.name, preparation=preparation.name, continuous=continuous)
+        task = _Task(dataset=dataset, preparation=preparation, continuous=continuous)
         for done, result in enumerate(_read_all(task, plan.sources, processes), start=1):
             raw_bytes += result.size
             for rejected in result.rejected:
@@ -128,10 +132,10 @@ def build_store(
 
 @dataclass(frozen=True, kw_only=True)
 class _Task:
-    """What to do with each raw file. Names, since they go to other processes."""
+    """What to do with each raw file; it goes to other processes."""
 
-    dataset: str
-    preparation: str
+    dataset: Dataset
+    preparation: Preparation
     continuous: bool
 
 
@@ -153,7 +157,7 @@ class _Result:
 
 def _read_all(task: _Task, sources: Sequence[Source], processes: int) -> Iterator[_Result]:
     """The results in the order of `sources`."""
-    size = load_dataset(task.dataset).format.files_a_task
+    size = task.dataset.format.files_a_task
     portions = (tuple(sources[rows]) for rows in batches(len(sources), size))
     if processes <= 1:
         for portion in portions:
@@ -205,6 +209,7 @@ def _begin_worker() -> None:
     """Ctrl-C reaches all processes of a terminal, and only the first one acts on it. When that one is killed, the
     others end; they would wait for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    load_plugins()  # before what they brought is unpickled
     first = parent_process()
     if first is not None:
         Thread(target=_end_with, args=(first,), daemon=True).start()
@@ -220,7 +225,7 @@ def _read_some(task: _Task, sources: Sequence[Source]) -> list[_Result]:
 
 
 def _read_one(task: _Task, source: Source) -> _Result:
-    dataset, size = load_dataset(task.dataset), 0
+    dataset, size = task.dataset, 0
     try:
         size = source.path.stat().st_size
         recording = dataset.format.read(source)
@@ -250,7 +255,7 @@ def _cut(task: _Task, source: Source, recording: Recording, row: int, segment: S
         source, name=f"{source.name}-{row:03}", action=segment.label + 1, repetition=row, labels=None
     )
     frames = slice(segment.start, segment.end)
-    outcome = _prepare(task, part, Recording(joints=recording.joints[frames], bodies=recording.bodies[frames]))
+    outcome = _prepare(task, part, recording.cut(frames))
     if isinstance(outcome, Rejected) and source.labels is not None:
         return dataclasses.replace(outcome, path=source.labels, line=row)
     return outcome
@@ -259,11 +264,14 @@ def _cut(task: _Task, source: Source, recording: Recording, row: int, segment: S
 def _prepare(
     task: _Task, source: Source, recording: Recording, segments: tuple[Segment, ...] = ()
 ) -> _Prepared | Rejected:
-    dataset, preparation = load_dataset(task.dataset), PREPARATIONS[task.preparation]
+    dataset, preparation = task.dataset, task.preparation
     if not task.continuous:
         recording = _middle(recording, dataset.longest)
     try:
-        joints = preparation.clean(recording, dataset.format.layout, dataset.most_bodies, all_frames=task.continuous)
+        filled, _ = fill_gaps(recording, dataset.layout)
+        if filled is not recording.joints:
+            recording = dataclasses.replace(recording, joints=filled)
+        joints = preparation.clean(recording, dataset.layout, dataset.most_bodies, all_frames=task.continuous)
     except RecordingError as error:
         return _rejected(source.path, error)
     return _Prepared(source=source, joints=joints.astype(np.float32), segments=segments)
@@ -275,7 +283,7 @@ def _middle(recording: Recording, longest: int | None) -> Recording:
     if surplus <= 0:
         return recording
     frames = slice(surplus // 2, surplus // 2 + len(recording.joints) - surplus)
-    return Recording(joints=recording.joints[frames], bodies=recording.bodies[frames])
+    return recording.cut(frames)
 
 
 def _gather(size: int, outcomes: Sequence[_Prepared | Rejected]) -> _Result:

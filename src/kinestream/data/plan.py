@@ -61,11 +61,11 @@ def make_plan(dataset: Dataset, raw: Path, *, missing_list: Path | None, labels:
     for path in files_below(raw):
         if path in not_ours or (dataset.format.parse_labels is not None and is_split_list(dataset, path)):
             continue
-        if path.suffix != dataset.format.suffix:
+        if path.suffix not in dataset.format.suffixes:
             kinds[path.suffix or path.name] += 1
             continue
         try:
-            source = dataset.format.parse_name(path)
+            source = dataset.parse_name(path)
             if source.name in missing:
                 plan.excluded += 1
                 continue
@@ -116,7 +116,7 @@ def _refuse(error: OSError) -> None:
 
 
 def _nothing_there(dataset: Dataset, raw: Path, plan: Plan, kinds: Counter[str]) -> str:
-    wanted = f"{dataset.format.name_scheme}{dataset.format.suffix}"
+    wanted = f"{dataset.name_scheme}{dataset.format.suffix}"
     if plan.rejected:
         return f"no usable file below {raw}; the first of {len(plan.rejected)} refused: {plan.rejected[0]}"
     if plan.other_classes or plan.excluded:
@@ -139,9 +139,9 @@ def _read_missing_list(dataset: Dataset, path: Path) -> frozenset[str]:
     names = set()
     for line in lines:
         with contextlib.suppress(RecordingError):
-            names.add(dataset.format.parse_name(Path(line.strip())).name)
+            names.add(dataset.parse_name(Path(line.strip())).name)
     if not names:
-        raise ValueError(f"the list of missing skeletons {path} has no name {dataset.format.name_scheme} in it")
+        raise ValueError(f"the list of missing skeletons {path} has no name {dataset.name_scheme} in it")
     return frozenset(names)
 
 

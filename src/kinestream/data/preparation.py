@@ -5,15 +5,15 @@ is what the store keeps. `clip` makes a fixed number of frames of it. Shapes: t 
 metres.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from kinestream.data.recording import Recording, RecordingError
+from kinestream.plugins import Registry
 from kinestream.skeleton.layout import SkeletonLayout
 
 Joints = Float[np.ndarray, "t m v c"]
@@ -239,32 +239,30 @@ def clean_planar(recording: Recording, layout: SkeletonLayout, most_bodies: int,
     return np.where(present[..., None, None], joints - start[layout.pelvis], 0.0).astype(joints.dtype)
 
 
-PREPARATIONS: Mapping[str, Preparation] = MappingProxyType(
-    {
-        preparation.name: preparation
-        for preparation in (
-            Preparation(
-                name="published",
-                summary="as the 3s-CACA authors: bodies in file order, centred and turned frame by frame",
-                clean=clean_as_published,
-                clip=clip_as_published,
-            ),
-            Preparation(
-                name="tracked",
-                summary="bodies followed by their number, noise dropped, path through the room kept",
-                clean=clean_by_tracking,
-                clip=clip_by_resizing,
-            ),
-            Preparation(
-                name="planar",
-                summary="for joints seen in pictures: moved to the origin, never turned, path kept",
-                clean=clean_planar,
-                clip=clip_by_resizing,
-            ),
-        )
-    }
-)
-"""What recordings as a sensor or a pose estimator gave them can be prepared with."""
+PREPARATIONS: Registry[Preparation] = Registry("preparation", {})
+"""What recordings as a sensor or a pose estimator gave them can be prepared with; others may be added."""
+
+for _preparation in (
+    Preparation(
+        name="published",
+        summary="as the 3s-CACA authors: bodies in file order, centred and turned frame by frame",
+        clean=clean_as_published,
+        clip=clip_as_published,
+    ),
+    Preparation(
+        name="tracked",
+        summary="bodies followed by their number, noise dropped, path through the room kept",
+        clean=clean_by_tracking,
+        clip=clip_by_resizing,
+    ),
+    Preparation(
+        name="planar",
+        summary="for joints seen in pictures: moved to the origin, never turned, path kept",
+        clean=clean_planar,
+        clip=clip_by_resizing,
+    ),
+):
+    PREPARATIONS.add(_preparation.name, _preparation)
 
 
 # --- as found -------------------------------------------------------------------------------------------------------
@@ -277,30 +275,33 @@ def clean_as_found(
     return _first_bodies(recording.joints, most_bodies)
 
 
-AS_FOUND: Mapping[str, Preparation] = MappingProxyType(
-    {
-        preparation.name: preparation
-        for preparation in (
-            *(
-                Preparation(
-                    name=f"{made.name}-clips",
-                    summary=f"clips of fixed length that were made as '{made.name}' elsewhere, kept as they are",
-                    clean=clean_as_found,
-                    clip=clip_by_resizing,
-                    like=made.name,
-                )
-                for made in PREPARATIONS.values()
-            ),
-            Preparation(
-                name="imported",
-                summary="arrays that someone else prepared, kept as they are",
-                clean=clean_as_found,
-                clip=clip_by_resizing,
-            ),
-        )
-    }
+_CLIPS = "-clips"
+_IMPORTED = Preparation(
+    name="imported",
+    summary="arrays that someone else prepared, kept as they are",
+    clean=clean_as_found,
+    clip=clip_by_resizing,
 )
-"""Of stores made from arrays instead of raw recordings."""
 
-STORED: Mapping[str, Preparation] = MappingProxyType({**PREPARATIONS, **AS_FOUND})
-"""Every preparation that a store may have."""
+
+def is_as_found(name: object) -> bool:
+    """Whether a preparation is of arrays that someone else made, and leaves them as they are."""
+    known = isinstance(name, str) and name.endswith(_CLIPS) and name.removesuffix(_CLIPS) in PREPARATIONS
+    return known or name == _IMPORTED.name
+
+
+def preparation_of(name: str) -> Preparation:
+    """That of a store: one of `PREPARATIONS`, `NAME-clips` for clips that were made so elsewhere, or `imported`. Raises
+    ValueError for any other."""
+    if name == _IMPORTED.name:
+        return _IMPORTED
+    if not name.endswith(_CLIPS):
+        return PREPARATIONS.get(name)
+    made = PREPARATIONS.get(name.removesuffix(_CLIPS))
+    return Preparation(
+        name=name,
+        summary=f"clips of fixed length that were made as '{made.name}' elsewhere, kept as they are",
+        clean=clean_as_found,
+        clip=clip_by_resizing,
+        like=made.name,
+    )

@@ -1,14 +1,30 @@
-"""What every reader gives: one recording, as the file has it."""
+"""One recording, as a file has it or as it is held in memory."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+
+from kinestream.skeleton.layout import SkeletonLayout, load_layout
 
 LARGEST_COORDINATE = 100.0
 """Metres. No sensor sees a body further away: a larger number in a file is damage, not data."""
+Units = Literal["m", "cm", "mm"]
+Up = Literal["y", "-y", "z", "-z", "x", "-x"]
+_METRES: Mapping[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+_TO_Y_UP: Mapping[str, tuple[tuple[int, int], ...]] = {
+    # For x', y', z' the old axis and its sign: a turn each, no mirror image.
+    "y": ((0, 1), (1, 1), (2, 1)),
+    "-y": ((0, 1), (1, -1), (2, -1)),
+    "z": ((0, 1), (2, 1), (1, -1)),
+    "-z": ((0, 1), (2, -1), (1, 1)),
+    "x": ((1, -1), (0, 1), (2, 1)),
+    "-x": ((1, 1), (0, -1), (2, 1)),
+}
 
 
 class RecordingError(ValueError):
@@ -26,12 +42,12 @@ class Source:
 
     path: Path
     name: str
-    action: int
-    """As the data set counts it, from 1."""
-    subject: int
-    camera: int
-    setup: int
-    repetition: int
+    action: int = 0
+    """As the data set counts it, from 1; 0 where it is not known, and so are the numbers below."""
+    subject: int = 0
+    camera: int = 0
+    setup: int = 0
+    repetition: int = 0
     labels: Path | None = None
     """File with the labels of its parts, where the name tells no action (`action` is 0 then)."""
 
@@ -56,18 +72,170 @@ class LabelTrack:
     """The lines that cannot be used, and why."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, eq=False)
 class Recording:
-    """Frames as read, before any cleaning.
+    """The joints of one or more bodies over time, before any cleaning.
 
-    `joints[t, m]` is the m-th body of frame t *in file order*, all zero where there is none; `bodies[t, m]` is its
-    tracking number, 0 where there is none (1 where the format has no tracking). Metres, camera coordinates, y up.
+    An array `(t, v, c)` of one body becomes `(t, 1, v, c)`; two coordinates get a third of zero. What is given in other
+    units, or with another axis up, is held in metres with y up. NaN marks joints that were not seen; a body that is not
+    there is all NaN or all zero in a frame.
+
+    Args:
+        joints: positions, `(t, v, c)` or `(t, m, v, c)`, c 3 or 2.
+        layout: which joints they are: a name (`kinestream layouts` lists them), the path of a YAML file, or a layout.
+        fps: frames a second, where known.
+        units: of the positions as given.
+        up: the axis that points up as given.
+        name: what it is called, unique within a store.
+        label: its class; `subject` and `camera` say who did it, and where it was recorded from.
+        bodies: tracking number `(t, m)` of each body, 0 where there is none. As given, body m is number m + 1.
+
+    Raises:
+        ValueError: an array of another shape, infinite positions, or what is not allowed above.
+
+    Example:
+        >>> walk = Recording(np.zeros((30, 25, 3)) + 0.5, "ntu25", fps=30)
+        >>> walk.joints.shape, walk.seconds
+        ((30, 1, 25, 3), 1.0)
     """
 
     joints: Float[np.ndarray, "t m v c"]
-    bodies: Int[np.ndarray, "t m"]
+    layout: SkeletonLayout | None = None
+    _: dataclasses.KW_ONLY
+    fps: float | None = None
+    units: Units = "m"
+    up: Up = "y"
+    name: str = ""
+    label: str | int | None = None
+    subject: str | int | None = None
+    camera: str | int | None = None
+    bodies: Int[np.ndarray, "t m"] = None  # type: ignore[assignment]
+    planar: bool = False
+    """Whether there are two coordinates only."""
+
+    def __init__(
+        self,
+        joints: Any,
+        layout: str | Path | SkeletonLayout | None = None,
+        *,
+        fps: float | None = None,
+        units: Units = "m",
+        up: Up = "y",
+        name: str = "",
+        label: str | int | None = None,
+        subject: str | int | None = None,
+        camera: str | int | None = None,
+        bodies: Any = None,
+        planar: bool = False,
+    ) -> None:
+        if isinstance(layout, str | Path):
+            layout = load_layout(layout)
+        array = _checked(joints, layout, name)
+        planar = planar or array.shape[3] == 2
+        if array.shape[3] == 2:
+            array = np.concatenate((array, np.zeros_like(array[..., :1])), axis=3)
+        if units not in _METRES or up not in _TO_Y_UP:
+            raise ValueError(
+                f"{_called(name)}: units '{units}', up '{up}': units are {', '.join(_METRES)}, up is one of "
+                f"{', '.join(_TO_Y_UP)}"
+            )
+        if units != "m":
+            array = array * _METRES[units]
+        if up != "y":
+            array = np.stack([sign * array[..., axis] for axis, sign in _TO_Y_UP[up]], axis=-1)
+        if fps is not None and not 0 < fps < 100_000:
+            raise ValueError(f"{_called(name)}: {fps} frames a second: above 0 is needed, or None where unknown")
+        if bodies is None:
+            bodies = np.where(_there(array), np.arange(1, array.shape[1] + 1), 0)
+        bodies = np.asarray(bodies)
+        if bodies.shape != array.shape[:2]:
+            raise ValueError(
+                f"{_called(name)}: tracking numbers {bodies.shape} for joints {array.shape}: (t, m) is meant"
+            )
+        values = {"joints": array, "layout": layout, "fps": fps, "units": "m", "up": "y", "name": name, "label": label}
+        values |= {"subject": subject, "camera": camera, "bodies": bodies, "planar": planar}
+        for key, value in values.items():
+            object.__setattr__(self, key, value)
+
+    def __len__(self) -> int:
+        """Frames."""
+        return len(self.joints)
+
+    def __repr__(self) -> str:
+        layout = "no layout" if self.layout is None else self.layout.name
+        rate = "" if self.fps is None else f", {self.fps:g} fps"
+        known = "".join(
+            f", {what} {value}"
+            for what, value in (("label", self.label), ("subject", self.subject), ("camera", self.camera))
+            if value is not None
+        )
+        people = f"{self.joints.shape[1]} bod{'y' if self.joints.shape[1] == 1 else 'ies'}"
+        return f"Recording({self.name!r}: {len(self)} frames{rate}, {people}, {layout}{known})"
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it is; None where the rate is not known."""
+        return None if self.fps is None else len(self) / self.fps
+
+    def cut(self, frames: slice) -> "Recording":
+        """Some of its frames."""
+        return dataclasses.replace(self, joints=self.joints[frames], bodies=self.bodies[frames])
+
+
+def as_recordings(
+    moves: "Recording | np.ndarray | Sequence[Recording | np.ndarray]",
+    layout: str | Path | SkeletonLayout | None = None,
+) -> list[Recording]:
+    """One or several recordings or arrays, as a list; `layout` is that of what has none of its own.
+
+    Raises ValueError where there is none, or something is neither a recording nor an array with a layout.
+    """
+    known = load_layout(layout) if isinstance(layout, str | Path) else layout
+    some = [moves] if isinstance(moves, Recording | np.ndarray) else list(moves)
+    if not some:
+        raise ValueError("no recordings: give at least one")
+    made = []
+    for number, one in enumerate(some):
+        recording = one if isinstance(one, Recording) else Recording(one, known, name=str(number))
+        if recording.layout is None:
+            if known is None:
+                raise ValueError(
+                    f"{_called(recording.name or str(number))} has no layout: say which joints it has, layout="
+                )
+            recording = dataclasses.replace(recording, layout=known)
+        made.append(recording)
+    return made
 
 
 def check_coordinates(joints: Float[np.ndarray, "*points c"]) -> np.ndarray:
     """Marks the points (all axes but the last) that are no usable position: not finite, or beyond 100 m."""
     return ~(np.abs(joints) <= LARGEST_COORDINATE).all(axis=-1)
+
+
+def _checked(joints: Any, layout: SkeletonLayout | None, name: str) -> Float[np.ndarray, "t m v c"]:
+    try:
+        array = np.asarray(joints)
+        array = array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{_called(name)}: joints must be an array of numbers, not {type(joints).__name__}") from None
+    if array.ndim == 3:
+        array = array[:, None]
+    shape = f"{_called(name)}: joints {np.shape(joints)}"
+    if array.ndim != 4 or array.shape[3] not in (2, 3) or 0 in array.shape:
+        raise ValueError(
+            f"{shape}: (frames, joints, 3) or (frames, bodies, joints, 3) is needed, or with 2 coordinates"
+        )
+    if layout is not None and array.shape[2] != len(layout.joints):
+        raise ValueError(f"{shape}: layout {layout.name} has {len(layout.joints)} joints, these are {array.shape[2]}")
+    if np.isinf(array).any():
+        raise ValueError(f"{shape}: some positions are infinite; mark joints that were not seen with NaN")
+    return array
+
+
+def _there(joints: Float[np.ndarray, "t m v c"]) -> Bool[np.ndarray, "t m"]:
+    """Which bodies are there: some joint is seen, and not all are zero."""
+    return np.nan_to_num(joints).any(axis=(2, 3))
+
+
+def _called(name: str) -> str:
+    return f"recording '{name}'" if name else "a recording"

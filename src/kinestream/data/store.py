@@ -26,12 +26,12 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from kinestream.data.datasets import Part, Split
-from kinestream.data.preparation import STORED, Preparation
+from kinestream.data.preparation import Preparation, preparation_of
 from kinestream.data.recording import Segment, Source
 from kinestream.files import write_json
 from kinestream.skeleton.layout import SkeletonLayout
 
-SCHEMA = 2
+SCHEMA = 3
 _HEADER_BYTES = 192
 _COLUMNS = ("name", "file", "label", "subject", "camera", "setup", "repetition", "offset", "length", "crc32")
 _SEGMENT_COLUMNS = ("name", "label", "start", "end")
@@ -61,6 +61,10 @@ class StoreInfo:
     """Files and rows of label files left out with a reason, in `rejected.csv`."""
     segments_sha256: str | None = None
     """Checksum of `segments.csv`, where recordings are whole videos; None where each is one action."""
+    fps: float | None = None
+    """Frames a second of all recordings; None where it is not known, or differs."""
+    notes: tuple[str, ...] = ()
+    """What was left out, filled in or taken for granted when the store was made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +101,33 @@ class Store:
     def __len__(self) -> int:
         return self.info.recordings
 
+    def __repr__(self) -> str:
+        info = self.info
+        classes = f"{len(info.classes)} classes" if info.classes else "no labels"
+        splits = f"splits {', '.join(info.splits)}" if info.splits else "no splits"
+        return (
+            f"Store({str(self.path)!r}: {info.title}, {info.recordings:,} recordings of {info.frames:,} frames, "
+            f"{info.layout.name}, preparation {info.preparation}, {classes}, {splits})"
+        )
+
+    def to_pandas(self) -> Any:
+        """The table of recordings as a pandas `DataFrame`, a row each, with the names of classes. Raises ValueError
+        where pandas is not installed."""
+        try:
+            import pandas as pd
+        except ModuleNotFoundError:
+            raise ValueError("this needs pandas: pip install pandas") from None
+        names = [self.info.classes[label] if label >= 0 else None for label in self.table.label.tolist()]
+        columns = {column: list(getattr(self.table, column)) for column in _COLUMNS}
+        return pd.DataFrame({"name": columns.pop("name"), "class": names, **columns})
+
     @property
     def layout(self) -> SkeletonLayout:
         return self.info.layout
 
     @property
     def preparation(self) -> Preparation:
-        return STORED[self.info.preparation]
+        return preparation_of(self.info.preparation)
 
     @property
     def continuous(self) -> bool:
@@ -122,6 +146,12 @@ class Store:
             raise StoreError(
                 f"{self.path} holds whole videos, which have no label of their own: evaluate on a store that was "
                 "prepared without --continuous"
+            )
+        if not self.is_labelled:
+            lacking = int((self.table.label < 0).sum())
+            raise StoreError(
+                f"{self.path} has no label for {lacking} of its {len(self)} recordings, and this needs one for each: "
+                "prepare them with labels"
             )
         return self.table.label
 
@@ -207,6 +237,16 @@ class Description(Protocol):
     def splits(self) -> Mapping[str, Split]: ...
 
 
+def open_store(path: str | Path) -> Store:
+    """A store on disk, for reading. Raises StoreError when the folder is no store, or is damaged.
+
+    Example:
+        >>> open_store("store/")  # doctest: +SKIP
+        Store('store': walks, 12 recordings of 4,310 frames, mediapipe33, preparation tracked, no labels, no splits)
+    """
+    return Store(Path(path))
+
+
 class StoreWriter:
     """Writes a store into an existing empty folder; the caller gives the folder its name when it is whole.
 
@@ -252,7 +292,16 @@ class StoreWriter:
         self._segments += [(source.name, entry.label, entry.start, entry.end) for entry in segments]
         self._frames += len(joints)
 
-    def finish(self, dataset: Description, preparation: Preparation, *, excluded: int, rejected: int) -> StoreInfo:
+    def finish(
+        self,
+        dataset: Description,
+        preparation: Preparation,
+        *,
+        excluded: int,
+        rejected: int,
+        fps: float | None = None,
+        notes: Sequence[str] = (),
+    ) -> StoreInfo:
         """Writes header, table and description."""
         shape = (self._frames, self._most_bodies, len(self._layout.joints), 3)
         self._file.seek(0)
@@ -276,6 +325,8 @@ class StoreWriter:
             excluded=excluded,
             rejected=rejected,
             segments_sha256=segments,
+            fps=fps,
+            notes=tuple(notes),
         )
         write_json(self._folder / "store.json", _info_to_dict(info))
         return info
@@ -331,6 +382,7 @@ def _read_info(path: Path) -> StoreInfo:
             layout=SkeletonLayout.from_dict(plain.pop("layout")),
             classes=tuple(classes),
             splits=MappingProxyType(splits),
+            notes=tuple(str(note) for note in plain.pop("notes")),
             **plain,
         )
         for entry in dataclasses.fields(StoreInfo):
@@ -338,10 +390,17 @@ def _read_info(path: Path) -> StoreInfo:
                 raise TypeError(f"'{entry.name}' is {plain[entry.name]!r}")
         if not isinstance(info.segments_sha256, str | None):
             raise TypeError(f"'segments_sha256' is {info.segments_sha256!r}")
+        if info.fps is not None and not (isinstance(info.fps, int | float) and 0 < info.fps < 100_000):
+            raise TypeError(f"'fps' is {info.fps!r}")
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise StoreError(f"{file} was edited or damaged ({error}): prepare the store again") from None
-    if info.preparation not in STORED:
-        raise StoreError(f"{path} has the unknown preparation '{info.preparation}': update kinestream")
+    try:
+        preparation_of(info.preparation)
+    except ValueError:
+        raise StoreError(
+            f"{path} has the unknown preparation '{info.preparation}': update kinestream, or name the plug-in that "
+            "brings it (KINESTREAM_PLUGINS)"
+        ) from None
     return info
 
 
@@ -351,7 +410,7 @@ def _read_table(path: Path, info: StoreInfo) -> Table:
     columns = {column: np.asarray(values, dtype=np.int64) for column, values in zip(_COLUMNS[2:], numbers, strict=True)}
     table = Table(name=tuple(names), file=tuple(files), **columns)
     classes = int(table.label.max(initial=-1)) + 1
-    if info.segments_sha256 is None and table.label.min(initial=0) < 0:
+    if table.label.min(initial=0) < -1 or (info.segments_sha256 is None and (path / "segments.csv").exists()):
         raise StoreError(f"{path / 'store.json'} has lost the checksum of segments.csv: prepare the store again")
     if len(table.name) != info.recordings or classes > len(info.classes):
         raise StoreError(

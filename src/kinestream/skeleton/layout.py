@@ -5,6 +5,7 @@ A layout is the one literal list of joints of a sensor; bones, mirroring, hop di
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -185,3 +186,12 @@ the head, so the nose is the root, each half of the body hangs on its shoulder, 
 pelvis."""
 
 LAYOUTS: Mapping[str, SkeletonLayout] = MappingProxyType({layout.name: layout for layout in (NTU25, KINECT20, COCO17)})
+
+
+def load_layout(layout: "str | Path | SkeletonLayout") -> SkeletonLayout:
+    """TEMPORARY: the skeleton branch brings the real one."""
+    if isinstance(layout, SkeletonLayout):
+        return layout
+    if str(layout) not in LAYOUTS:
+        raise ValueError(f"unknown layout '{layout}': there are {', '.join(LAYOUTS)}")
+    return LAYOUTS[str(layout)]

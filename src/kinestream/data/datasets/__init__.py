@@ -1,39 +1,24 @@
 """The data sets kinestream knows, as data: format, classes, splits and the clip counts published for them."""
 
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
-import yaml
 
-from kinestream.data.formats import ntu, nw_ucla, pku_mmd
-from kinestream.data.recording import LabelTrack, Recording, Source
-from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.config import load_yaml, parse_strictly
+from kinestream.data.formats import FORMATS, Format
+from kinestream.data.names import NamePattern
+from kinestream.data.recording import Source
+from kinestream.plugins import unknown
+from kinestream.skeleton.layout import SkeletonLayout, load_layout
 
 Part = Literal["train", "test"]
 SplitField = Literal["subject", "camera", "setup", "file"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RawFormat:
-    """How the files of a data set are named and read. The functions raise RecordingError."""
-
-    layout: SkeletonLayout
-    suffix: str
-    name_scheme: str
-    parse_name: Callable[[Path], Source]
-    read: Callable[[Source], Recording]
-    parse_labels: Callable[[bytes, int, int], LabelTrack] | None = None
-    """The label file of a recording, given its number of frames and the number of classes; None where names tell the
-    action and a file is one recording."""
-    files_a_task: int = 16
-    """Files that a worker process reads in one go: with few large ones, less lies in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +37,22 @@ class Split:
     """None for all that is not for training."""
     cameras: frozenset[int] | None = None
     """None for all."""
+    drawn: tuple[float, int] | None = None
+    """Percent for testing and seed of a split that is drawn when the store is made; None once it is drawn."""
     lists: tuple[str, ...] = ()
     """Names of the official files that say what is for training and for testing, the one to prefer first; empty when
     that is known without."""
+
+    def draw(self, names: Sequence[str]) -> "Split":
+        """Drawn among these recordings, of which both parts get at least one; itself where it is no lot."""
+        if self.drawn is None:
+            return self
+        percent, seed = self.drawn
+        ordered = sorted(set(names))
+        lot = np.random.default_rng(seed).permutation(len(ordered))
+        count = min(max(1, round(len(ordered) * percent / 100)), len(ordered) - 1)
+        test = frozenset(ordered[place] for place in lot[:count].tolist())
+        return replace(self, train=frozenset(ordered) - test, test=test, drawn=None)
 
     def is_training(self, values: np.ndarray, cameras: np.ndarray) -> np.ndarray:
         """For the `field` and the camera of each recording whether it is for training."""
@@ -84,14 +82,16 @@ class Split:
 
     @classmethod
     def from_dict(cls, name: str, plain: Mapping[str, Any]) -> "Split":
+        if "random" in plain:
+            return drawn_split(name, float(plain["random"]), int(plain.get("seed", 0)), title=plain.get("title"))
         if plain["field"] not in typing.get_args(SplitField):
             known = ", ".join(typing.get_args(SplitField))
             raise ValueError(f"split '{name}': field '{plain['field']}' is none of {known}")
-        published, test, cameras = plain["published"], plain.get("test"), plain.get("cameras")
+        published, test, cameras = plain.get("published"), plain.get("test"), plain.get("cameras")
         kind = str if plain["field"] == "file" else int
         return cls(
             name=name,
-            title=str(plain["title"]),
+            title=str(plain.get("title", name)),
             field=plain["field"],
             train=frozenset(kind(value) for value in plain["train"]),
             published=None if published is None else {part: int(published[part]) for part in ("train", "test")},
@@ -101,6 +101,21 @@ class Split:
         )
 
 
+def drawn_split(name: str, percent: float, seed: int, *, title: str | None = None) -> Split:
+    """A split that is yet to be drawn: `percent` of the recordings are for testing. Raises ValueError for a share that
+    leaves nothing for one part."""
+    if not 0 < percent < 100:
+        raise ValueError(f"split '{name}': {percent:g} % for testing: above 0 and below 100 is needed")
+    return Split(
+        name=name,
+        title=title or f"{percent:g} % drawn for testing, seed {seed}",
+        field="file",
+        train=frozenset(),
+        published=None,
+        drawn=(percent, seed),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """A data set that can be prepared by name."""
@@ -108,7 +123,10 @@ class Dataset:
     name: str
     title: str
     home: str
-    format: RawFormat
+    format: Format
+    layout: SkeletonLayout
+    names: NamePattern | None = None
+    """How its files are called, where that is not the format's own way."""
     preparation: str
     """The preparation taken when the user names none."""
     most_bodies: int
@@ -126,69 +144,101 @@ class Dataset:
     """By split, how many test clips of the data set as distributed are copies of training clips: a flaw that the field
     evaluates with."""
 
+    def parse_name(self, path: Path) -> Source:
+        """What the name of a file tells. Raises RecordingError."""
+        return self.format.parse_name(path) if self.names is None else self.names(path)
 
-_FORMATS: Mapping[str, RawFormat] = MappingProxyType(
-    {
-        "ntu": RawFormat(
-            layout=ntu.LAYOUT,
-            suffix=ntu.SUFFIX,
-            name_scheme=ntu.NAME_SCHEME,
-            parse_name=ntu.parse_name,
-            read=ntu.read,
-        ),
-        "nw-ucla": RawFormat(
-            layout=nw_ucla.LAYOUT,
-            suffix=nw_ucla.SUFFIX,
-            name_scheme=nw_ucla.NAME_SCHEME,
-            parse_name=nw_ucla.parse_name,
-            read=nw_ucla.read,
-        ),
-        "pku-mmd-1": RawFormat(
-            layout=pku_mmd.LAYOUT,
-            suffix=pku_mmd.SUFFIX,
-            name_scheme=pku_mmd.NAME_SCHEMES[1],
-            parse_name=pku_mmd.parse_name_1,
-            read=pku_mmd.read,
-            parse_labels=pku_mmd.parse_labels,
-            files_a_task=1,
-        ),
-        "pku-mmd-2": RawFormat(
-            layout=pku_mmd.LAYOUT,
-            suffix=pku_mmd.SUFFIX,
-            name_scheme=pku_mmd.NAME_SCHEMES[2],
-            parse_name=pku_mmd.parse_name_2,
-            read=pku_mmd.read,
-            parse_labels=pku_mmd.parse_labels,
-            files_a_task=1,
-        ),
-    }
-)
+    @property
+    def name_scheme(self) -> str:
+        """How its files are called, for messages."""
+        return self.format.name_scheme if self.names is None else self.names.pattern
 
 
 def dataset_names() -> tuple[str, ...]:
-    """The names that `load_dataset` takes."""
+    """The data sets of the package."""
     files = resources.files(__package__).iterdir()
     return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
 
 
+def load_dataset(name: str | Path) -> Dataset:
+    """The data set of that name, or the one that a `.yaml` file describes. Raises ValueError naming the known ones, or
+    the file and what is wrong in it."""
+    if str(name).endswith((".yaml", ".yml")):
+        path = Path(name)
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"the data set file {path} cannot be read: {error}") from None
+        return _parse(path.stem, text, str(path))
+    return _built_in(str(name))
+
+
 @cache
-def load_dataset(name: str) -> Dataset:
-    """The data set of that name. Raises ValueError naming the known ones."""
+def _built_in(name: str) -> Dataset:
     if name not in dataset_names():
-        raise ValueError(f"unknown data set '{name}': choose from {', '.join(dataset_names())}")
-    plain = yaml.safe_load(resources.files(__package__).joinpath(f"{name}.yaml").read_text("utf-8"))
+        raise ValueError(f"{unknown('data set', name, dataset_names())}; or give the path of a .yaml file")
+    return _parse(name, resources.files(__package__).joinpath(f"{name}.yaml").read_text("utf-8"), name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Described:
+    """The keys of a data set's file."""
+
+    title: str = ""
+    home: str = ""
+    format: str
+    layout: str | None = None
+    names: str | None = None
+    preparation: str = "tracked"
+    most_bodies: int = 2
+    missing_list: str | None = None
+    classes: tuple[str, ...]
+    splits: dict[str, Any] = field(default_factory=dict)
+    longest: int | None = None
+    label_archive: str | None = None
+    part_of: str | None = None
+    known_copies: dict[str, int] = field(default_factory=dict)
+
+
+def _parse(name: str, text: str, where: str) -> Dataset:
+    plain = load_yaml(text, where)
+    if not isinstance(plain, dict):
+        raise ValueError(f"{where} is no description of a data set: a mapping of keys to values is needed")
+    told = parse_strictly(_Described, plain, where)
+    if not told.classes or len(set(told.classes)) != len(told.classes):
+        raise ValueError(f"{where}: classes must be a list of names, none twice")
+    if told.most_bodies < 1:
+        raise ValueError(f"{where}: most_bodies ({told.most_bodies}) must be at least 1")
+    try:
+        form = FORMATS.get(told.format)
+        layout = form.layout if told.layout is None else load_layout(_beside(told.layout, where))
+        splits = {key: Split.from_dict(key, split) for key, split in told.splits.items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{where}: a split lacks or mistakes {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    if layout is None:
+        raise ValueError(f"{where}: files of format {told.format} do not say their joints: give a layout")
     return Dataset(
         name=name,
-        title=plain["title"],
-        home=plain["home"],
-        format=_FORMATS[plain["format"]],
-        preparation=plain["preparation"],
-        most_bodies=plain["most_bodies"],
-        missing_list=plain["missing_list"],
-        classes=tuple(plain["classes"]),
-        splits=MappingProxyType({key: Split.from_dict(key, split) for key, split in plain["splits"].items()}),
-        longest=plain.get("longest"),
-        label_archive=plain.get("label_archive"),
-        part_of=plain.get("part_of"),
-        known_copies=MappingProxyType(dict(plain.get("known_copies", {}))),
+        title=told.title or name,
+        home=told.home,
+        format=form,
+        layout=layout,
+        names=None if told.names is None else NamePattern(told.names, told.classes),
+        preparation=told.preparation,
+        most_bodies=told.most_bodies,
+        missing_list=told.missing_list,
+        classes=told.classes,
+        splits=splits,
+        longest=told.longest,
+        label_archive=told.label_archive,
+        part_of=told.part_of,
+        known_copies=told.known_copies,
     )
+
+
+def _beside(layout: str, where: str) -> str:
+    """A layout file that is named beside the data set's own."""
+    near = Path(where).parent / layout
+    return str(near) if layout.endswith((".yaml", ".yml")) and near.is_file() else layout

@@ -78,7 +78,7 @@ def _of_dataset(dataset: Dataset, splits: Mapping[str, Split]) -> Described:
 
 
 def _check_layout(incoming: Incoming, dataset: Dataset) -> None:
-    own = dataset.format.layout
+    own = dataset.layout
     if incoming.layout not in (own, COCO17):
         raise ExchangeError(
             f"the file has {len(incoming.layout.joints)} joints ({incoming.layout.name}), {dataset.name} has "
@@ -113,7 +113,7 @@ def _check_agreement(
     sources = []
     for name, _ in names:
         try:
-            sources.append(dataset.format.parse_name(Path(f"{name}{dataset.format.suffix}")))
+            sources.append(dataset.parse_name(Path(f"{name}{dataset.format.suffix}")))
         except RecordingError as error:
             raise ExchangeError(
                 f"{source}: '{shown(name)}' is no name of {dataset.name} ({error.reason}): leave --dataset out to go "

@@ -30,7 +30,7 @@ from kinestream.data.formats.incoming import (
     whole_number,
 )
 from kinestream.data.formats.safe_pickle import load_pickle
-from kinestream.data.preparation import AS_FOUND, PREPARATIONS
+from kinestream.data.preparation import PREPARATIONS, is_as_found
 from kinestream.data.store import Store
 
 PARTS = ("train", "val")
@@ -68,7 +68,7 @@ def open_authors(folder: Path, preparation: str | None) -> Incoming:
         notes.append("'position' was read; 'data' lies beside it and was not")
     said = read_origin(folder / ORIGIN)
     chosen = preparation or said.get("preparation", "published")
-    if chosen not in AS_FOUND:
+    if not is_as_found(chosen):
         chosen = check_preparation(chosen, PREPARATIONS)
         chosen = f"{chosen}-clips" if kind == "position" else chosen
     joints, bodies = parts[0].array.shape[3:]
@@ -82,7 +82,7 @@ def open_authors(folder: Path, preparation: str | None) -> Incoming:
         splits={"given": FileSplit(train=frozenset({PARTS[0]}), test=frozenset({PARTS[1]}))},
         names=tuple((name, part.name) for part in parts for name in part.names),
         preparation=chosen,
-        cleaned=chosen in AS_FOUND,
+        cleaned=is_as_found(chosen),
         notes=tuple(notes),
     )
 
@@ -156,7 +156,7 @@ def write_authors(
 def origin_of(store: Store, split: str, frames: int | None) -> dict[str, Any]:
     """What the arrays of an export cannot say themselves. `frames` is None for recordings of full length."""
     own = store.info.preparation
-    made = own if frames is None or own in AS_FOUND else f"{own}-clips"
+    made = own if frames is None or is_as_found(own) else f"{own}-clips"
     return {"preparation": made, "dataset": store.info.dataset, "split": split, "frames": frames}
 
 

@@ -17,7 +17,7 @@ from kinestream.data.formats.authors import found_in, open_authors
 from kinestream.data.formats.incoming import MOST_CLASSES, ExchangeError, Incoming, Row, shown
 from kinestream.data.formats.npz import open_npz
 from kinestream.data.formats.pyskl import open_pyskl
-from kinestream.data.preparation import STORED, clean_as_found
+from kinestream.data.preparation import clean_as_found, preparation_of
 from kinestream.data.recording import Recording, RecordingError, Source, check_coordinates
 from kinestream.data.store import StoreInfo, StoreWriter
 from kinestream.files import new_folder
@@ -96,7 +96,7 @@ def import_store(
                 first = f"; the first: {rejected[0].reason}" if rejected else ""
                 raise ExchangeError(f"none of the {incoming.count} recordings of {source} can be used{first}")
             _write_rejected(folder / "rejected.csv", rejected)
-            info = writer.finish(described, STORED[incoming.preparation], excluded=0, rejected=len(rejected))
+            info = writer.finish(described, preparation_of(incoming.preparation), excluded=0, rejected=len(rejected))
     return Imported(
         info=info,
         form=incoming.form,
@@ -136,7 +136,7 @@ def _source(row: Row, dataset: Dataset | None, classes: int) -> Source:
     if not 0 <= row.label < min(classes, MOST_CLASSES):
         raise RecordingError(f"its label is none of the {classes} classes (counted from 0)")
     if dataset is not None:
-        made = dataset.format.parse_name(Path(f"{row.name}{dataset.format.suffix}"))
+        made = dataset.parse_name(Path(f"{row.name}{dataset.format.suffix}"))
         if made.action - 1 != row.label:
             raise RecordingError(f"label {row.label} in the file, {made.action - 1} by its name")
         return made
@@ -161,7 +161,7 @@ def _joints(row: Row, incoming: Incoming, most_bodies: int) -> Float[np.ndarray,
         raise RecordingError(f"frame {frame + 1}: a joint that is no position")
     present = joints.any(axis=(2, 3))
     bodies = np.where(present, np.arange(1, joints.shape[1] + 1), 0)
-    clean = clean_as_found if incoming.cleaned else STORED[incoming.preparation].clean
+    clean = clean_as_found if incoming.cleaned else preparation_of(incoming.preparation).clean
     recording = Recording(joints=joints, bodies=bodies)
     return clean(recording, incoming.layout, most_bodies).astype(np.float32)
 

@@ -1,6 +1,6 @@
 """What a reader of others' files hands over: rows, one after the other, and what the file says about all of them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,9 +100,9 @@ def seen_frames(joints: Float[np.ndarray, "t m v c"]) -> int:
     return int(filled[-1]) + 1 if len(filled) else 0
 
 
-def check_preparation(name: str, known: Mapping[str, object]) -> str:
+def check_preparation(name: str, known: Container[str]) -> str:
     if name not in known:
-        raise ExchangeError(f"unknown preparation '{name}': choose from {', '.join(known)}")
+        raise ExchangeError(f"unknown preparation '{name}': see kinestream.data.preparation")
     return name
 
 

@@ -32,7 +32,7 @@ from kinestream.data.formats.incoming import (
     seen_frames,
     whole_number,
 )
-from kinestream.data.preparation import PREPARATIONS, STORED
+from kinestream.data.preparation import PREPARATIONS, is_as_found
 from kinestream.skeleton.layout import COCO17, SkeletonLayout
 
 PARTS = ("train", "test")
@@ -84,7 +84,7 @@ def open_npz(path: Path, preparation: str | None) -> Incoming:
         raise ExchangeError(f"{path}: the rows of training and test are of different width")
     layout, bodies = _fold(width, path)
     said = read_origin(origin).get("preparation", "")
-    found = said if said in STORED else "imported"
+    found = said if said in PREPARATIONS or is_as_found(said) else "imported"
     chosen = found if preparation is None else check_preparation(preparation, PREPARATIONS)
     named = all(part.names is not None for part in parts)
     return Incoming(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
+from kinestream.data.formats import FORMATS, Format
 from kinestream.data.formats.decimals import Tokens, find_text, parse_decimals, split_words
 from kinestream.data.recording import Recording, RecordingError, Source, check_coordinates
 from kinestream.skeleton.layout import NTU25
@@ -225,3 +226,6 @@ def _not_a_number(tokens: Tokens, word: int) -> RecordingError:
 def _shown(word: bytes) -> str:
     text = repr(word[:24])[2:-1]  # whatever the bytes are, nothing that could upset a terminal
     return text + ("..." if len(word) > 24 else "")
+
+
+FORMATS.add("ntu", Format(suffixes=(SUFFIX,), read=read, layout=LAYOUT, parse_name=parse_name, name_scheme=NAME_SCHEME))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kinestream.data.formats import FORMATS, Format
 from kinestream.data.recording import Recording, RecordingError, Source, check_coordinates
 from kinestream.skeleton.layout import KINECT20
 
@@ -78,3 +79,8 @@ def _load(text: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RecordingError("not a JSON object")
     return content
+
+
+FORMATS.add(
+    "nw-ucla", Format(suffixes=(SUFFIX,), read=read, layout=LAYOUT, parse_name=parse_name, name_scheme=NAME_SCHEME)
+)

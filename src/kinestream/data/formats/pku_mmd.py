@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Float64
 
+from kinestream.data.formats import FORMATS, Format
 from kinestream.data.formats.decimals import Tokens, parse_decimals, split_words
 from kinestream.data.recording import LabelTrack, Recording, RecordingError, Segment, Source, check_coordinates
 from kinestream.skeleton.layout import NTU25
@@ -148,3 +149,18 @@ def _parse_row(row: bytes, frames: int, classes: int) -> Segment:
 def _shown(word: bytes) -> str:
     text = repr(word[:24])[2:-1]  # whatever the bytes are, nothing that could upset a terminal
     return text + ("..." if len(word) > 24 else "")
+
+
+for _phase, _parse in ((1, parse_name_1), (2, parse_name_2)):
+    FORMATS.add(
+        f"pku-mmd-{_phase}",
+        Format(
+            suffixes=(SUFFIX,),
+            read=read,
+            layout=LAYOUT,
+            parse_name=_parse,
+            name_scheme=NAME_SCHEMES[_phase],
+            parse_labels=parse_labels,
+            files_a_task=1,
+        ),
+    )
