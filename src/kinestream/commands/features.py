@@ -11,7 +11,7 @@ Examples:
 from dataclasses import dataclass
 
 from kinestream.arguments import typed_words
-from kinestream.commands.options import FrozenOptions
+from kinestream.commands.evaluate import FrozenOptions
 from kinestream.distributed.launch import in_processes
 
 

@@ -12,8 +12,7 @@ from kinestream.evaluate import register
 from kinestream.evaluate.result import Row
 from kinestream.evaluate.session import Features, Session
 from kinestream.evaluate.settings import LinearSettings, parse_weights
-from kinestream.features.metrics import Accuracy, accuracy, ranked
-from kinestream.features.together import fuse_scores
+from kinestream.features.metrics import Accuracy, accuracy, fuse_scores, ranked
 
 
 def _best(row: Row) -> str:

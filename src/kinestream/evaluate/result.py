@@ -17,9 +17,8 @@ from jaxtyping import Float, Int64
 
 from kinestream.console import table_text
 from kinestream.data.store import Store
-from kinestream.evaluate.certainty import bootstrap_interval
 from kinestream.evaluate.source import Source
-from kinestream.features.metrics import Accuracy
+from kinestream.features.metrics import Accuracy, bootstrap_interval
 from kinestream.files import replacing, write_json
 from kinestream.train.run_folder import append_line
 

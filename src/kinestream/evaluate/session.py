@@ -14,14 +14,13 @@ from torch import Tensor, nn
 from kinestream.data.clips import AnyClips, caution, clips_as
 from kinestream.data.store import Store
 from kinestream.distributed.launch import Device
-from kinestream.evaluate.certainty import calibration_error
 from kinestream.evaluate.guard import Verdict, look_for_leaks
 from kinestream.evaluate.result import How, Kind, Result, Row
 from kinestream.evaluate.settings import Uses
 from kinestream.evaluate.source import AnyRun, Source, open_source
 from kinestream.features.extract import cached_features, calibrate_batch_norm, raw_coordinates
-from kinestream.features.metrics import accuracy
-from kinestream.features.together import side_by_side
+from kinestream.features.metrics import accuracy, calibration_error
+from kinestream.features.neighbours import side_by_side
 from kinestream.features.whitening import mutual_neighbours, whiten_streams
 from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, read_card

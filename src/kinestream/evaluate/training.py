@@ -13,8 +13,7 @@ from kinestream.evaluate import register
 from kinestream.evaluate.result import How, Kind, Row, mean_of_seeds
 from kinestream.evaluate.session import Session
 from kinestream.evaluate.settings import FineTuneSettings, SupervisedSettings, parse_weights, seed_range
-from kinestream.features.metrics import ranked
-from kinestream.features.together import fuse_scores
+from kinestream.features.metrics import fuse_scores, ranked
 from kinestream.models.classifier import StreamClassifier
 from kinestream.models.encoder_file import weights_hash
 from kinestream.recipes import AugmentRecipe

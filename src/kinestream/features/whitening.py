@@ -9,7 +9,7 @@ from sklearn.covariance import ledoit_wolf
 from torch import Tensor
 from torch.nn import functional
 
-from kinestream.features.together import side_by_side
+from kinestream.features.neighbours import side_by_side
 
 _LEAST = 1e-4
 """Directions in which clips vary less than this share of the most are left out: what a test clip has there is nothing

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.evaluate.certainty import bootstrap_interval, calibration_error
+from kinestream.features.metrics import bootstrap_interval, calibration_error
 
 
 def naive_calibration_error(probabilities: list[list[float]], labels: list[int], bins: int) -> float:
