@@ -3,8 +3,10 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -14,6 +16,8 @@ from kinestream.data.store import Store
 from kinestream.evaluate.run_results import read_evaluations, read_predictions
 
 pytest.importorskip("matplotlib")
+
+from kinestream.viz.report import report
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +163,31 @@ def test_the_report_keeps_its_bounds(
     data = embedded(out)
     assert isinstance(data["names"], list)
     assert len(data["names"]) == 7
+
+
+def test_recordings_without_labels_or_splits_have_a_page(
+    trained: Path, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(small_store)
+    store.info = replace(store.info, splits={}, classes=())
+    store.table = replace(store.table, label=np.full(len(store), -1))
+    monkeypatch.setattr(Store, "continuous", False)
+    told: list[str] = []
+    done = report(
+        trained, store, out=tmp_path / "r.html", baselines=False, progress=lambda what, *more: told.append(what)
+    )
+    assert done.figures == ("embedding-tsne", "embedding-pca", "curves", "agreement")
+    assert [one.name for one in done.left_out] == ["confusion", "classes"]
+    data = embedded(tmp_path / "r.html")
+    assert data["names"] == list(store.table.name), "all of them"
+    assert data["predicted"] is None
+    assert isinstance(data["classes"], list)
+    assert [one["name"] for one in data["classes"]] == ["no label"]
+    words = done.path.read_text("utf-8")
+    assert "40 recordings; skeletons" in words
+    assert "needs" in words
+    assert 'aria-label="Which predictions are shown" hidden' in words
+    assert "skeletons" in told
 
 
 def test_predictions_of_an_evaluation_take_the_place_of_the_nearest_clip(

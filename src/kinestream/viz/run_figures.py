@@ -117,6 +117,8 @@ def classes_figure(folder: RunFolder, split: str, protocol: str | None = None, m
     """Raises ValueError when no evaluation of the split has accuracies by class."""
     if most < 2:
         raise ValueError(f"{most} classes: at least two are drawn")
+    if not split:
+        raise ValueError("without labels and a split into training and test clips no class has an accuracy")
     for evaluation in read_evaluations(folder.path):
         own = evaluation.headline()
         if evaluation.split == split and protocol in (None, evaluation.protocol) and own is not None and own.per_class:
