@@ -8,7 +8,6 @@ from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.engine.run_folder import RunFolder
 from kinestream.engine.schedule import make_schedule
-from kinestream.layout import KINECT20
 from kinestream.methods.method import Progress
 from kinestream.models.bigru import BiGRU
 from kinestream.readout import Readout
@@ -280,15 +279,6 @@ def test_configurations_of_finished_runs_are_read() -> None:
             assert dataclasses.replace(recipe, **same) == dataclasses.replace(resolve(file.parent.name), **same)
 
 
-@pytest.mark.parametrize(("skip", "absent"), [(True, "skip"), (False, "published")])
-def test_what_earlier_versions_called_skip_absent_is_read(skip: bool, absent: str) -> None:
-    plain = resolve("caca-joint-ntu60-xsub").to_dict()
-    del plain["encoder"]["absent"]
-    plain["encoder"]["skip_absent"] = skip
-    assert Recipe.from_dict(plain, "earlier").encoder.absent == absent
-    assert resolve("caca-joint-ntu60-xsub", [f"encoder.skip_absent={str(skip).lower()}"]).encoder.absent == absent
-
-
 def test_the_published_optimiser_has_one_group_with_decay_on_everything() -> None:
     recipe = resolve("caca-joint-ntu60-xsub")
     small = dataclasses.replace(recipe, encoder=dataclasses.replace(recipe.encoder, hidden=2, dim=4))
@@ -350,35 +340,12 @@ def test_a_wrong_setting_is_named_in_one_line(override: str, words: str) -> None
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("recipe", "overrides", "words"),
-    [
-        ("nt-xent-3s-nw-ucla", ["method.across=-1"], r"across \(-1.0\) must be at least 0"),
-        (
-            "nt-xent-3s-nw-ucla",
-            ["method.across=1", "streams=[joint]"],
-            r"method.across \(1.0\) .* joint is alone: name more streams, or set method.across=0",
-        ),
-        ("crosclr-3s-nw-ucla", ["streams=[joint]"], r"method.cross_epoch \(32\) .* set method.cross_epoch=null"),
-    ],
-)
-def test_streams_that_learn_from_each_other_are_several(recipe: str, overrides: list[str], words: str) -> None:
+def test_streams_that_learn_from_each_other_are_several() -> None:
+    words = r"method.cross_epoch \(32\) .* joint is alone: name more streams, or set method.cross_epoch=null"
     with pytest.raises(ValueError, match=words) as caught:
-        resolve(recipe, overrides)
+        resolve("crosclr-3s-nw-ucla", ["streams=[joint]"])
     assert "\n" not in str(caught.value)
     assert resolve("nt-xent-3s-nw-ucla", ["streams=[joint]"]).streams == ("joint",), "apart, one will do"
-
-
-def test_streams_meet_each_other_as_much_as_the_recipe_says() -> None:
-    settings = ["streams=[joint, bone]", "encoder.hidden=4", "encoder.dim=8", "method.hidden=8", "method.embedding=4"]
-    shown = [{stream: torch.randn(3, 3, 8, 20, 1) for stream in ("joint", "bone")} for _ in range(2)]
-    terms = {}
-    for across in (0, 0.5, 1):
-        torch.manual_seed(0)
-        recipe = resolve("nt-xent-3s-nw-ucla", [*settings, f"method.across={across}", "encoder.dropout=0"])
-        terms[across] = build_method(recipe, KINECT20)(shown)
-    assert "agreement/joint" not in terms[0]
-    assert terms[1]["agreement/bone"].item() == pytest.approx(2 * terms[0.5]["agreement/bone"].item())
 
 
 def test_a_recipe_file_of_the_user(tmp_path: Path) -> None:
@@ -438,15 +405,6 @@ def test_the_laptop_recipe_is_the_same_for_every_data_set_but_for_names() -> Non
     first, second = (resolve(f"laptop-{name}").to_dict() for name in ("nw-ucla", "ntu60-xsub"))
     changed = {key for key in first if first[key] != second[key]}
     assert changed == {"dataset", "split", "recommended"}
-
-
-def test_a_recipe_in_two_passes_begins_with_itself_without_other_cameras() -> None:
-    two, one = resolve("laptop-pairs-nw-ucla"), resolve("laptop-nw-ucla")
-    assert two.find_pairs
-    kept = {"title": two.title, "readout": two.readout, "recommended": two.recommended}
-    assert two.first_pass() == dataclasses.replace(one, **kept)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="find_pairs is for views of other cameras: set other_camera above 0, or"):
-        resolve("laptop-pairs-nw-ucla", ["other_camera=0"])
 
 
 def test_methods_are_compared_at_equal_cost() -> None:

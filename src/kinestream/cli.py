@@ -18,7 +18,6 @@ COMMANDS = {
     "show": ("show", "draw a recording of a store as a strip of frames or an animation"),
     "recipes": ("recipes", "list what can be run by name, with its published figure"),
     "pretrain": ("pretrain", "learn an encoder from unlabelled clips, as a recipe says"),
-    "pair": ("pair", "find recordings of other cameras that show the same, by the features of a run"),
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
     "features": ("features", "compute a run's features once, for all evaluations, on one device or several"),
     "evaluate linear": ("evaluate_linear", "accuracy of a linear layer on the frozen encoder"),

@@ -16,7 +16,6 @@ from tests.stores import write_small_store
 from kinestream.cli import COMMANDS, main
 from kinestream.data.check import copies
 from kinestream.data.store import Store
-from kinestream.engine.run_folder import RunFolder, read_metrics
 from kinestream.recipes import Recipe, recipe_names
 
 
@@ -131,7 +130,7 @@ def test_recipes_lists_every_name_and_prints_one_as_yaml(capsys: pytest.CaptureF
     assert "78.57 [" in words
     assert "three streams together" in words
     marked = {line.split(": ")[1] for line in words.splitlines() if line.startswith("recommended for ")}
-    assert marked == {"laptop-nw-ucla", "laptop-pairs-nw-ucla", "caca-3s-ntu60-xsub"}, "two for small data, one for NTU"
+    assert marked == {"laptop-nw-ucla", "caca-3s-ntu60-xsub"}, "one for small data, one for NTU"
     assert main(["recipes", "--name", "nw-ucla"]) == 0
     plain = yaml.safe_load(capsys.readouterr().out)
     assert Recipe.from_dict(plain, "printed").dataset == "nw-ucla"
@@ -321,44 +320,6 @@ def test_reproduce_reports_every_seed_beside_the_published_figure(
     assert "was begun with other settings (epochs was 1, now 2)" in capsys.readouterr().err
     assert main([*words, "--seeds", "0"]) == 1
     assert "at least one run is needed" in capsys.readouterr().err
-
-
-def test_reproduce_makes_both_passes_of_a_recipe_that_finds_pairs(
-    finished: Path, small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    recipe = yaml.safe_load((finished.parent / "small.yaml").read_text())
-    (tmp_path / "small.yaml").write_text(
-        yaml.safe_dump({**recipe, "epochs": 1, "other_camera": 0.9, "find_pairs": True})
-    )
-    pretrain = ["pretrain", str(tmp_path / "small.yaml"), "--data", str(small_store), "--out", str(tmp_path / "alone")]
-    assert main(pretrain) == 1
-    assert "finds: train that with --set other_camera=0 --set find_pairs=false, let" in capsys.readouterr().err
-    assert not (tmp_path / "alone").exists()
-
-    out = tmp_path / "r"
-    words = ["reproduce", str(tmp_path / "small.yaml"), "--data", str(small_store), "--out", str(out), "--bare"]
-    assert main([*words, "--seeds", "2"]) == 0
-    first, second = (RunFolder(out / f"seed-1{which}") for which in ("-first", ""))
-    assert (first.config().recipe.other_camera, second.config().recipe.other_camera) == (0.0, 0.9)
-    assert not first.pairs.exists()
-    assert second.pairs.read_bytes() == (first.path / "found-pairs.csv").read_bytes()
-    capsys.readouterr()
-    assert main(["pair", str(first.path), "--data", str(small_store), "--out", str(tmp_path / "again.csv")]) == 0
-    assert (tmp_path / "again.csv").read_bytes() == second.pairs.read_bytes()
-    seconds = [
-        line["seconds"] for run in (first, second) for line in read_metrics(run.metrics) if line["kind"] == "epoch"
-    ]
-    report = json.loads((out / "report.json").read_text())
-    assert report["training_minutes"][1] == pytest.approx(sum(seconds) / 60, abs=0.06)
-    saved = [run.checkpoint.stat().st_mtime_ns for run in (first, second)]
-    (first.path / "found-pairs.csv").unlink()
-    assert main([*words, "--seeds", "2"]) == 0, "the same command again"
-    assert [run.checkpoint.stat().st_mtime_ns for run in (first, second)] == saved
-    capsys.readouterr()
-    words[words.index(str(out))] = str(tmp_path / "one")
-    assert main([*words, "--set", "split=xview-tune"]) == 1
-    assert "are all of camera 1: there is no other" in " ".join(capsys.readouterr().err.split())
-    assert not (tmp_path / "one").exists(), "before the first pass"
 
 
 def test_the_first_look_that_the_overview_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,11 +15,11 @@ import pytest
 import torch
 import yaml
 from tests.runs import same_run, train, without_times
-from tests.stores import SMALL, write_small_store
+from tests.stores import SMALL, write_pairs, write_small_store
 
 from kinestream.cli import main
 from kinestream.data.leaks import read_recordings, same_content
-from kinestream.data.partners import pairs_of_equal, write_pairs
+from kinestream.data.partners import pairs_of_equal
 from kinestream.data.store import Store
 from kinestream.engine.run_folder import RunFolder, read_metrics
 from kinestream.engine.watch import gains
@@ -166,7 +166,7 @@ def test_a_run_within_an_epoch_resumes_bit_for_bit(
 
 @pytest.mark.parametrize(
     ("moving", "encoder"),
-    [(False, None), (True, None), (True, BiGRURecipe(hidden=4, convolutions=1, dropout=0.3))],
+    [(False, None), (True, None), (True, BiGRURecipe(hidden=4, dropout=0.3))],
     ids=["frozen target, as published", "moving target", "recurrent encoders"],
 )
 def test_resuming_across_the_change_of_stages_is_exact(
@@ -346,7 +346,7 @@ def test_pairs_that_would_count_for_nothing_are_refused(
 ) -> None:
     recipe = dataclasses.replace(small_recipe, other_camera=0.5)
     file = tmp_path / "pairs.csv"
-    with pytest.raises(ValueError, match=r"no file of pairs .*pairs\.csv: 'kinestream pair' makes one"):
+    with pytest.raises(ValueError, match=r"no file of pairs .*pairs\.csv$"):
         train(recipe, small_store, tmp_path / "refused", pairs=file)
     write_pairs(file, [])
     with pytest.raises(ValueError, match=r"counts as often as other_camera says, which is 0: --set other_camera=0\.5"):

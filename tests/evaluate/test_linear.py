@@ -158,37 +158,26 @@ def test_features_leave_the_encoder_as_it_was_and_follow_the_order_of_the_store(
     np.testing.assert_allclose(features["joint"][17], one[0].detach(), rtol=1e-4, atol=1e-5)
 
 
-def test_a_readout_puts_stretches_side_by_side_and_averages_over_turns(small_store: Path) -> None:
+def test_a_readout_averages_over_turns(small_store: Path) -> None:
     clips = Clips(Store(small_store), 10)
     network = encoder().eval()
-    read = compute_features({"bone": network}, clips, readout=Readout(stretches=2, turns=4))["bone"]
-    assert read.shape == (40, 3 * 8)
+    read = compute_features({"bone": network}, clips, readout=Readout(turns=4))["bone"]
+    assert read.shape == (40, 8)
 
-    clip = clips.batch(np.array([17]))[0].astype(np.float64)  # t m v c
-    centres = (np.arange(10) + 0.5) / 10
-    expected = []
-    for share, start in ((1.0, 0.0), (0.5, 0.0), (0.5, 0.5)):
-        at = np.clip((start + share * centres) * 10 - 0.5, 0, 9)
-        before = np.minimum(at.astype(int), 8)
-        weight = (at - before)[:, None, None, None]
-        cut = clip[before] * (1 - weight) + clip[before + 1] * weight
-        mean = np.zeros(8)
-        for angle in (0.0, np.pi / 2, np.pi, 3 * np.pi / 2):
-            x, y, z = cut[..., 0], cut[..., 1], cut[..., 2]
-            turned = np.stack(
-                (np.cos(angle) * x + np.sin(angle) * z, y, np.cos(angle) * z - np.sin(angle) * x), axis=-1
-            )
-            batch = to_batch(torch.from_numpy(turned[None]).float())
-            with torch.no_grad():
-                feature = network(make_streams(batch, ["bone"], KINECT20)["bone"])[0].double().numpy()
-            mean += feature / np.linalg.norm(feature)
-        expected.append(mean / np.linalg.norm(mean))
-    np.testing.assert_allclose(read[17], np.concatenate(expected), rtol=1e-4, atol=1e-5)
+    x, y, z = np.moveaxis(clips.batch(np.array([17]))[0].astype(np.float64), 3, 0)
+    mean = np.zeros(8)
+    for angle in (0.0, np.pi / 2, np.pi, 3 * np.pi / 2):
+        turned = np.stack((np.cos(angle) * x + np.sin(angle) * z, y, np.cos(angle) * z - np.sin(angle) * x), axis=-1)
+        batch = to_batch(torch.from_numpy(turned[None]).float())
+        with torch.no_grad():
+            feature = network(make_streams(batch, ["bone"], KINECT20)["bone"])[0].double().numpy()
+        mean += feature / np.linalg.norm(feature)
+    np.testing.assert_allclose(read[17], mean / np.linalg.norm(mean), rtol=1e-4, atol=1e-5)
 
 
 def test_streams_that_are_the_same_from_all_sides_are_read_from_one(small_store: Path) -> None:
     clips = Clips(Store(small_store), 10)
-    networks = {"bone": encoder(), "cylindrical": encoder()}
+    networks = {"bone": encoder(), "cylindrical-motion": encoder()}
     seen = dict.fromkeys(networks, 0)
 
     def count(stream: str) -> None:
@@ -197,20 +186,19 @@ def test_streams_that_are_the_same_from_all_sides_are_read_from_one(small_store:
     for stream, network in networks.items():
         network.register_forward_pre_hook(lambda _module, _inputs, stream=stream: count(stream))
     once = compute_features(networks, clips)
-    assert seen == {"bone": 1, "cylindrical": 1}
+    assert seen == {"bone": 1, "cylindrical-motion": 1}
     turned = compute_features(networks, clips, readout=Readout(turns=4))
-    assert seen == {"bone": 1 + 4, "cylindrical": 1 + 1}
-    lengths = np.linalg.norm(once["cylindrical"], axis=1, keepdims=True)
-    np.testing.assert_allclose(turned["cylindrical"], once["cylindrical"] / lengths, rtol=1e-5)
+    assert seen == {"bone": 1 + 4, "cylindrical-motion": 1 + 1}
+    lengths = np.linalg.norm(once["cylindrical-motion"], axis=1, keepdims=True)
+    np.testing.assert_allclose(turned["cylindrical-motion"], once["cylindrical-motion"] / lengths, rtol=1e-5)
     assert not np.allclose(
         turned["bone"], once["bone"] / np.linalg.norm(once["bone"], axis=1, keepdims=True), rtol=1e-2
     )
 
 
-@pytest.mark.parametrize("wrong", [{"stretches": -1}, {"turns": 0}])
-def test_an_impossible_readout_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="none or more stretches, 1 or more turns"):
-        Readout(**wrong)
+def test_an_impossible_readout_is_refused() -> None:
+    with pytest.raises(ValueError, match="readout of 0 turns: it must be of 1 or more"):
+        Readout(turns=0)
 
 
 def test_cached_features_are_computed_once_and_never_stale(
@@ -240,9 +228,9 @@ def test_cached_features_are_computed_once_and_never_stale(
         file.write_bytes(file.read_bytes()[:50])
     cached_features(tmp_path / "f", {"joint": network}, clips)
     assert calls == 3, "a cut file is made again"
-    read = cached_features(tmp_path / "f", {"joint": network}, clips, readout=Readout(stretches=1))["joint"]
+    read = cached_features(tmp_path / "f", {"joint": network}, clips, readout=Readout(turns=2))["joint"]
     assert calls == 5, "another readout is another file"
-    assert read.shape == (40, 16)
+    assert read.shape == (40, 8)
 
 
 def test_calibration_gives_an_untrained_encoder_statistics_of_the_data(small_store: Path) -> None:

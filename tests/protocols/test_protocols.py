@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.stores import write_small_run
+from tests.stores import SMALL, write_small_run
 
 from kinestream.cli import main
-from kinestream.data.datasets import load_dataset
-from kinestream.data.preparation import PREPARATIONS
-from kinestream.data.recording import Segment, Source
-from kinestream.data.store import Store, StoreWriter
+from kinestream.data.store import Store
 from kinestream.engine.run_folder import read_metrics
 from kinestream.evaluate import probe_grid
 from kinestream.evaluate.whitening import mutual_neighbours, whiten
@@ -245,30 +242,27 @@ def test_an_encoder_file_is_evaluated_into_a_folder_of_its_name(run: Path, small
 def test_clips_are_read_as_the_card_says_unless_something_else_is_asked_for(run: Path, small_store: Path) -> None:
     for stream in ("joint", "bone"):
         path = run / f"encoder-{stream}.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), "readout": {"stretches": 2, "turns": 3}}))
+        path.write_text(json.dumps({**json.loads(path.read_text()), "readout": {"turns": 3}}))
     assert evaluate("linear", run, small_store, "--epochs", "2", "--bare") == 0
     assert written(run, "linear")["settings"]["readout"] == {
-        "stretches": 2,
         "turns": 3,
         "whitening": 0.0,
         "whitened_by": "clips",
     }
     features = {path.name: np.load(path).shape for path in (run / "features").iterdir()}
     dim = json.loads((run / "encoder-joint.json").read_text())["dim"]
-    assert set(features.values()) == {(40, 3 * dim)}
-    assert evaluate("linear", run, small_store, "--epochs", "2", "--bare", "--stretches", "0", "--turns", "1") == 0
+    assert set(features.values()) == {(40, dim)}
+    assert evaluate("linear", run, small_store, "--epochs", "2", "--bare", "--turns", "1") == 0
     assert written(run, "linear")["settings"]["readout"] == {
-        "stretches": 0,
         "turns": 1,
         "whitening": 0.0,
         "whitened_by": "clips",
     }
-    assert "--stretches 0 --turns 1" in " ".join(written(run, "linear")["command"])
+    assert "--turns 1" in " ".join(written(run, "linear")["command"])
     added = {path.name: np.load(path).shape for path in (run / "features").iterdir() if path.name not in features}
     assert set(added.values()) == {(40, dim)}
     assert evaluate("knn", run, small_store, "--k", "3", "--turns", "2") == 0
     assert written(run, "knn")["settings"]["readout"] == {
-        "stretches": 2,
         "turns": 2,
         "whitening": 0.0,
         "whitened_by": "clips",
@@ -290,7 +284,6 @@ def test_features_are_whitened_by_the_training_clips(run: Path, small_store: Pat
     assert evaluate("knn", run, small_store, "--k", "3", "--bare") == 0
     assert {path.name for path in (run / "features").iterdir()} == files, "what is kept is not whitened"
     assert written(run, "knn")["settings"]["readout"] == {
-        "stretches": 0,
         "turns": 1,
         "whitening": 0.5,
         "whitened_by": "clips",
@@ -316,21 +309,16 @@ def test_features_are_whitened_by_the_training_clips(run: Path, small_store: Pat
     assert written(run, "knn")["results"]["small, bone"]["top1"] == pytest.approx(unwhitened, abs=1e-3)
 
 
-@pytest.mark.parametrize("whitened_by", ["neighbours", "cameras"])
-def test_features_are_whitened_by_pairs(run: Path, small_store: Path, whitened_by: str) -> None:
-    words = ("--k", "3", "--bare", "--whitening", "0.5", "--whitened-by", whitened_by)
+def test_features_are_whitened_by_neighbours(run: Path, small_store: Path) -> None:
+    words = ("--k", "3", "--bare", "--whitening", "0.5", "--whitened-by", "neighbours")
     assert evaluate("knn", run, small_store, *words) == 0
-    assert written(run, "knn")["settings"]["readout"]["whitened_by"] == whitened_by
+    assert written(run, "knn")["settings"]["readout"]["whitened_by"] == "neighbours"
     store = Store(small_store)
     train, test = store.select("xview", "train"), store.select("xview", "test")
     features = {stream: torch.from_numpy(features_of(run, stream)) for stream in ("joint", "bone")}
-    if whitened_by == "neighbours":
-        pairs = mutual_neighbours({stream: values[train] for stream, values in features.items()})
-    else:  # six clips in a row are two performances by three views
-        numbers = 10 * (train // 6) + train % 2
-        pairs = torch.tensor([(a, b) for a in range(27) for b in range(a + 1, 27) if numbers[a] == numbers[b]])
-    asked: dict[str, Any] = {"references": False, "whitening": 0.5, "whitened_by": whitened_by}
-    parts = next(Subject(run, small_store, None, "cpu", **asked).parts())
+    pairs = mutual_neighbours({stream: values[train] for stream, values in features.items()})
+    subject = Subject(run, small_store, None, "cpu", references=False, whitening=0.5, whitened_by="neighbours")
+    parts = next(subject.parts())
     for stream, values in features.items():
         gallery, queries = whiten(values[train], values[test], 0.5, pairs=pairs)
         torch.testing.assert_close(parts.train[stream] @ parts.train[stream].T, gallery @ gallery.T, atol=1e-4, rtol=0)
@@ -340,82 +328,14 @@ def test_features_are_whitened_by_pairs(run: Path, small_store: Path, whitened_b
         assert written(run, "knn")["results"][f"small, {stream}"]["top1"] == pytest.approx(expected, abs=1e-3)
 
 
-def test_recordings_of_other_cameras_are_paired_by_features(
-    run: Path, small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    store = Store(small_store)
-    train = store.select("xview", "train")
-    names, cameras = [store.table.name[index] for index in train], store.table.camera[train]
-    words = ["pair", str(run), "--data", str(small_store), "--out", str(tmp_path / "pairs.csv"), "--device", "cpu"]
-    assert main([*words, "--count", "2"]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    similarity = np.zeros((27, 27))
-    for stream in ("joint", "bone"):
-        values = torch.from_numpy(features_of(run, stream)[train])
-        one = whiten(values, values[:1], 0.5)[0].double().numpy()
-        similarity += one @ one.T
-    nearest = [
-        sorted(np.flatnonzero(cameras != cameras[row]), key=lambda other: -similarity[row, other])[:2]
-        for row in range(27)
-    ]
-    expected = {
-        (names[row], names[other])
-        for row in range(27)
-        for other in nearest[row]
-        if other > row and row in nearest[other]
-    }
-    heading, *rows = (tmp_path / "pairs.csv").read_text().splitlines()
-    assert heading == "recording,partner,found for"
-    assert {tuple(row.split(",")) for row in rows} == {(*pair, "nw-ucla xview") for pair in expected}
-    assert len(rows) == len(expected)
-    alike = [first[:3] == second[:3] for first, second in expected]
-    assert f"{len(expected)} pairs; {len({name for pair in expected for name in pair})} of 27 recordings" in said
-    assert f"{100 * sum(alike) / len(alike):.1f} % of the pairs are of one action" in said
-
-    (tmp_path / "pairs.csv").unlink()
-    assert main([*words, "--count", "0"]) == 1
-    assert "at least one neighbour" in capsys.readouterr().err
-    assert main([*words, "--split", "xview-tune"]) == 1
-    assert "what it says of the training clips would come from them" in " ".join(capsys.readouterr().err.split())
-    assert main([*words[:-4], "--out", str(run / "pairs.csv")]) == 1
-    assert "is what a run keeps of the pairs that it was given: choose" in " ".join(capsys.readouterr().err.split())
-    assert not (tmp_path / "pairs.csv").exists()
-    assert not (run / "pairs.csv").exists()
-
-
-def test_recordings_of_one_camera_pair_with_nothing(
+def test_a_few_training_clips_are_too_few_to_whiten_by(
     small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = write_small_run(tmp_path / "run", small_store, split="xview-tune")
-    assert main(["pair", str(run), "--data", str(small_store), "--out", str(tmp_path / "pairs.csv")]) == 1
-    assert "are all of camera 1: there is no other" in " ".join(capsys.readouterr().err.split())
-    videos, dataset = tmp_path / "videos", load_dataset("nw-ucla")
-    videos.mkdir()
-    with StoreWriter(videos, dataset.format.layout, dataset.most_bodies, continuous=True) as writer:
-        source = Source(path=Path("v"), name="v", action=0, subject=1, camera=1, setup=1, repetition=0)
-        writer.add(source, np.ones((30, 1, 20, 3), np.float32), [Segment(label=1, start=0, end=9)])
-        writer.finish(dataset, PREPARATIONS["tracked"], excluded=0, rejected=0)
-    assert main(["pair", str(run), "--data", str(videos), "--out", str(tmp_path / "pairs.csv")]) == 1
-    assert "holds whole videos, of which no two show the same: pair a" in " ".join(capsys.readouterr().err.split())
-    assert not (tmp_path / "pairs.csv").exists()
-
-
-def test_one_camera_is_too_few_to_whiten_by(run: Path, small_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("--k", "3", "--bare", "--split", "xview-tune", "--allow-leak", "--whitened-by", "cameras")
-    assert evaluate("knn", run, small_store, *words, "--whitening", "1") == 1
-    said = " ".join(capsys.readouterr().err.split())
-    assert "split 'xview-tune'" in said
-    assert "(0 pairs) to whiten features by: take --whitened-by neighbours, or --whitening 0" in said
-    assert not (run / "features").exists(), "before anything is computed"
-
-
-def test_a_few_training_clips_are_too_few_to_whiten_by(
-    run: Path, small_store: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    run = write_small_run(tmp_path / "run", small_store, encoder={**SMALL["encoder"], "dim": 16})
     few = "training clips tell little of how"
-    assert evaluate("knn", run, small_store, "--k", "3", "--bare", "--stretches", "2", "--whitening", "0.5") == 0
+    assert evaluate("knn", run, small_store, "--k", "3", "--bare", "--whitening", "0.5") == 0
     assert few in " ".join(capsys.readouterr().err.split())
-    assert evaluate("knn", run, small_store, "--k", "3", "--bare", "--stretches", "2", "--whitening", "0") == 0
+    assert evaluate("knn", run, small_store, "--k", "3", "--bare", "--whitening", "0") == 0
     assert few not in " ".join(capsys.readouterr().err.split())
 
 
@@ -474,7 +394,7 @@ def test_transfer_between_layouts_shows_its_joints_and_fine_tunes(
         (["probe-grid", "--held-out", "0"], "0 % held out: must be above 0 and below 100"),
         (["cluster", "--seeds", "-1"], "at least one training is needed"),
         (["transfer", "--split", "xsub"], "has no split 'xsub'"),
-        (["knn", "--turns", "0"], "readout of 0 stretches and 0 turns: none or more stretches, 1 or more turns"),
+        (["knn", "--turns", "0"], "readout of 0 turns: it must be of 1 or more"),
         (["knn", "--whitened-by", "neighbours"], "has no effect without --whitening above 0: 1 is wholly"),
         (["knn", "--whitening", "2"], "readout with whitening 2.0: it must be in [0, 1], 0 for none"),
     ],

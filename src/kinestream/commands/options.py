@@ -35,10 +35,8 @@ class LookOptions(SubjectOptions):
 
     bare: bool = False
     """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
-    stretches: int | None = None
-    """Stretches of half a clip that are read besides the whole, side by side; as the run's recipe says if not given."""
     turns: int | None = None
-    """Directions about the vertical to read each from, averaged; as the run's recipe says if not given. One is
+    """Directions about the vertical to read each clip from, averaged; as the run's recipe says if not given. One is
     taken for streams that are the same from all sides."""
 
 
@@ -49,8 +47,8 @@ class FrozenOptions(LookOptions):
     whitening: float | None = None
     """How far features are whitened, 0 (not at all) to 1; as the recipe says if not given."""
     whitened_by: WhitenedBy | None = None
-    """By which training clips features are whitened: all of them, nearest neighbours, or those of one performance from
-    several cameras; as the recipe says if not given."""
+    """By which training clips features are whitened: all of them, or nearest neighbours; as the recipe says if not
+    given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +96,7 @@ def open_subject(
 
     readout: dict[str, Any] = {}
     if isinstance(given, LookOptions):
-        readout |= {"stretches": given.stretches, "turns": given.turns}
+        readout |= {"turns": given.turns}
     if isinstance(given, FrozenOptions):
         readout |= {"whitening": given.whitening, "whitened_by": given.whitened_by}
     return Subject(

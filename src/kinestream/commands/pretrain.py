@@ -37,8 +37,9 @@ class Config:
     """A further store of unlabelled recordings to learn from, of any data set whose joints can be mapped; may be given
     several times."""
     pairs: Path | None = None
-    """Which recordings show the same from other cameras, of all stores, as 'kinestream pair' writes it; the numbers of
-    the data sets if not given. It counts as often as the recipe's other_camera says."""
+    """Which recordings show the same from other cameras, of all stores: a table (.csv) of their names under the
+    heading recording,partner; the numbers of the data sets if not given. It counts as often as the recipe's
+    other_camera says."""
     set: tuple[str, ...] = ()
     """Change a setting of the recipe: KEY=VALUE, as in epochs=10 or optimiser.rate=0.05; may be given several times."""
     resume: bool = False

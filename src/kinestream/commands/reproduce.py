@@ -4,7 +4,6 @@ done is not done again: the same command goes on after a stop. With several seed
 Examples:
   kinestream reproduce caca-3s-ntu60-xsub --data ntu60/ --out runs/caca-3s --device cuda
   kinestream reproduce nw-ucla --data nw-ucla/ --out runs/nw-ucla --seeds 3
-  kinestream reproduce laptop-pairs-nw-ucla --data nw-ucla/ --out runs/pairs --seeds 3 --bare
 """
 
 import shlex
@@ -25,7 +24,7 @@ class Config:
     data: Path = required_option()
     """The store to learn from and to evaluate on."""
     out: Path = required_option()
-    """Folder for the runs (seed-0, seed-1, ..., and seed-0-first, ... of a recipe that finds pairs) and the report."""
+    """Folder for the runs (seed-0, seed-1, ...) and the report."""
     also: tuple[Path, ...] = ()
     """A further store of unlabelled recordings to learn from; may be given several times."""
     seeds: int = 1

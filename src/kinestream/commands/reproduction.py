@@ -5,13 +5,10 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from kinestream.commands.pair import pairs_between
-from kinestream.data.store import Store
 from kinestream.engine.devices import Device, Precision
 from kinestream.engine.pretrain import pretrain
 from kinestream.engine.run_folder import RunFolder, read_metrics
@@ -20,7 +17,6 @@ from kinestream.files import replacing, write_json
 from kinestream.protocols.knn import count_neighbours
 from kinestream.protocols.linear import train_probe
 from kinestream.protocols.outcome import How, Kind, Outcome, headline
-from kinestream.protocols.pair import check_cameras
 from kinestream.protocols.report import name as name_of
 from kinestream.protocols.subject import Subject
 from kinestream.recipes import Recipe
@@ -73,30 +69,27 @@ def reproduce(
 ) -> None:
     """Trains, evaluates and draws once for each seed in `out/seed-<n>`, with a page `report.html`, then writes
     `report.md` and `report.json` into `out`. `command` is what the report says to type to make it again; its heading
-    names the `changes`, those settings (`key=value`) that are not as the recipe `name` has them. Where the recipe finds
-    pairs, its first pass goes to `out/seed-<n>-first`.
+    names the `changes`, those settings (`key=value`) that are not as the recipe `name` has them.
 
     Raises ValueError when a run in `out` was begun with other settings or on other data.
     """
     screen = Screen()
     evaluated: list[Mapping[Protocol, Sequence[Outcome]]] = []
     names: list[Mapping[Protocol, Sequence[str]]] = []
-    learn = partial(
-        pretrain, name=name, data=data, also=also, resume=True, device=device, precision=precision, screen=screen
-    )
-    if recipe.find_pairs:
-        check_cameras(Store(data), recipe.split)  # not only when hours of a first pass are over
     for seed in seeds:
         folder = out / f"seed-{seed}"
-        one = dataclasses.replace(recipe, seed=seed)
-        pairs = None
-        if recipe.find_pairs:
-            first = _first_pass(folder)
-            screen.say(f"seed {seed}, first pass: {first}")
-            learn(one.first_pass(), out=first)
-            pairs = pairs_between(first, folder, data, device)
         screen.say(f"seed {seed}: {folder}")
-        learn(one, out=folder, pairs=pairs)
+        pretrain(
+            dataclasses.replace(recipe, seed=seed),
+            name,
+            data,
+            folder,
+            also=also,
+            resume=True,
+            device=device,
+            precision=precision,
+            screen=screen,
+        )
         subject = Subject(folder, data, None, device, references=references)
         found: dict[Protocol, Sequence[Outcome]] = {
             "linear": train_probe(subject, ProbeSettings(), _fusion(recipe)),
@@ -220,10 +213,5 @@ def _report(
 
 
 def _minutes(run: RunFolder) -> float:
-    """Time of the whole epochs, of a first pass too, with the log's own evaluations."""
-    logs = [one for one in (run.metrics, RunFolder(_first_pass(run.path)).metrics) if one.is_file()]
-    return sum(line.get("seconds", 0.0) for log in logs for line in read_metrics(log) if line["kind"] == "epoch") / 60
-
-
-def _first_pass(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}-first")
+    """Time of the whole epochs, with the log's own evaluations."""
+    return sum(line.get("seconds", 0.0) for line in read_metrics(run.metrics) if line["kind"] == "epoch") / 60

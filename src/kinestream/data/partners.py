@@ -1,19 +1,15 @@
 """Which recordings show the same as another, so that each may stand in for it in a further view."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from kinestream.data.store import Store
-from kinestream.files import replacing
 
 _COLUMNS = ("recording", "partner")
-_FOUND_FOR = "found for"
-"""Of what data set and split, where features told the pairs: their encoders have seen none of its test recordings."""
 
 ClipPairs = Int64[np.ndarray, "m 2"]
 
@@ -50,47 +46,30 @@ def pairs_of_equal(numbers: Int64[np.ndarray, " n"]) -> ClipPairs:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def write_pairs(path: Path, pairs: Iterable[tuple[str, str]], *, found_for: tuple[str, str] | None = None) -> None:
-    """Writes pairs of names of recordings, a row each, whole; and the data set and split that they were found for,
-    unless somebody knew them."""
-    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*_COLUMNS, _FOUND_FOR) if found_for else _COLUMNS)
-        writer.writerows((*pair, *([" ".join(found_for)] if found_for else [])) for pair in pairs)
-
-
 def parse_pairs(
     content: bytes, where: str, chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]], split: str
 ) -> ClipPairs:
-    """What `write_pairs` wrote, or somebody by hand, as numbers of the recordings chosen by `split`, those of the first
-    store first; each pair once. Pairs that features told are of the first store. Pairs with a recording that is in a
-    store but not chosen are left out.
+    """A table of pairs of names, as numbers of the recordings chosen by `split`, those of the first store first; each
+    pair once. Pairs with a recording that is in a store but not chosen are left out.
 
     Raises ValueError, naming `where`, for content of another form, for a name that no store has or that tells no single
-    one of the chosen recordings, for pairs that were found for another split, and where no pair is left.
+    one of the chosen recordings, and where no pair is left.
     """
     names = [store.table.name[index] for store, indices in chosen for index in indices.tolist()]
     numbers = {name: number for number, name in enumerate(names)}
-    of_first = {name: number for number, name in enumerate(names[: len(chosen[0][1])])}
     known = {name for store, _ in chosen for name in store.table.name}
     twice = {name for number, name in enumerate(names) if numbers[name] != number}
-    this = f"{chosen[0][0].info.dataset} {split}"
     found = set()
-    for line, pair, found_for in _rows(content, where):
-        if found_for and found_for != this:
-            raise ValueError(
-                f"{where} was found for {found_for}, this learns from {this}: its encoders may have seen recordings "
-                "that are for testing here; make one with 'kinestream pair' and a run of this split"
-            )
+    for line, pair in _rows(content, where):
         for name in pair:
             if name not in known:
                 raise ValueError(f"{where}, line {line}: no recording is called '{name}'")
-            if name in twice and not found_for:
+            if name in twice:
                 raise ValueError(
                     f"{where}, line {line}: several recordings to learn from are called '{name}': leave out one of the "
                     "stores (--also), or this pair"
                 )
-        first, second = sorted((of_first if found_for else numbers).get(name, -1) for name in pair)
+        first, second = sorted(numbers.get(name, -1) for name in pair)
         if pair[0] == pair[1]:
             raise ValueError(f"{where}, line {line}: '{pair[0]}' is paired with itself")
         if first >= 0:
@@ -103,12 +82,12 @@ def parse_pairs(
     return np.array(sorted(found), dtype=np.int64)
 
 
-def _rows(content: bytes, where: str) -> Iterator[tuple[int, tuple[str, str], str]]:
-    """The pairs of names, with the line of each and what they were found for (nothing where nobody says so)."""
+def _rows(content: bytes, where: str) -> Iterator[tuple[int, tuple[str, str]]]:
+    """The pairs of names, with the line of each."""
     try:
         reader = csv.reader(content.decode("utf-8-sig").splitlines())
-        heading = [cell.strip() for cell in next(reader, ())]
-        if heading not in ([*_COLUMNS], [*_COLUMNS, _FOUND_FOR]):
+        heading = tuple(cell.strip() for cell in next(reader, ()))
+        if heading != _COLUMNS:
             raise ValueError(
                 f"{where} begins with '{','.join(heading)}': a file of pairs begins with '{','.join(_COLUMNS)}'"
             )
@@ -118,6 +97,6 @@ def _rows(content: bytes, where: str) -> Iterator[tuple[int, tuple[str, str], st
                 continue
             if len(cells) != len(heading):
                 raise ValueError(f"{where}, line {reader.line_num}: {len(cells)} cells, not {len(heading)}")
-            yield reader.line_num, (cells[0], cells[1]), cells[2] if len(cells) > 2 else ""
+            yield reader.line_num, (cells[0], cells[1])
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"{where} is no table of pairs of names, separated by commas ({error})") from None

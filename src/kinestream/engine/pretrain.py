@@ -82,7 +82,7 @@ def pretrain(
         raise ValueError(f"--compile is for the blocks of st-gcn, the recipe has {recipe.encoder.name}: leave it out")
     chosen = [(store, store.select(recipe.split, "train"))]
     chosen += [(one, choose_further(one, recipe.split, store)) for one in others]
-    _check_partners(recipe, name, pairs, chosen)
+    _check_partners(recipe, pairs, chosen)
     given = None
     if content is not None:
         given = _Given(content=content, pairs=parse_pairs(content, str(pairs), chosen, recipe.split))
@@ -99,8 +99,7 @@ def pretrain(
         for one, indices in chosen:
             if recipe.other_camera and given is None and not one.share_performances(indices):
                 screen.warn(
-                    f"no two recordings to learn from show one performance in {one.path}: it has one view of each; "
-                    "'kinestream pair' finds some that show the same"
+                    f"no two recordings to learn from show one performance in {one.path}: it has one view of each"
                 )
             if (warning := caution(one, recipe.frames)) is not None:
                 screen.warn(warning)
@@ -232,24 +231,18 @@ def _check_fit(recipe: Recipe, store: Store) -> None:
 
 
 def _check_partners(
-    recipe: Recipe, name: str, pairs: Path | None, chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]]
+    recipe: Recipe, pairs: Path | None, chosen: Sequence[tuple[Store, Int64[np.ndarray, " _"]]]
 ) -> None:
     if pairs is not None:
         if not recipe.other_camera:
             raise ValueError(
                 f"--pairs {pairs} counts as often as other_camera says, which is 0: --set other_camera=0.5"
             )
-    elif recipe.find_pairs:
-        raise ValueError(
-            f"recipe {name} learns from pairs that a first run of it finds: train that with --set other_camera=0 "
-            "--set find_pairs=false, let 'kinestream pair' find them and give them with --pairs, or let 'kinestream "
-            "reproduce' do it all"
-        )
     elif recipe.other_camera and not any(store.share_performances(indices) for store, indices in chosen):
         where = ", ".join(str(store.path) for store, _ in chosen)
         raise ValueError(
             f"there are no views of other cameras (other_camera) in {where}: no two recordings to learn from show one "
-            "performance; 'kinestream pair' finds some for --pairs, --set other_camera=0 leaves them out"
+            "performance; give a file of pairs with --pairs, or leave them out with --set other_camera=0"
         )
 
 
@@ -273,12 +266,8 @@ def _check_same(found: RunConfig, asked: RunConfig, run: RunFolder) -> None:
 
 def _read_pairs(file: Path, run: RunFolder, *, resume: bool) -> bytes:
     if not file.is_file():
-        kept = (
-            f"the run keeps its own, --pairs {run.pairs}"
-            if resume and run.pairs.is_file()
-            else "'kinestream pair' makes one"
-        )
-        raise ValueError(f"no file of pairs {file}: {kept}")
+        kept = f": the run keeps its own, --pairs {run.pairs}" if resume and run.pairs.is_file() else ""
+        raise ValueError(f"no file of pairs {file}{kept}")
     return file.read_bytes()
 
 

@@ -1,8 +1,7 @@
-"""What evaluations left in a run's folder, read as far as it goes: files of other versions may hold less, or more."""
+"""What evaluations left in a run's folder, read as far as it goes: what is no evaluation is passed over."""
 
 import csv
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ class Result:
     streams: tuple[str, ...]
     top1: float
     low: float
-    """With `high` the 95 % interval of `top1`: that of the file, else Wilson's by the number of test clips."""
+    """With `high` the 95 % interval of `top1`."""
     high: float
     top5: float | None
     mean_class: float | None
@@ -68,21 +67,6 @@ class Prediction:
     confidence: float | None
 
 
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `count` trials (Wilson 1927).
-
-    Example:
-        >>> [round(bound, 3) for bound in wilson(0.5, 100)]
-        [0.404, 0.596]
-    """
-    if count < 1:
-        return 0.0, 1.0
-    z = 1.959964
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def read_evaluations(run: Path) -> tuple[Evaluation, ...]:
     """All evaluations of a run that can be read, the linear ones first. What is no evaluation is passed over."""
     found = [evaluation for path in sorted(run.glob("evaluation-*.json")) for evaluation in _read(path)]
@@ -112,32 +96,28 @@ def read_predictions(run: Path, split: str) -> dict[str, tuple[Prediction, ...]]
 def _read(path: Path) -> Iterator[Evaluation]:
     try:
         plain = json.loads(path.read_text("utf-8"))
-        clips = int(plain["test_clips"])
         yield Evaluation(
             protocol=str(plain["protocol"]),
             split=str(plain["split"]),
             train_clips=plain.get("train_clips"),
-            test_clips=clips,
+            test_clips=int(plain["test_clips"]),
             copies=int(plain.get("test_clips_that_are_copies") or 0),
             leak=str(plain["leak"]) if plain.get("leak") else None,
             command=tuple(map(str, plain.get("command", ()))),
             fusion=_weights((plain.get("settings") or {}).get("fusion_weights")),
             results=tuple(
-                result
-                for name, entry in plain["results"].items()
-                if (result := _result(name, entry, clips)) is not None
+                result for name, entry in plain["results"].items() if (result := _result(name, entry)) is not None
             ),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return
 
 
-def _result(name: str, plain: Mapping[str, Any], clips: int) -> Result | None:
-    """None for an entry without an accuracy: other protocols have figures of other kinds."""
-    top1 = _number(plain.get("top1"))
-    if top1 is None:
+def _result(name: str, plain: Mapping[str, Any]) -> Result | None:
+    """None for an entry without an accuracy."""
+    top1, low, high = (_number(plain.get(key)) for key in ("top1", "top1_low", "top1_high"))
+    if top1 is None or low is None or high is None:
         return None
-    low, high = (100 * bound for bound in wilson(top1 / 100, clips))
     streams: Sequence[str] = plain.get("streams") or ()
     return Result(
         name=name,
@@ -145,8 +125,8 @@ def _result(name: str, plain: Mapping[str, Any], clips: int) -> Result | None:
         how=str(plain.get("how", "alone")),
         streams=tuple(streams),
         top1=top1,
-        low=_or(_number(plain.get("top1_low")), low),
-        high=_or(_number(plain.get("top1_high")), high),
+        low=low,
+        high=high,
         top5=_number(plain.get("top5")),
         mean_class=_number(plain.get("mean_class")),
         without_copies=_number(plain.get("top1_without_copies")),
@@ -157,10 +137,6 @@ def _result(name: str, plain: Mapping[str, Any], clips: int) -> Result | None:
 def _weights(plain: Any) -> dict[str, float] | None:
     """None for the word `uniform`, and where nothing is said."""
     return {str(stream): float(weight) for stream, weight in plain.items()} if isinstance(plain, Mapping) else None
-
-
-def _or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
 
 
 def _number(value: Any) -> float | None:

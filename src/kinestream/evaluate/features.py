@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinestream.augment import ResizedCrop, axis_rotation, transform_points
+from kinestream.augment import axis_rotation, transform_points
 from kinestream.data.clips import AnyClips
 from kinestream.data.store import batches
 from kinestream.files import replacing
@@ -37,15 +37,13 @@ def compute_features(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Features]:
     """For each stream the features `(n, d)` of all clips, in the order of the store, in evaluation mode, without
-    augmentation; d is the encoder's, times the places of the `readout`. The encoders' modes are left as they were; all
-    streams share one pass over the clips.
+    augmentation. The encoders' modes are left as they were; all streams share one pass over the clips.
 
     Several processes take the batches in turn and all have the features of all: the same bits as of one process, for
     the batches are the same."""
     device = device or torch.device("cpu")
     modes = {stream: encoder.training for stream, encoder in encoders.items()}
-    parts = len(readout.places)
-    made = {stream: torch.zeros(len(clips), parts * cast(int, encoder.dim)) for stream, encoder in encoders.items()}
+    made = {stream: torch.zeros(len(clips), cast(int, encoder.dim)) for stream, encoder in encoders.items()}
     rank, processes = place()
     try:
         for encoder in encoders.values():
@@ -80,14 +78,9 @@ def _read(
     if readout.is_plain:
         return look(x, every)
     turning = [stream for stream in every if stream not in SAME_FROM_ALL_SIDES]
-    parts = []
-    for share, start in readout.places:
-        cut = {"share": x.new_full((len(x),), share), "start": x.new_full((len(x),), start)}
-        stretch = ResizedCrop().apply(x, cut) if share < 1 else x
-        looks = [look(stretch, every)]
-        looks += [look(_turned(stretch, turn / readout.turns), turning) for turn in range(1, readout.turns) if turning]
-        parts.append({stream: _mean_direction([each[stream] for each in looks if stream in each]) for stream in every})
-    return {stream: torch.cat([part[stream] for part in parts], dim=1) for stream in every}
+    looks = [look(x, every)]
+    looks += [look(_turned(x, turn / readout.turns), turning) for turn in range(1, readout.turns) if turning]
+    return {stream: _mean_direction([each[stream] for each in looks if stream in each]) for stream in every}
 
 
 def _turned(x: Float[Tensor, "n c t v m"], share: float) -> Float[Tensor, "n c t v m"]:
@@ -112,7 +105,7 @@ def cached_features(
     """As `compute_features`, kept in `folder` under a name made of the weights, the data and the readout: never
     stale. Of several processes the first one writes."""
     mapped = "" if clips.layout == clips.store.layout else f"-{clips.layout.name}"
-    looks = "" if readout.is_plain else f"-{readout.stretches}-{readout.turns}"
+    looks = "" if readout.is_plain else f"-{readout.turns}"
     what = f"{clips.store.fingerprint[:12]}-{clips.frames}{mapped}{looks}"
     files = {
         stream: folder / f"{stream}-{weights_hash(encoder)[:12]}-{what}.npy" for stream, encoder in encoders.items()

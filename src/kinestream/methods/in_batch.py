@@ -1,6 +1,5 @@
 """Methods without a second network: both views pass through one encoder, and the loss looks at the batch alone."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import cast
@@ -34,24 +33,12 @@ class Projected(nn.Module):
 
 
 class InBatch(nn.Module):
-    """`loss(z1, z2)` in each stream, summed over the streams; the batch is that of all processes together.
+    """`loss(z1, z2)` in each stream, summed over the streams; the batch is that of all processes together."""
 
-    With `across` w each of the S streams s meets the other view in the other streams as well:
-    `w / (S - 1) sum_{r != s} loss(z1_s, z2_r)`. Each learns what the others tell of a clip, after contrastive multiview
-    coding (Tian et al. 2020).
-
-    Raises ValueError when `across` is negative or not finite, or is not 0 and there is one stream only.
-    """
-
-    def __init__(self, networks: Mapping[str, Projected], loss: TwoViewLoss, *, across: float = 0.0) -> None:
+    def __init__(self, networks: Mapping[str, Projected], loss: TwoViewLoss) -> None:
         super().__init__()
-        if not 0 <= across < math.inf:
-            raise ValueError(f"across ({across}) must be at least 0")
-        if across and len(networks) < 2:
-            raise ValueError(f"across ({across}) needs two streams that meet each other, not {len(networks)}")
         self.networks = nn.ModuleDict(networks)
         self.loss = loss
-        self.across = across
         self.positives = None
 
     def start_epoch(self, epoch: int) -> None:
@@ -60,16 +47,12 @@ class InBatch(nn.Module):
     def forward(self, views: Views) -> dict[str, Tensor]:
         first, second = views
         terms: dict[str, Tensor] = {}
-        embeddings: dict[str, tuple[Tensor, Tensor]] = {}
         for stream, network in self._networks():
             (z1, h1), (z2, _) = network(first[stream]), network(second[stream])
-            embeddings[stream] = gather_rows(z1), gather_rows(z2)
-            terms[f"loss/{stream}"] = self.loss(*embeddings[stream])
+            terms[f"loss/{stream}"] = self.loss(gather_rows(z1), gather_rows(z2))
             terms[f"spread/{stream}"] = feature_spread(h1)
             terms[f"spread/{stream}/embeddings"] = feature_spread(z1)
-        if self.across:
-            terms |= self._across(embeddings)
-        losses = [term for name, term in terms.items() if name.startswith(("loss/", "agreement/"))]
+        losses = [term for name, term in terms.items() if name.startswith("loss/")]
         return {"loss": torch.stack(losses).sum(), **terms}
 
     def after_step(self, progress: Progress) -> None:
@@ -81,24 +64,15 @@ class InBatch(nn.Module):
     def parameter_groups(self) -> Iterable[tuple[float, list[nn.Parameter]]]:
         return [(1.0, list(self.parameters()))]
 
-    def _across(self, embeddings: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-        # NOTE: CMC takes negatives from a memory of the other stream; here they are the batch's, of both streams.
-        weight = self.across / (len(embeddings) - 1)
-        return {
-            f"agreement/{stream}": weight
-            * torch.stack([self.loss(z1, z2) for other, (_, z2) in embeddings.items() if other != stream]).sum()
-            for stream, (z1, _) in embeddings.items()
-        }
-
     def _networks(self) -> Iterable[tuple[str, Projected]]:
         return ((stream, cast(Projected, network)) for stream, network in self.networks.items())
 
 
-def nt_xent(networks: Mapping[str, Projected], *, temperature: float = 0.1, across: float = 0.0) -> InBatch:
-    """In-batch contrast (SimCLR), `across` as of `InBatch`. Raises ValueError when the temperature is not above 0."""
+def nt_xent(networks: Mapping[str, Projected], *, temperature: float = 0.1) -> InBatch:
+    """In-batch contrast (SimCLR). Raises ValueError when the temperature is not above 0."""
     if temperature <= 0:
         raise ValueError(f"temperature ({temperature}) must be above 0")
-    return InBatch(networks, partial(nt_xent_loss, temperature=temperature), across=across)
+    return InBatch(networks, partial(nt_xent_loss, temperature=temperature))
 
 
 def vicreg(

@@ -11,40 +11,11 @@ from kinestream.models.batch_norm import BatchNorm1d
 from kinestream.models.bodies import Absent
 from kinestream.models.encoder import Encoder
 
-CONVOLUTION_TAPS = 5
-
-
-class Convolutions(nn.Module):
-    """Two convolutions over time with batch normalisation, added to their input; ReLU after each normalisation."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv1d(channels, channels, CONVOLUTION_TAPS, padding=CONVOLUTION_TAPS // 2)
-        self.first_bn = BatchNorm1d(channels)
-        self.second = nn.Conv1d(channels, channels, CONVOLUTION_TAPS, padding=CONVOLUTION_TAPS // 2)
-        self.second_bn = BatchNorm1d(channels)
-
-    def forward(self, x: Float[Tensor, "b d t"], weights: Float[Tensor, " b"] | None) -> Float[Tensor, "b d t"]:
-        y = functional.relu(self.first_bn(self.first(x), weights))
-        return functional.relu(x + self.second_bn(self.second(y), weights))
-
-
-class Mixing(nn.Module):
-    """All coordinates of a frame into `channels`: a linear layer, batch normalisation, ReLU."""
-
-    def __init__(self, inputs: int, channels: int) -> None:
-        super().__init__()
-        self.linear = nn.Conv1d(inputs, channels, 1)
-        self.bn = BatchNorm1d(channels)
-
-    def forward(self, x: Float[Tensor, "b f t"], weights: Float[Tensor, " b"] | None) -> Float[Tensor, "b d t"]:
-        return functional.relu(self.bn(self.linear(x), weights))
-
 
 class BiGRU(Encoder):
-    """Batch normalisation of each coordinate, residual convolutions over a few frames, GRUs in both directions, the
-    largest state of all frames, and batch normalisation without scale and shift: the largest states are never far from
-    1, and cosines of features tell clips apart only about their mean.
+    """Batch normalisation of each coordinate, GRUs in both directions, the largest state of all frames, and batch
+    normalisation without scale and shift: the largest states are never far from 1, and cosines of features tell clips
+    apart only about their mean.
 
     `dropout` acts on the states between the layers. See `Encoder` for the other arguments.
 
@@ -52,8 +23,6 @@ class BiGRU(Encoder):
         joints: v of the clips.
         hidden: units of each direction; a feature is `2 * hidden` long.
         layers: GRUs on top of each other.
-        convolutions: residual blocks of two convolutions over time, `hidden` channels wide, before the first of them;
-            with 0 the GRU takes the coordinates as they are.
     """
 
     def __init__(
@@ -63,23 +32,20 @@ class BiGRU(Encoder):
         in_channels: int = 3,
         hidden: int = 128,
         layers: int = 2,
-        convolutions: int = 0,
         dropout: float = 0.0,
         absent: Absent = "published",
         pool: int = 1,
     ) -> None:
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout ({dropout}) must be in [0, 1)")
-        if layers < 1 or convolutions < 0:
-            raise ValueError(f"layers ({layers}) must be at least 1, convolutions ({convolutions}) at least 0")
+        if layers < 1:
+            raise ValueError(f"layers ({layers}) must be at least 1")
         super().__init__(
             joints=joints, in_channels=in_channels, dim=2 * hidden, dropout=dropout, absent=absent, pool=pool
         )
         coordinates = joints * in_channels
         self.data_bn = BatchNorm1d(coordinates)
-        mixing = [Mixing(coordinates, hidden)] if convolutions else []
-        self.before = nn.ModuleList([*mixing, *(Convolutions(hidden) for _ in range(convolutions))])
-        inputs = (hidden if convolutions else coordinates, *[2 * hidden] * (layers - 1))
+        inputs = (coordinates, *[2 * hidden] * (layers - 1))
         self.layers = nn.ModuleList(nn.GRU(fan_in, hidden, bidirectional=True) for fan_in in inputs)
         self.feature_bn = BatchNorm1d(2 * hidden)
         self.feature_bn.requires_grad_(False)
@@ -93,8 +59,6 @@ class BiGRU(Encoder):
     def maps(self, x: Float[Tensor, "b c t v"], weights: Float[Tensor, " b"] | None = None) -> Float[Tensor, "t 1 b d"]:
         """The states of the last layer, forwards and backwards."""
         y = self.data_bn(rearrange(x, "b c t v -> b (v c) t"), weights)
-        for part in self.before:
-            y = part(y, weights)
         y = rearrange(y, "b f t -> t b f").contiguous()
         for number, layer in enumerate(self.layers):
             if number:
@@ -110,4 +74,4 @@ class BiGRU(Encoder):
 
     def levels(self) -> list[list[nn.Parameter]]:
         """The normalisation of the input, then each part; the normalisation of the features has nothing to learn."""
-        return [list(part.parameters()) for part in (self.data_bn, *self.before, *self.layers)]
+        return [list(part.parameters()) for part in (self.data_bn, *self.layers)]

@@ -46,8 +46,7 @@ class EncoderCard:
     pool: int = 1
     architecture: Architecture = "st-gcn"
     layers: int = 1
-    convolutions: int = 0
-    """These two of a bigru."""
+    """Of a bigru."""
     readout: Readout = Readout()
 
 
@@ -68,7 +67,7 @@ def new_encoder(card: EncoderCard) -> Encoder:
             )
         graph = torch.as_tensor(adjacency(card.layout, card.partition))
         return STGCN(graph, in_channels=channels, dim=card.dim, **shared)
-    return BiGRU(joints, in_channels=channels, layers=card.layers, convolutions=card.convolutions, **shared)
+    return BiGRU(joints, in_channels=channels, layers=card.layers, **shared)
 
 
 def save_encoder(path: Path, encoder: Encoder, card: EncoderCard) -> None:
@@ -112,12 +111,7 @@ def read_card(encoder: Path) -> EncoderCard:
         known = get_args(Architecture)
         if plain.get("architecture", known[0]) not in known:
             raise ValueError(f"architecture '{plain['architecture']}', this kinestream has {' and '.join(known)}")
-        if "skip_absent" in plain:  # cards of earlier versions
-            plain["absent"] = "skip" if plain.pop("skip_absent") else "published"
-        parts = {
-            "layout": SkeletonLayout.from_dict(plain["layout"]),
-            "readout": Readout(**plain.get("readout", {})),  # cards of earlier versions have none
-        }
+        parts = {"layout": SkeletonLayout.from_dict(plain["layout"]), "readout": Readout(**plain["readout"])}
         return EncoderCard(**{**plain, **parts})
     except FileNotFoundError:
         raise ValueError(f"no card {path} beside the encoder") from None

@@ -67,16 +67,6 @@ def look_for_leaks(
     return Verdict(copies=marked, leak=leak)
 
 
-def refuse_seen(store: Store, split: str, train: Indices, test: Indices, source: Source, screen: Screen) -> None:
-    """Raises ValueError where encoders have seen test clips of the split, so that what they say of its training clips
-    would come from those, too."""
-    if found := _learnt_from(store, test, copies(store, test, train), source, screen):
-        raise ValueError(
-            f"{'; '.join(found)}: what it says of the training clips would come from them. Take a run of split "
-            f"'{split}', or the split of this run"
-        )
-
-
 def _learnt_from(store: Store, test: Indices, marked: Marks, source: Source, screen: Screen) -> list[str]:
     """What the encoders of `source` have seen of the test clips: by its list of recordings, or by the rule of its
     split. The content of a known copy was seen with the training clip that it is a copy of."""

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import torch
 
-from kinestream.data.leaks import Recordings, read_recordings, recordings_of
-from kinestream.data.store import Store
+from kinestream.data.leaks import Recordings, read_recordings
 from kinestream.engine.run_folder import RunConfig, RunFolder
 from kinestream.engine.seeds import derive_seed
 from kinestream.layout import SkeletonLayout
@@ -62,20 +61,9 @@ class Source:
         return build_encoder(self.config.recipe, stream, layout)
 
     def recordings(self) -> Recordings | None:
-        """What the encoders learnt from: by the list in the run, else by the store of the pre-training if it is still
-        there as it was; None where neither is."""
+        """What the encoders learnt from, by the list in the run; None where there is none, as with imported weights."""
         folder = RunFolder(self.path.parent) if self.config is None else self.folder
-        if folder.recordings.is_file():
-            return read_recordings(folder.recordings)
-        if self.config is None:
-            return None
-        try:
-            store = Store(Path(self.config.data))
-        except (ValueError, OSError):
-            return None
-        if store.fingerprint != self.config.store_fingerprint:
-            return None
-        return recordings_of(store, store.select(self.config.recipe.split, "train"))
+        return read_recordings(folder.recordings) if folder.recordings.is_file() else None
 
 
 def open_source(path: Path) -> Source:

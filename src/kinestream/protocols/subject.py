@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +10,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from kinestream.data.clips import AnyClips, caution, clips_as
-from kinestream.data.partners import pairs_of_equal
 from kinestream.data.store import Store
 from kinestream.evaluate.certainty import calibration_error
 from kinestream.evaluate.features import Features, cached_features, calibrate_batch_norm, raw_coordinates
@@ -20,7 +18,7 @@ from kinestream.evaluate.whitening import mutual_neighbours, whiten_streams
 from kinestream.joint_maps import JointMap, joint_map
 from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, read_card
-from kinestream.protocols.guard import look_for_leaks, refuse_seen
+from kinestream.protocols.guard import look_for_leaks
 from kinestream.protocols.outcome import How, Kind, Outcome
 from kinestream.protocols.source import open_source
 from kinestream.readout import WhitenedBy
@@ -53,8 +51,6 @@ class Subject:
         allow_leak: bool = False,
         pretrained: bool = True,
         other_layout: bool = False,
-        judged: bool = True,
-        stretches: int | None = None,
         turns: int | None = None,
         whitening: float | None = None,
         whitened_by: WhitenedBy | None = None,
@@ -67,14 +63,12 @@ class Subject:
             allow_leak: go on where test clips were learnt from; the results are marked.
             pretrained: the weights of the encoders count; without them only their form does.
             other_layout: take a store of another layout, through the declared joint map.
-            judged: figures on test clips come of it, so that there must be some, and labels; else a split without them
-                will do, labels are those of the table (whole videos have none there), and a leak is never allowed.
-            stretches: of the readout; those of the encoders if None. So for the turns and the whitening.
+            turns: of the readout; those of the encoders if None. So for the whitening.
             command: the words that make the results again, to be written down with them.
         """
         self.source = open_source(path)
         self.store = Store(data)
-        self._labels = self.store.labels if judged else self.store.table.label
+        self._labels = self.store.labels
         self.split = split or self._usual_split()
         self.screen = Screen()
         self.references = references
@@ -84,31 +78,20 @@ class Subject:
         self.train = self.store.select(self.split, "train")
         self.test = self.store.select(self.split, "test")
         for part, indices in (("training", self.train), ("test", self.test)):
-            if not len(indices) and (judged or part == "training"):
+            if not len(indices):
                 raise ValueError(f"{data} has no {part} clips in split '{self.split}'")
         self.cards = {stream: read_card(file) for stream, file in self.source.files.items()}
         self.joint_map = self._map_joints(other_layout)
-        asked: dict[str, Any] = {
-            "stretches": stretches,
-            "turns": turns,
-            "whitening": whitening,
-            "whitened_by": whitened_by,
-        }
+        asked: dict[str, Any] = {"turns": turns, "whitening": whitening, "whitened_by": whitened_by}
         self.readout = replace(self._card.readout, **{key: value for key, value in asked.items() if value is not None})
         if whitened_by is not None and not self.readout.whitening:
             raise ValueError(f"--whitened-by {whitened_by} has no effect without --whitening above 0: 1 is wholly")
         for card in self.cards.values():
             self._check_preparation(card)
-        clips = (self.store, self.split, self.train, self.test)
-        self.leak: str | None = None
-        self.copies = torch.zeros(len(self.test), dtype=torch.bool)
-        if judged:
-            seen = self.source if pretrained else None
-            verdict = look_for_leaks(*clips, seen, self.screen, allow=allow_leak)
-            self.leak = verdict.leak
-            self.copies = torch.from_numpy(verdict.copies)
-        else:
-            refuse_seen(*clips, self.source, self.screen)
+        seen = self.source if pretrained else None
+        verdict = look_for_leaks(self.store, self.split, self.train, self.test, seen, self.screen, allow=allow_leak)
+        self.leak = verdict.leak
+        self.copies = torch.from_numpy(verdict.copies)
         if pretrained:
             for stream, card in self.cards.items():
                 if card.epochs_done < card.epochs:
@@ -163,11 +146,6 @@ class Subject:
                 )
                 yield Parts(kind="raw", train={stream: train}, test={stream: test})
 
-    def training_features(self) -> Mapping[str, Float[Tensor, "n _"]]:
-        """Of the training clips by stream, as the readout says, but for the whitening."""
-        found = self._features(self.encoders(), "features")
-        return {stream: torch.from_numpy(values[self.train]) for stream, values in found.items()}
-
     def keep_features(self) -> None:
         """Computes what `parts` takes from encoders and leaves it where that finds it, by all processes together."""
         self._features(self.encoders(), "features")
@@ -198,25 +176,12 @@ class Subject:
             )
 
     def _check_readout(self) -> None:
-        """Before anything is computed. Raises ValueError where features cannot be whitened as the readout says."""
-        if not self.readout.whitening:
-            return
-        longest = max(card.dim for card in self.cards.values()) * len(self.readout.places)
-        if self.readout.whitened_by == "cameras":
-            told = len(self._pairs_of_cameras)
-            if told < 2:
-                raise ValueError(
-                    f"split '{self.split}' of {self.store.path} has too few training clips of one performance by "
-                    f"several cameras ({told} pairs) to whiten features by: take --whitened-by neighbours, or "
-                    "--whitening 0"
-                )
-            enough, what = told >= longest, f"{told} pairs of training clips"
-        else:
-            enough, what = len(self.train) >= 2 * longest, f"{len(self.train)} training clips"
-        if not enough:
+        """Before anything is computed."""
+        longest = max(card.dim for card in self.cards.values())
+        if self.readout.whitening and len(self.train) < 2 * longest:
             self.screen.warn(
-                f"{what} tell little of how {longest} numbers vary: whitened features are doubtful, --whitening 0 "
-                "leaves them as they are"
+                f"{len(self.train)} training clips tell little of how {longest} numbers vary: whitened features are "
+                "doubtful, --whitening 0 leaves them as they are"
             )
 
     def _parts_of(self, kind: Kind, values: Mapping[str, Features]) -> Parts:
@@ -230,13 +195,7 @@ class Subject:
 
     def _pairs(self, train: Mapping[str, Tensor]) -> Int[Tensor, "m 2"] | None:
         """Of training clips, by whose differences features are whitened; None where it is by all clips."""
-        if self.readout.whitened_by == "clips":
-            return None
-        return self._pairs_of_cameras if self.readout.whitened_by == "cameras" else mutual_neighbours(train)
-
-    @cached_property
-    def _pairs_of_cameras(self) -> Int[Tensor, "m 2"]:
-        return torch.from_numpy(pairs_of_equal(self.store.performances[self.train]))
+        return mutual_neighbours(train) if self.readout.whitened_by == "neighbours" else None
 
     def _untrained_encoders(self) -> dict[str, Encoder]:
         encoders = self.random_encoders(self.source.seed)

@@ -145,8 +145,6 @@ class Recipe:
     other_camera: float = 0.0
     """Probability that the views of a clip but the first are of the same performance from another camera, where the
     store, or a file of pairs, tells which recordings are."""
-    find_pairs: bool = False
-    """Whether a first run of it, without other cameras, finds the pairs: it is not trained without a file of them."""
     seed: int = 0
     """Of weights, order, augmentation and dropout."""
     method: MethodRecipe = dataclasses.field(default_factory=SelfDistillationRecipe)
@@ -167,16 +165,8 @@ class Recipe:
                 raise ValueError(f"{name} ({value}) must be at least {least}")
         if not 0 <= self.other_camera <= 1:
             raise ValueError(f"other_camera ({self.other_camera}) is a probability: it must be in [0, 1]")
-        if self.find_pairs and not self.other_camera:
-            raise ValueError(
-                "find_pairs is for views of other cameras: set other_camera above 0, or find_pairs to false"
-            )
         if not self.streams or len(set(self.streams)) != len(self.streams):
             raise ValueError(f"streams {list(self.streams)} must name at least one stream, none twice")
-
-    def first_pass(self) -> "Recipe":
-        """What finds the pairs: the same without other cameras."""
-        return dataclasses.replace(self, other_camera=0.0, find_pairs=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers; `from_dict` gives an equal recipe."""
@@ -187,12 +177,6 @@ class Recipe:
     def from_dict(cls, plain: Mapping[str, Any], where: str) -> "Recipe":
         """Raises ValueError, naming `where`, for a key that is unknown, a value that does not fit, or streams that the
         encoder cannot take or that are too few for the method."""
-        encoder = plain.get("encoder")
-        if isinstance(encoder, Mapping) and isinstance(encoder.get("skip_absent"), bool):
-            # What earlier versions wrote.
-            rest = {key: value for key, value in encoder.items() if key != "skip_absent"}
-            absent = "skip" if encoder["skip_absent"] else "published"
-            plain = {**plain, "encoder": {"absent": absent, **rest}}
         recipe = parse_strictly(cls, plain, where)
         # Not in `__post_init__`: the parser makes a recipe of the default encoder first, and puts the chosen one in.
         paired = [stream for stream in recipe.streams if stream in PAIRED]
@@ -205,8 +189,7 @@ class Recipe:
         if between is not None and len(recipe.streams) < 2:
             raise ValueError(
                 f"{where}: method.{between} ({getattr(recipe.method, between)}) has streams learn from each other, and "
-                f"{recipe.streams[0]} is alone: name more streams, or set method.{between}="
-                f"{0 if between == 'across' else 'null'}"
+                f"{recipe.streams[0]} is alone: name more streams, or set method.{between}=null"
             )
         return recipe
 

@@ -44,7 +44,7 @@ def encoder_card(recipe: Recipe, name: str, stream: str, layout: SkeletonLayout,
         case STGCNRecipe() as encoder:
             own: dict[str, Any] = {"partition": encoder.partition}
         case BiGRURecipe() as encoder:
-            own = {"layers": encoder.layers, "convolutions": encoder.convolutions}
+            own = {"layers": encoder.layers}
     return EncoderCard(
         stream=stream,
         layout=layout,
@@ -83,7 +83,7 @@ def build_method(recipe: Recipe, layout: SkeletonLayout) -> BuiltMethod:
         case AimCLRRecipe() as options:
             return _aimclr(recipe, options, layout)
         case NTXentRecipe() as options:
-            return nt_xent(_projected(recipe, layout), temperature=options.temperature, across=options.across)
+            return nt_xent(_projected(recipe, layout), temperature=options.temperature)
         case VICRegRecipe() as options:
             return vicreg(
                 _projected(recipe, layout),

@@ -41,8 +41,6 @@ class BiGRURecipe:
     """Units of each direction; a feature is twice as long."""
     layers: int = 2
     """GRUs on top of each other."""
-    convolutions: int = 0
-    """Residual blocks of two convolutions over time before the first layer; 0 for none."""
     dropout: float = 0.0
     """Between the layers."""
     absent: Literal["published", "once", "skip"] = "skip"
@@ -58,8 +56,6 @@ class BiGRURecipe:
 
     def __post_init__(self) -> None:
         _check(self, "hidden", "layers", "pool")
-        if self.convolutions < 0:
-            raise ValueError(f"encoder.convolutions ({self.convolutions}) must not be negative")
 
 
 EncoderRecipe = STGCNRecipe | BiGRURecipe

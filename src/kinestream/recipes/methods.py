@@ -1,6 +1,5 @@
 """What a recipe says of its method: a dataclass for each kind, told apart by `name`."""
 
-import math
 import typing
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -125,16 +124,10 @@ class NTXentRecipe:
     """Which objective."""
     temperature: float = 0.1
     """Divides the similarities."""
-    across: float = 0.0
-    """Weight of each stream's contrast with the other streams, beside the one with itself; 0 keeps streams apart."""
     hidden: int = 512
     """Hidden units of the projector."""
     embedding: int = 128
     """Output units of the projector."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.across < math.inf:
-            raise ValueError(f"across ({self.across}) must be at least 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +164,4 @@ def setting_between_streams(method: MethodRecipe) -> str | None:
 
     Not that of 3s-CACA: a single stream can vote alone, for the pairs that it marks itself.
     """
-    if isinstance(method, MomentumContrastRecipe):
-        return None if method.cross_epoch is None else "cross_epoch"
-    return "across" if isinstance(method, NTXentRecipe) and method.across else None
+    return "cross_epoch" if isinstance(method, MomentumContrastRecipe) and method.cross_epoch is not None else None
