@@ -1,5 +1,6 @@
 """Stores, runs and recipes made for tests."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ def write_small_store(path: Path, *, copied: int = 0, seed: int = 0) -> Path:
             writer.add(source, made[-1])
         writer.finish(dataset, PREPARATIONS["tracked"], excluded=0, rejected=0)
     return path
+
+
+def write_pairs(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
+    """A file of pairs of recordings, as a user writes it."""
+    path.write_text("".join(f"{first},{second}\n" for first, second in (("recording", "partner"), *pairs)))
 
 
 def write_small_run(path: Path, store: Path, *streams: StreamName, listed: bool = True, **changed: Any) -> Path:

@@ -33,7 +33,9 @@ def test_what_a_caller_changes_in_a_recipe_is_the_callers_own() -> None:
 
 
 def test_listing_recipes_imports_no_torch() -> None:
-    code = "import sys; from kinestream.commands import recipes as r; r.run(r.Config()); assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from kinestream.commands import recipes as r; r.run(r.Config()); assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 

@@ -24,7 +24,7 @@ def encoder() -> STGCN:
 
 
 def recurrent_encoder() -> BiGRU:
-    return BiGRU(20, hidden=DIM // 2, layers=2, convolutions=1, absent="once", pool=2)
+    return BiGRU(20, hidden=DIM // 2, layers=2, absent="once", pool=2)
 
 
 def query_key(seed: int = 0, length: int = 10) -> QueryKey:

@@ -42,7 +42,6 @@ METHODS: dict[str, Callable[[], Any]] = {
     "nt-xent, bigru": lambda: nt_xent(
         {"joint": projected(0, recurrent_encoder), "bone": projected(1, recurrent_encoder)}
     ),
-    "nt-xent across streams": lambda: nt_xent({"joint": projected(0), "bone": projected(1)}, across=0.7),
     "vicreg": lambda: vicreg({"joint": projected(0)}),
 }
 

@@ -32,7 +32,7 @@ CARD = EncoderCard(
     recipe="try",
     epochs_done=1,
     epochs=2,
-    readout=Readout(stretches=2, turns=3, whitening=0.5),
+    readout=Readout(turns=3, whitening=0.5),
 )
 
 
@@ -83,17 +83,6 @@ def test_the_hash_sees_one_changed_weight() -> None:
     with torch.no_grad():
         encoder.blocks[3].temporal.bias[0] += 1e-6
     assert weights_hash(encoder) != before
-
-
-@pytest.mark.parametrize(("skip", "absent"), [(True, "skip"), (False, "published")])
-def test_cards_of_earlier_versions_are_read(saved: Path, skip: bool, absent: str) -> None:
-    path = saved.with_suffix(".json")
-    card = json.loads(path.read_text())
-    del card["absent"], card["readout"]
-    path.write_text(json.dumps({**card, "skip_absent": skip}))
-    encoder, read = load_encoder(saved)
-    assert read.absent == encoder.absent == absent
-    assert read.readout.is_plain
 
 
 def test_missing_files_are_named(saved: Path) -> None:

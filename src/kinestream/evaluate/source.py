@@ -7,8 +7,7 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from kinestream.augment.settings import AugmentSettings
-from kinestream.data.leaks import Recordings, read_recordings, recordings_of
-from kinestream.data.store import Store
+from kinestream.data.leaks import Recordings, read_recordings
 from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, load_encoder, read_card
 from kinestream.recipes import PublishedFigure
@@ -75,20 +74,9 @@ class Source:
         return self.config.recipe.networks(layout).encoder(stream)
 
     def recordings(self) -> Recordings | None:
-        """What the encoders learnt from: by the list in the run, else by the store of the pre-training if it is still
-        there as it was; None where neither is."""
+        """What the encoders learnt from, by the list in the run; None where it has none."""
         folder = RunFolder(self.path.parent) if self.config is None else self.folder
-        if folder.recordings.is_file():
-            return read_recordings(folder.recordings)
-        if self.config is None:
-            return None
-        try:
-            store = Store(Path(self.config.data))
-        except (ValueError, OSError):
-            return None
-        if store.fingerprint != self.config.store_fingerprint:
-            return None
-        return recordings_of(store, store.select(self.config.recipe.split, "train"))
+        return read_recordings(folder.recordings) if folder.recordings.is_file() else None
 
 
 def open_source(run: AnyRun) -> Source:

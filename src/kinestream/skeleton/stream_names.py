@@ -14,7 +14,6 @@ StreamName = Literal[
     "distance-motion",
     "lagged-distance",
     "displacement",
-    "cylindrical",
     "cylindrical-motion",
 ]
 
@@ -31,7 +30,7 @@ DISPLACEMENT_LAGS = (1, 2, 4, 8)
 PAIRED = frozenset({"distance", "distance-motion", "lagged-distance"})
 """The streams of pairs of joints: an encoder that works on the graph of the joints cannot take them."""
 
-SAME_FROM_ALL_SIDES = PAIRED | {"displacement", "cylindrical", "cylindrical-motion"}
+SAME_FROM_ALL_SIDES = PAIRED | {"displacement", "cylindrical-motion"}
 """The streams that no turn about the vertical changes."""
 
 

@@ -1,6 +1,6 @@
 """The streams of a clip: joint, motion and bone (reference: 3s-CACA, section "streams"); the motion of bones, the
 fourth stream of the supervised literature (Shi et al. 2019); the distances of joints with their motion (the joint
-collection distances of Yang et al. 2019); and three of our own, with the motion of one. Distances, displacements and
+collection distances of Yang et al. 2019); and three of our own. Distances, displacements and the motion of
 cylindrical coordinates are the same from all sides: no turn of the body or the camera about the vertical changes them,
 and none at all changes distances.
 
@@ -76,18 +76,14 @@ def displacement(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float
     return torch.stack((steps[:, :, 1], _along_the_ground(steps, dim=2)), dim=2).flatten(1, 2) * there
 
 
-def cylindrical(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 3 t v m"]:
-    """The height of each joint; its distance along the ground from where the pelvis stood in the body's first frame;
-    and how far it moves along the ground to the next frame. All in metres, and zero in frames without the body."""
+def cylindrical_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 3 t v m"]:
+    """How these change, in metres a frame: the height of each joint; its distance along the ground from where the
+    pelvis stood in the body's first frame; and how far it moves along the ground to the next frame. So: climbing,
+    leaving and coming back, starting and stopping. All three are zero in frames without the body."""
     held, there = _held(x)
     away = _along_the_ground(held - held[:, :, :1, layout.pelvis, None], dim=1)
     speed = _along_the_ground(motion(held, layout), dim=1)
-    return torch.stack((x[:, 1], away, speed), dim=1) * there
-
-
-def cylindrical_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 3 t v m"]:
-    """How these change, in metres a frame: climbing, leaving and coming back, starting and stopping."""
-    return motion(cylindrical(x, layout), layout)
+    return motion(torch.stack((x[:, 1], away, speed), dim=1) * there, layout)
 
 
 def _held(x: Float[Tensor, "n c t v m"]) -> tuple[Float[Tensor, "n c t v m"], Bool[Tensor, "n 1 t 1 m"]]:
@@ -129,7 +125,6 @@ STREAMS: Mapping[str, Callable[[Tensor, SkeletonLayout], Tensor]] = MappingProxy
         "distance-motion": distance_motion,
         "lagged-distance": lagged_distance,
         "displacement": displacement,
-        "cylindrical": cylindrical,
         "cylindrical-motion": cylindrical_motion,
     }
 )
