@@ -13,7 +13,6 @@ from kinestream.data.recording import Source
 from kinestream.data.store import Store, StoreWriter
 from kinestream.models.encoder_file import save_encoder
 from kinestream.recipes import Recipe
-from kinestream.skeleton.stream_names import StreamName
 from kinestream.train.builders import build_encoder, encoder_card
 from kinestream.train.run_folder import RunConfig, RunFolder
 
@@ -55,7 +54,7 @@ def write_small_store(path: Path, *, copied: int = 0, seed: int = 0) -> Path:
     return path
 
 
-def write_small_run(path: Path, store: Path, *streams: StreamName, listed: bool = True, **changed: Any) -> Path:
+def write_small_run(path: Path, store: Path, *streams: str, listed: bool = True, **changed: Any) -> Path:
     """A run on the store with encoders that were not trained, as if its epochs were done; `listed` tells whether it
     keeps the list of the recordings that it learnt from, `changed` are settings of `SMALL`."""
     recipe = Recipe.from_dict({**SMALL, "streams": list(streams or ("joint",)), **changed}, "test")

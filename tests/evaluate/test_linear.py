@@ -188,7 +188,7 @@ def test_a_readout_puts_stretches_side_by_side_and_averages_over_turns(small_sto
 
 def test_streams_that_are_the_same_from_all_sides_are_read_from_one(small_store: Path) -> None:
     clips = Clips(Store(small_store), 10)
-    networks = {"bone": encoder(), "cylindrical": encoder()}
+    networks = {"bone": encoder(), "cylindrical-motion": encoder()}
     seen = dict.fromkeys(networks, 0)
 
     def count(stream: str) -> None:
@@ -197,11 +197,11 @@ def test_streams_that_are_the_same_from_all_sides_are_read_from_one(small_store:
     for stream, network in networks.items():
         network.register_forward_pre_hook(lambda _module, _inputs, stream=stream: count(stream))
     once = compute_features(networks, clips)
-    assert seen == {"bone": 1, "cylindrical": 1}
+    assert seen == {"bone": 1, "cylindrical-motion": 1}
     turned = compute_features(networks, clips, readout=Readout(turns=4))
-    assert seen == {"bone": 1 + 4, "cylindrical": 1 + 1}
-    lengths = np.linalg.norm(once["cylindrical"], axis=1, keepdims=True)
-    np.testing.assert_allclose(turned["cylindrical"], once["cylindrical"] / lengths, rtol=1e-5)
+    assert seen == {"bone": 1 + 4, "cylindrical-motion": 1 + 1}
+    lengths = np.linalg.norm(once["cylindrical-motion"], axis=1, keepdims=True)
+    np.testing.assert_allclose(turned["cylindrical-motion"], once["cylindrical-motion"] / lengths, rtol=1e-5)
     assert not np.allclose(
         turned["bone"], once["bone"] / np.linalg.norm(once["bone"], axis=1, keepdims=True), rtol=1e-2
     )

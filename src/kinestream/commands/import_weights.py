@@ -16,8 +16,8 @@ from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.files import new_folder
 from kinestream.recipes import Recipe, resolve
-from kinestream.skeleton.layout import LAYOUTS, SkeletonLayout
-from kinestream.skeleton.stream_names import PUBLISHED, StreamName
+from kinestream.skeleton import STREAMS
+from kinestream.skeleton.layout import SkeletonLayout, load_layout
 
 if TYPE_CHECKING:
     from kinestream.models.encoder_file import EncoderCard
@@ -36,10 +36,10 @@ class Config:
     """Name or .yaml file of the recipe that the weights were trained by."""
     set: tuple[str, ...] = ()
     """Change a setting of the recipe: KEY=VALUE; may be given several times."""
-    stream: StreamName | None = None
+    stream: str | None = None
     """Without a recipe: the stream of weights whose keys name none."""
     layout: str | None = None
-    """Without a recipe: the skeleton layout, as in ntu25."""
+    """Without a recipe: name or .yaml file of the skeleton layout."""
     preparation: str | None = None
     """Without a recipe: how the clips that it learnt from were prepared."""
     frames: int | None = None
@@ -88,14 +88,11 @@ def _recipe(config: Config) -> Recipe | None:
 def _layout(config: Config, recipe: Recipe | None) -> SkeletonLayout:
     if recipe is not None:
         return load_dataset(recipe.dataset).format.layout
-    if config.layout is None or config.layout not in LAYOUTS:
-        raise ValueError(f"unknown layout '{config.layout}': choose from {', '.join(LAYOUTS)}")
-    return LAYOUTS[config.layout]
+    assert config.layout is not None
+    return load_layout(config.layout)
 
 
-def _by_stream(
-    released: "Released", recipe: Recipe | None, stream: StreamName | None
-) -> "dict[StreamName, ReleasedEncoder]":
+def _by_stream(released: "Released", recipe: Recipe | None, stream: str | None) -> "dict[str, ReleasedEncoder]":
     """The encoders of the streams that the recipe has, all of them and no other."""
     names = list(released.encoders)
     if names == [""]:
@@ -105,8 +102,8 @@ def _by_stream(
                 f"the recipe has {', '.join(recipe.streams)}" if recipe is not None else "say which, --stream joint"
             )
             raise ValueError(f"the weights are of one stream that their keys do not name: {wanted}")
-        if single not in PUBLISHED:
-            raise ValueError(f"nobody released weights of stream {single}: choose from {', '.join(PUBLISHED)}")
+        if not STREAMS.get(single).published:
+            raise ValueError(f"nobody released weights of stream {single}: choose from joint, motion, bone")
         return {single: released.encoders[""]}
     if stream is not None:
         raise ValueError(f"the keys name their streams ({', '.join(names)}): leave --stream out")
@@ -154,8 +151,8 @@ def _card(
 def _write(
     config: Config,
     recipe: Recipe | None,
-    encoders: "dict[StreamName, ReleasedEncoder]",
-    cards: "dict[StreamName, EncoderCard]",
+    encoders: "dict[str, ReleasedEncoder]",
+    cards: "dict[str, EncoderCard]",
 ) -> None:
     from kinestream.models.encoder_file import new_encoder, save_encoder
     from kinestream.train.run_folder import RunConfig, RunFolder
@@ -176,7 +173,7 @@ def _report(
     config: Config,
     recipe: Recipe | None,
     released: "Released",
-    cards: "dict[StreamName, EncoderCard]",
+    cards: "dict[str, EncoderCard]",
     beside: tuple[str, ...],
 ) -> None:
     screen = Screen()

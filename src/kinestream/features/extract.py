@@ -19,7 +19,7 @@ from kinestream.distributed.collectives import agree, by_themselves, place, sum_
 from kinestream.files import replacing
 from kinestream.models.encoder_file import weights_hash
 from kinestream.models.readout import Readout
-from kinestream.skeleton.stream_names import SAME_FROM_ALL_SIDES
+from kinestream.skeleton import STREAMS
 from kinestream.skeleton.streams import make_streams
 
 Features = Float32[np.ndarray, "n d"]
@@ -79,7 +79,7 @@ def _read(
     every = list(encoders)
     if readout.is_plain:
         return look(x, every)
-    turning = [stream for stream in every if stream not in SAME_FROM_ALL_SIDES]
+    turning = [stream for stream in every if not STREAMS.get(stream).same_from_all_sides]
     parts = []
     for share, start in readout.places:
         cut = {"share": x.new_full((len(x),), share), "start": x.new_full((len(x),), start)}

@@ -17,8 +17,8 @@ from kinestream.models.kernels.bodies import Absent
 from kinestream.models.kernels.graph import Partition, adjacency
 from kinestream.models.readout import Readout
 from kinestream.models.stgcn import STGCN
+from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.skeleton.stream_names import PAIRED, stream_shape
 
 SCHEMA = 1
 
@@ -60,9 +60,10 @@ def new_encoder(card: EncoderCard) -> Encoder:
         "absent": card.absent,
         "pool": card.pool,
     }
-    channels, joints = stream_shape(card.stream, card.layout)
+    stream = STREAMS.get(card.stream)
+    channels, joints = stream.shape(card.layout)
     if card.architecture == "st-gcn":
-        if card.stream in PAIRED:
+        if stream.of_pairs:
             raise ValueError(
                 f"stream '{card.stream}' is of pairs of joints, which the graph of an st-gcn does not have"
             )

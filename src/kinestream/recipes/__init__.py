@@ -23,7 +23,8 @@ from kinestream.methods.settings import (
 )
 from kinestream.models.encoder_settings import ENCODER_RECIPES, EncoderRecipe, STGCNRecipe
 from kinestream.models.readout import Readout
-from kinestream.skeleton.stream_names import PAIRED, StreamName
+from kinestream.plugins import unknown
+from kinestream.skeleton import STREAMS
 
 _KINDS = {"method": METHOD_RECIPES, "encoder": ENCODER_RECIPES}
 """The parts of a recipe that are one of several dataclasses, told by their names."""
@@ -92,7 +93,7 @@ class PublishedFigure:
     """Top-1, in percent."""
     what: str
     """Method, protocol and source."""
-    streams: tuple[StreamName, ...] = ()
+    streams: tuple[str, ...] = ()
     """The streams that it is of; empty where that is not known, and then no difference is taken to it."""
     protocol: Literal["linear", "knn"] = "linear"
     """Linear evaluation, or the nearest neighbour."""
@@ -104,6 +105,7 @@ class PublishedFigure:
             raise ValueError(f"published.accuracy ({self.accuracy}) must be in percent, from 0 to 100")
         if len(set(self.streams)) != len(self.streams):
             raise ValueError(f"published.streams {list(self.streams)} must name no stream twice")
+        _check_streams(self.streams)
         if self.fusion is not None and (len(self.streams) < 2 or set(self.fusion) != set(self.streams)):
             raise ValueError(
                 f"published.fusion has weights for {', '.join(self.fusion)}, it must have one for each of several "
@@ -134,7 +136,7 @@ class Recipe:
     """Preparation of the store it is written for."""
     split: str
     """The training part of this split is learnt from, without labels."""
-    streams: tuple[StreamName, ...] = ("joint",)
+    streams: tuple[str, ...] = ("joint",)
     """Which streams have an encoder."""
     frames: int = 50
     """Length of a clip."""
@@ -173,6 +175,7 @@ class Recipe:
             )
         if not self.streams or len(set(self.streams)) != len(self.streams):
             raise ValueError(f"streams {list(self.streams)} must name at least one stream, none twice")
+        _check_streams(self.streams)
 
     def first_pass(self) -> "Recipe":
         """What finds the pairs: the same without other cameras."""
@@ -195,8 +198,9 @@ class Recipe:
             plain = {**plain, "encoder": {"absent": absent, **rest}}
         recipe = parse_strictly(cls, plain, where)
         # Not in `__post_init__`: the parser makes a recipe of the default encoder first, and puts the chosen one in.
-        paired = [stream for stream in recipe.streams if stream in PAIRED]
-        if paired and isinstance(recipe.encoder, STGCNRecipe):
+        graph = isinstance(recipe.encoder, STGCNRecipe)
+        paired = [stream for stream in recipe.streams if graph and STREAMS.get(stream).of_pairs]
+        if paired:
             raise ValueError(
                 f"{where}: {' and '.join(paired)} are of pairs of joints, which the graph of encoder st-gcn does not "
                 "have: leave them out of streams, or set encoder.name=bigru"
@@ -209,6 +213,13 @@ class Recipe:
                 f"{0 if between == 'across' else 'null'}"
             )
         return recipe
+
+
+def _check_streams(names: Sequence[str]) -> None:
+    known = STREAMS.names()
+    for name in names:
+        if name not in known:
+            raise ValueError(unknown("stream", name, known))
 
 
 def _plain(value: Any) -> Any:

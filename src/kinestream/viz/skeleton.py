@@ -116,7 +116,7 @@ class _View:
             top=float(shown[..., 1].max()) + margin,
             bones=layout.bones,
             parts=layout.bone_sides,
-            head=layout.joints.index("head") if "head" in layout.joints else None,
+            head=layout.canonical.index("head") if "head" in layout.canonical else None,
         )
 
     @property
