@@ -110,7 +110,7 @@ def _by_stream(released: "Released", recipe: Recipe | None, stream: str | None) 
     wanted_names = names if recipe is None else list(recipe.streams)
     if set(names) != set(wanted_names):
         raise ValueError(f"the weights have the streams {', '.join(names)}, the recipe {', '.join(wanted_names)}")
-    return {name: released.encoders[name] for name in wanted_names}  # type: ignore[misc]
+    return {name: released.encoders[name] for name in wanted_names}
 
 
 def _card(

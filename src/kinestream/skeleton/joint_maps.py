@@ -82,7 +82,7 @@ def joint_map(source: SkeletonLayout, target: SkeletonLayout) -> JointMap:
         >>> made.filled["neck"], made.unused
         (('shoulder_centre', 'head'), ())
     """
-    has = {name: (v,) for v, name in enumerate(source.canonical)}
+    has: dict[str, tuple[int, ...]] = {name: (v,) for v, name in enumerate(source.canonical)}
     has |= {name: tuple(map(source.joints.index, parts)) for name, parts in source.derive.items()}
     made = {joint: _make(name, has) for joint, name in zip(target.joints, target.canonical, strict=True)}
     lacking = [joint for joint, part in made.items() if not part]

@@ -189,7 +189,7 @@ class SkeletonLayout:
 Layout = SkeletonLayout
 
 
-def _check(name: str, entry: "SkeletonLayout | Path") -> None:
+def _check(name: str, entry: object) -> None:
     if not isinstance(entry, SkeletonLayout | Path):
         raise ValueError(f"layout '{name}' must be a SkeletonLayout or the Path of a .yaml file, not {entry!r}")
 
@@ -224,9 +224,9 @@ def load_layout(layout: str | Path | SkeletonLayout) -> SkeletonLayout:
     Example:
         >>> load_layout("body16").joints[:4]
         ('pelvis', 'spine', 'neck', 'head')
-        >>> load_layout("body17")
+        >>> load_layout("body17")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        ValueError: unknown layout 'body17': did you mean body16? ... or give the path of a .yaml file
+        ValueError: unknown layout 'body17': did you mean body16 ... or give the path of a .yaml file
     """
     if isinstance(layout, SkeletonLayout):
         return layout

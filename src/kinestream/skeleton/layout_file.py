@@ -40,6 +40,8 @@ def read_fields(path: Path) -> dict[str, Any]:
         if key not in _KEYS:
             raise ValueError(unknown("key", key, _KEYS, most=len(_KEYS)))
     joints = _names(plain, "joints")
+    if twice := [joint for v, joint in enumerate(joints) if joint in joints[:v]][:1]:
+        raise ValueError(f"'joints': a joint name stands twice: {twice[0]}")
     known = {joint: v for v, joint in enumerate(joints)}
 
     def indices(names: Iterable[str], key: str) -> tuple[int, ...]:
