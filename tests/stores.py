@@ -14,7 +14,6 @@ from kinestream.data.recording import Source
 from kinestream.data.store import Store, StoreWriter
 from kinestream.models.encoder_file import save_encoder
 from kinestream.recipes import Recipe
-from kinestream.skeleton.stream_names import StreamName
 from kinestream.train.run_folder import RunConfig, RunFolder
 
 SMALL: dict[str, Any] = {
@@ -60,7 +59,7 @@ def write_pairs(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
     path.write_text("".join(f"{first},{second}\n" for first, second in (("recording", "partner"), *pairs)))
 
 
-def write_small_run(path: Path, store: Path, *streams: StreamName, listed: bool = True, **changed: Any) -> Path:
+def write_small_run(path: Path, store: Path, *streams: str, listed: bool = True, **changed: Any) -> Path:
     """A run on the store with encoders that were not trained, as if its epochs were done; `listed` tells whether it
     keeps the list of the recordings that it learnt from, `changed` are settings of `SMALL`."""
     recipe = Recipe.from_dict({**SMALL, "streams": list(streams or ("joint",)), **changed}, "test")

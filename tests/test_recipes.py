@@ -255,7 +255,7 @@ def test_another_encoder_takes_nothing_over_from_the_one_it_replaces(tmp_path: P
 @pytest.mark.parametrize("method", ["skeletonclr", "aimclr", "skeleton-byol", "vicreg"])
 def test_every_method_takes_either_encoder_and_every_stream(method: str) -> None:
     layout = load_dataset("nw-ucla").format.layout
-    streams = f"streams=[{', '.join(STREAMS)}]"
+    streams = f"streams=[{', '.join(STREAMS.names())}]"
     recipe = resolve("nt-xent-3s-nw-ucla", ["encoder.name=bigru", "encoder.hidden=4", f"method.name={method}", streams])
     built = recipe.method.build(recipe.networks(layout))
     views = [make_streams(torch.randn(4, 3, 12, 20, 1), recipe.streams, layout) for _ in recipe.views(layout)]

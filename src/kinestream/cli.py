@@ -20,6 +20,7 @@ COMMANDS = {
     "import-weights": ("import_weights", "make encoders from the 3s-CACA authors' released weights"),
     "check": ("check", "look a store over: counts per split and class, integrity, odd recordings"),
     "show": ("show", "draw a recording of a store as a strip of frames or an animation"),
+    "layouts": ("layouts", "list skeleton layouts, check one of your own, or draw one"),
     "recipes": ("recipes", "list what can be run by name, with its published figure"),
     "pretrain": ("pretrain", "learn an encoder from unlabelled clips, as a recipe says"),
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),

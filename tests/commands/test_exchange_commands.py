@@ -133,7 +133,7 @@ def test_weights_that_do_not_fit_the_recipe_are_one_line(tmp_path: Path, capsys:
     refused("--frames missing", "--layout", "ntu25", "--preparation", "published")
     refused("--stream is what the recipe says", "--recipe", single, "--stream", "bone")
     alone = ["--preparation", "published", "--frames", "50"]
-    refused("unknown layout 'x': choose from ntu25", "--layout", "x", *alone)
+    refused("unknown layout 'x': there are azure32", "--layout", "x", *alone)
     refused("say which, --stream joint", "--layout", "ntu25", *alone)
     for stream in ("displacement", "cylindrical-motion", "lagged-distance"):
         message = f"nobody released weights of stream {stream}: choose from joint, motion, bone"

@@ -215,7 +215,7 @@ def lab(rgb: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("count", [4, 6, 10])
 def test_the_legend_of_curves_has_room_for_every_stream(count: int) -> None:
-    names = (*list(STREAMS)[:count], "together")
+    names = (*STREAMS.names()[:count], "together")
     lines = [{"epoch": number, "loss": 6.0} | {f"knn/{name}": 50.0 for name in names} for number in (1, 2)]
     with theme():
         figure = draw_curves(lines)

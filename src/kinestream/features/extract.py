@@ -19,7 +19,7 @@ from kinestream.distributed.collectives import agree, by_themselves, place, sum_
 from kinestream.files import replacing
 from kinestream.models.encoder_file import weights_hash
 from kinestream.models.readout import Readout
-from kinestream.skeleton.stream_names import SAME_FROM_ALL_SIDES
+from kinestream.skeleton import STREAMS
 from kinestream.skeleton.streams import make_streams
 
 Features = Float32[np.ndarray, "n d"]
@@ -77,7 +77,7 @@ def _read(
     every = list(encoders)
     if readout.is_plain:
         return look(x, every)
-    turning = [stream for stream in every if stream not in SAME_FROM_ALL_SIDES]
+    turning = [stream for stream in every if not STREAMS.get(stream).same_from_all_sides]
     looks = [look(x, every)]
     looks += [look(_turned(x, turn / readout.turns), turning) for turn in range(1, readout.turns) if turning]
     return {stream: _mean_direction([each[stream] for each in looks if stream in each]) for stream in every}

@@ -21,8 +21,8 @@ from kinestream.models import ENCODERS
 from kinestream.models.readout import Readout
 from kinestream.plugins import unknown
 from kinestream.recipes.families import REGISTRIES, USUAL, is_of_another_kind, laid_over, published_recipes
+from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.skeleton.stream_names import STREAM_NAMES
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -97,6 +97,7 @@ class PublishedFigure:
             raise ValueError(f"published.accuracy ({self.accuracy}) must be in percent, from 0 to 100")
         if len(set(self.streams)) != len(self.streams):
             raise ValueError(f"published.streams {list(self.streams)} must name no stream twice")
+        _check_streams(self.streams)
         if self.fusion is not None and (len(self.streams) < 2 or set(self.fusion) != set(self.streams)):
             raise ValueError(
                 f"published.fusion has weights for {', '.join(self.fusion)}, it must have one for each of several "
@@ -163,8 +164,8 @@ class Recipe:
             raise ValueError(f"other_camera ({self.other_camera}) is a probability: it must be in [0, 1]")
         if not self.streams or len(set(self.streams)) != len(self.streams):
             raise ValueError(f"streams {list(self.streams)} must name at least one stream, none twice")
-        if found := [stream for stream in self.streams if stream not in STREAM_NAMES]:
-            raise ValueError(unknown("stream", found[0], STREAM_NAMES))
+        if found := [stream for stream in self.streams if stream not in STREAMS]:
+            raise ValueError(unknown("stream", found[0], STREAMS.names()))
         for stream in self.streams:
             self.encoder.check_stream(stream)
         self.method.check_streams(self.streams)
@@ -213,6 +214,13 @@ class Recipe:
             epochs=self.epochs,
             readout=self.readout,
         )
+
+
+def _check_streams(names: Sequence[str]) -> None:
+    known = STREAMS.names()
+    for name in names:
+        if name not in known:
+            raise ValueError(unknown("stream", name, known))
 
 
 def _plain(value: Any) -> Any:

@@ -27,7 +27,6 @@ STREAM_LINES: Mapping[str, Dashes] = MappingProxyType(
         "distance-motion": (0, (5, 1, 1, 1)),
         "lagged-distance": (0, (3, 1)),
         "displacement": (0, (1, 1, 3, 1, 1, 3)),
-        "cylindrical": (0, (8, 2)),
         "cylindrical-motion": (0, (8, 2, 1, 2)),
         "together": ":",
     }

@@ -31,7 +31,6 @@ STREAM_COLOURS: Mapping[str, str] = MappingProxyType(
         "distance-motion": "#7d7d00",
         "lagged-distance": "#e0004b",
         "displacement": "#888cba",
-        "cylindrical": "#f14cea",
         "cylindrical-motion": "#bc1ff6",
         "together": "#8a5ab5",
     }

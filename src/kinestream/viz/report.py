@@ -133,7 +133,7 @@ def _map(clips: ShownClips, points: int, frames: int, megabytes: float) -> tuple
             "joints": len(layout.joints),
             "bones": [list(bone) for bone in layout.bones],
             "sides": list(layout.bone_sides),
-            "head": layout.joints.index("head") if "head" in layout.joints else None,
+            "head": layout.canonical.index("head") if "head" in layout.canonical else None,
             "unit": scale,
             "bodies": text_of(bodies, "<u1"),
         },
