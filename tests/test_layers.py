@@ -8,7 +8,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "kinestream"
 
 FLOORS = (
-    {"files", "arguments", "config", "console", "plugins", "progress"},
+    {"files", "plugins", "progress"},
+    {"config", "console"},
     {"skeleton"},
     {"data"},
     {"augment", "distributed"},
@@ -20,6 +21,7 @@ FLOORS = (
     {"evaluate"},
     {"viz"},
     {"reproduce"},
+    {"arguments"},
     {"commands"},
     {"cli"},
 )

@@ -99,6 +99,8 @@ class PublishedFigure:
             raise ValueError(f"published.accuracy ({self.accuracy}) must be in percent, from 0 to 100")
         if len(set(self.streams)) != len(self.streams):
             raise ValueError(f"published.streams {list(self.streams)} must name no stream twice")
+        if found := [stream for stream in self.streams if stream not in STREAM_NAMES]:
+            raise ValueError(f"published.streams: {unknown('stream', found[0], STREAM_NAMES)}")
         if self.fusion is not None and (len(self.streams) < 2 or set(self.fusion) != set(self.streams)):
             raise ValueError(
                 f"published.fusion has weights for {', '.join(self.fusion)}, it must have one for each of several "
