@@ -1,5 +1,6 @@
 """Stores, runs and recipes made for tests."""
 
+import csv
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -72,3 +73,11 @@ def write_small_run(path: Path, store: Path, *streams: str, listed: bool = True,
         encoder = recipe.networks(opened.layout).encoder(stream)
         save_encoder(run.encoder(stream), encoder, recipe.card("small", stream, opened.layout, recipe.epochs))
     return path
+
+
+def write_pairs(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
+    """A file of pairs of recordings, as a user would write it."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("recording", "partner"))
+        writer.writerows(pairs)

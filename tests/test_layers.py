@@ -8,8 +8,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "kinestream"
 
 FLOORS = (
-    {"files", "arguments", "config", "plugins", "progress"},
-    {"console"},
+    {"files", "plugins", "progress", "arguments"},
+    {"config", "console"},
     {"skeleton"},
     {"data"},
     {"augment", "distributed"},
@@ -21,6 +21,7 @@ FLOORS = (
     {"evaluate"},
     {"viz"},
     {"reproduce"},
+    {"arguments"},
     {"commands"},
     {"cli"},
 )

@@ -6,15 +6,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.methods.networks import EMBEDDING, projected, query_key, views
+from tests.methods.networks import EMBEDDING, nt_xent, projected, query_key, vicreg, views
 
 from kinestream.methods.aimclr import AimCLR, NeighbourMining
 from kinestream.methods.attention_drop import attention_drop
 from kinestream.methods.contrast import distribution_loss, info_nce, similarities
-from kinestream.methods.in_batch import InBatch, nt_xent, vicreg
+from kinestream.methods.in_batch import InBatch
 from kinestream.methods.losses import nt_xent_loss
 from kinestream.methods.method import Method, Progress
 from kinestream.methods.momentum_contrast import CrossMining, MomentumContrast, cross_losses
+from kinestream.methods.nt_xent import NTXentSettings
 from kinestream.methods.query_key import QueryKey
 from kinestream.methods.queue import KeyQueue
 
@@ -223,7 +224,7 @@ def test_in_batch_methods_learn_to_agree(make: object) -> None:
 
 @pytest.mark.parametrize("temperature", [0.0, -0.1])
 def test_refuses_what_no_training_can_be_done_with(temperature: float) -> None:
-    for make in (lambda: nt_xent({"joint": projected()}, temperature=temperature), lambda: AimCLR(three(), decay=1.5)):
+    for make in (lambda: NTXentSettings(temperature=temperature), lambda: AimCLR(three(), decay=1.5)):
         with pytest.raises(ValueError, match=r"must be (above 0|in \[0, 1\])"):
             make()
     with pytest.raises(ValueError, match=rf"temperature \({temperature}\) must be above 0"):
