@@ -55,11 +55,6 @@ def write_small_store(path: Path, *, copied: int = 0, seed: int = 0) -> Path:
     return path
 
 
-def write_pairs(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
-    """A file of pairs of recordings, as a user writes it."""
-    path.write_text("".join(f"{first},{second}\n" for first, second in (("recording", "partner"), *pairs)))
-
-
 def write_small_run(path: Path, store: Path, *streams: str, listed: bool = True, **changed: Any) -> Path:
     """A run on the store with encoders that were not trained, as if its epochs were done; `listed` tells whether it
     keeps the list of the recordings that it learnt from, `changed` are settings of `SMALL`."""
