@@ -44,7 +44,7 @@ def run(config: Config) -> None:
     if config.seeds < 1:
         raise ValueError(f"--seeds {config.seeds}: at least one run is needed")
     from kinestream.console import Screen
-    from kinestream.reproduce import reproduce
+    from kinestream.reproduction import reproduce
 
     screen = Screen()
     made = reproduce(

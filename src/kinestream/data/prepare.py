@@ -327,7 +327,7 @@ def _write(
                     if source.name in names:
                         raise RecordingError("a second recording of that name")
                     joints, count = fill_gaps(one, layout)
-                    cleaned = chosen.clean(replace(one, joints=joints), layout, people)
+                    cleaned = chosen.clean(one.with_joints(joints), layout, people)
                     writer.add(source, cleaned.astype(np.float32))
                     filled += count
                     crowded += len(np.unique(one.bodies[one.bodies > 0])) > people

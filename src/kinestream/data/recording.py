@@ -177,6 +177,10 @@ class Recording:
         """How long it is; None where the rate is not known."""
         return None if self.fps is None else len(self) / self.fps
 
+    def with_joints(self, joints: Float[np.ndarray, "t m v c"]) -> "Recording":
+        """With other positions, in metres and y up, of the same bodies."""
+        return self if joints is self.joints else dataclasses.replace(self, joints=joints)
+
     def cut(self, frames: slice) -> "Recording":
         """Some of its frames."""
         return dataclasses.replace(self, joints=self.joints[frames], bodies=self.bodies[frames])

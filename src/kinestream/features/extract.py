@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kinestream.augment.transforms import axis_rotation, transform_points
-from kinestream.data.clips import AnyClips
+from kinestream.data.clips import AnyClips, FixedClips
 from kinestream.data.store import batches
 from kinestream.distributed.collectives import agree, by_themselves, place, sum_over_processes
 from kinestream.files import replacing
@@ -30,7 +30,7 @@ _PLAIN = Readout()
 @torch.no_grad()
 def compute_features(
     encoders: Mapping[str, nn.Module],
-    clips: AnyClips,
+    clips: FixedClips,
     *,
     readout: Readout = _PLAIN,
     device: torch.device | None = None,
@@ -64,7 +64,7 @@ def compute_features(
 
 
 def _read(
-    x: Float[Tensor, "n c t v m"], encoders: Mapping[str, nn.Module], clips: AnyClips, readout: Readout
+    x: Float[Tensor, "n c t v m"], encoders: Mapping[str, nn.Module], clips: FixedClips, readout: Readout
 ) -> dict[str, Tensor]:
     """The features of some clips by stream, as the readout says."""
 
