@@ -1,5 +1,5 @@
-"""Accuracy of ranked predictions, and how far it can be trusted: calibration of the probabilities, and the interval that
-another draw of test clips would give."""
+"""Accuracy of ranked predictions, and how far it can be trusted: the calibration of probabilities, and the interval
+that another draw of test clips would give."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
