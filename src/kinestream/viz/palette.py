@@ -1,8 +1,6 @@
 """Colours and shapes that tell classes and streams apart, for colour-blind eyes too; figures and report share them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 CLASS_COLOURS = (
     *("#0170b1", "#f98b06", "#7a0b05", "#00bad1", "#8c6a83"),
@@ -21,6 +19,7 @@ DARK_PAPER = "#14171c"
 
 SHAPES = ("circle", "square", "up", "diamond", "down", "plus")
 
+<<<<<<< HEAD
 STREAM_COLOURS: Mapping[str, str] = MappingProxyType(
     {
         "joint": "#0072b2",
@@ -34,8 +33,16 @@ STREAM_COLOURS: Mapping[str, str] = MappingProxyType(
         "cylindrical-motion": "#bc1ff6",
         "together": "#8a5ab5",
     }
+=======
+LINE_COLOURS = (
+    *("#0072b2", "#d55e00", "#009e73", "#b8860b", "#c2417c"),
+    *("#7d7d00", "#e0004b", "#888cba", "#f14cea", "#bc1ff6"),
+>>>>>>> show
 )
-"""Of the lines that belong to a stream; legible on white and on dark."""
+"""Of the lines that belong to a stream, in the order of the run; legible on white and on dark."""
+
+TOGETHER_COLOUR = "#8a5ab5"
+"""Of the line of all streams together."""
 
 
 @dataclass(frozen=True, kw_only=True)
