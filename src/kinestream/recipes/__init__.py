@@ -1,4 +1,5 @@
-"""Recipes: everything that decides a pre-training run, in one YAML file each, found by name.
+"""Recipes: everything that decides a pre-training run, found by name (see `kinestream.recipes.families`), or in a YAML
+file of one's own.
 
 The YAML keys are the fields of `Recipe`; unknown keys and values that do not fit are refused. `resolve` reads a recipe
 by name or path and applies overrides `key=value`, with dots into its parts: `optimiser.rate=0.05`. A file that begins
@@ -8,7 +9,6 @@ with `base: NAME` holds only what differs from that recipe.
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,7 +19,8 @@ from kinestream.config import load_yaml, parse_strictly, registered
 from kinestream.methods import METHODS
 from kinestream.models import ENCODERS
 from kinestream.models.readout import Readout
-from kinestream.plugins import Registry, unknown
+from kinestream.plugins import unknown
+from kinestream.recipes.families import REGISTRIES, USUAL, is_of_another_kind, laid_over, published_recipes
 from kinestream.skeleton.layout import SkeletonLayout
 from kinestream.skeleton.stream_names import STREAM_NAMES
 
@@ -30,10 +31,7 @@ if TYPE_CHECKING:
     from kinestream.methods.method import Method, Networks
     from kinestream.models.encoder_file import EncoderCard
 
-_REGISTRIES: Mapping[str, Registry[Any]] = {"method": METHODS, "encoder": ENCODERS}
-"""The parts of a recipe that are one of several kinds, told by their names."""
-_DEFAULTS = {"method": "caca", "encoder": "st-gcn"}
-_NAMES = tuple(f"{part}.name=" for part in _REGISTRIES)
+_NAMES = tuple(f"{part}.name=" for part in REGISTRIES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,9 +180,9 @@ class Recipe:
     def from_dict(cls, plain: Mapping[str, Any], where: str) -> "Recipe":
         """Raises ValueError, naming `where`, for a key that is unknown, a value that does not fit, or streams that the
         encoder cannot take or that are too few for the method. A method or encoder without a name is the usual one."""
-        parts = {part: plain.get(part, {}) for part in _DEFAULTS}
+        parts = {part: plain.get(part, {}) for part in USUAL}
         named = {
-            part: {"name": _DEFAULTS[part], **value} if isinstance(value, Mapping) else value
+            part: {"name": USUAL[part], **value} if isinstance(value, Mapping) else value
             for part, value in parts.items()
         }
         return parse_strictly(cls, {**plain, **named}, where)
@@ -227,8 +225,7 @@ def _plain(value: Any) -> Any:
 
 def recipe_names() -> tuple[str, ...]:
     """The recipes of the package."""
-    files = resources.files(__package__).iterdir()
-    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
+    return tuple(published_recipes())
 
 
 def resolve(recipe: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -257,39 +254,19 @@ def _read(recipe: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
         raise ValueError(f"recipe '{recipe}': base '{base}' is not the name of another recipe, or goes round in a ring")
     below = _read(base, (*above, recipe))
     below.pop("recommended", None)
-    return _laid_over(below, plain)
-
-
-def _laid_over(base: dict[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with what `plain` says instead; parts (mappings) are laid over each other key by key. A method or encoder
-    of another kind than that of `base` takes nothing over: its settings are others."""
-    merged = dict(base)
-    for key, value in plain.items():
-        parts = isinstance(value, Mapping) and isinstance(base.get(key), dict)
-        if parts and _is_of_another_kind(key, base[key], value):
-            parts = False
-        merged[key] = _laid_over(base[key], value) if parts else value
-    return merged
-
-
-def _is_of_another_kind(key: str, base: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
-    """Whether the part `key` of a recipe changes from one kind to another; a part without a name is the usual one."""
-    if key not in _REGISTRIES or not isinstance(part.get("name"), str):
-        return False
-    return not _REGISTRIES[key].are_one_kind(base.get("name", _DEFAULTS[key]), part["name"])
+    return laid_over(below, plain)
 
 
 def _read_one(recipe: str) -> dict[str, Any]:
-    if recipe.endswith((".yaml", ".yml")):
-        path = Path(recipe)
-        if not path.is_file():
-            raise ValueError(f"no recipe file {recipe}")
-        text = path.read_text("utf-8")
-    elif recipe in recipe_names():
-        text = resources.files(__package__).joinpath(f"{recipe}.yaml").read_text("utf-8")
-    else:
-        raise ValueError(f"{unknown('recipe', recipe, recipe_names())}; or give the path of a .yaml file")
-    plain = load_yaml(text, f"recipe '{recipe}'")
+    if not recipe.endswith((".yaml", ".yml")):
+        known = published_recipes()
+        if recipe not in known:
+            raise ValueError(f"{unknown('recipe', recipe, tuple(known))}; or give the path of a .yaml file")
+        return known[recipe]
+    path = Path(recipe)
+    if not path.is_file():
+        raise ValueError(f"no recipe file {recipe}")
+    plain = load_yaml(path.read_text("utf-8"), f"recipe '{recipe}'")
     if not isinstance(plain, dict):
         raise ValueError(f"recipe '{recipe}' is not a mapping of keys to values")
     return plain
@@ -306,6 +283,6 @@ def _apply(plain: dict[str, Any], override: str) -> None:
         if not isinstance(target, dict):
             raise ValueError(f"'{override}': {part} has no parts to set")
     value = load_yaml(text, f"'{override}': the value")
-    if last == "name" and _is_of_another_kind(".".join(parts), target, {"name": value}):
+    if last == "name" and is_of_another_kind(".".join(parts), target, {"name": value}):
         target.clear()
     target[last] = value
