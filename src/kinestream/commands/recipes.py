@@ -46,8 +46,8 @@ def run(config: Config) -> None:
         groups.setdefault(plain["method"]["name"], []).append((name, _data(plain), shown, plain["epochs"], figure))
     for method, rows in sorted(groups.items()):
         screen.table(method, ("recipe", "data", "streams", "epochs", "published top-1, %"), rows)
-    for what, mark in notes.items():
-        screen.say(f"[{mark}] {what}")
+    for source, mark in notes.items():
+        screen.say(f"[{mark}] {source}")
     for name, plain in recipes.items():
         if what := plain.get("recommended"):
             screen.say(f"recommended for {what}: {name}")

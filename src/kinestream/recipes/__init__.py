@@ -261,7 +261,9 @@ def _read_one(recipe: str) -> dict[str, Any]:
     if not recipe.endswith((".yaml", ".yml")):
         known = published_recipes()
         if recipe not in known:
-            raise ValueError(f"{unknown('recipe', recipe, tuple(known))}; or give the path of a .yaml file")
+            raise ValueError(
+                f"{unknown('recipe', recipe, tuple(known))}: see 'kinestream recipes', or give the path of a .yaml file"
+            )
         return known[recipe]
     path = Path(recipe)
     if not path.is_file():
