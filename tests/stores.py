@@ -15,7 +15,7 @@ from kinestream.data.recording import Source
 from kinestream.data.store import Store, StoreWriter
 from kinestream.models.encoder_file import save_encoder
 from kinestream.recipes import Recipe
-from kinestream.train.run_folder import RunConfig, RunFolder
+from kinestream.train.run_folder import Run, RunConfig
 
 SMALL: dict[str, Any] = {
     "title": "small",
@@ -59,7 +59,7 @@ def write_small_run(path: Path, store: Path, *streams: str, listed: bool = True,
     """A run on the store with encoders that were not trained, as if its epochs were done; `listed` tells whether it
     keeps the list of the recordings that it learnt from, `changed` are settings of `SMALL`."""
     recipe = Recipe.from_dict({**SMALL, "streams": list(streams or ("joint",)), **changed}, "test")
-    opened, run = Store(store), RunFolder(path)
+    opened, run = Store(store), Run(path)
     run.create(RunConfig(recipe_name="small", recipe=recipe, data=str(store), store_fingerprint=opened.fingerprint))
     if listed:
         write_recordings(run.recordings, (opened, opened.select(recipe.split, "train")))

@@ -16,7 +16,7 @@ from kinestream.models.readout import Readout
 from kinestream.models.stgcn import STGCNSettings
 from kinestream.recipes import PublishedFigure, Recipe, recipe_names, resolve
 from kinestream.skeleton.streams import STREAMS, make_streams
-from kinestream.train.run_folder import RunFolder
+from kinestream.train.run_folder import Run
 from kinestream.train.schedule import make_schedule
 
 
@@ -276,7 +276,7 @@ def test_configurations_of_finished_runs_are_read() -> None:
     files = sorted((Path(__file__).parents[1] / "docs" / "results").glob("*/config.yaml"))
     assert files
     for file in files:
-        recipe = RunFolder(file.parent).config().recipe
+        recipe = Run(file.parent).config().recipe
         if isinstance(recipe.method, SelfDistillationSettings):
             assert recipe.method.decay == 0.97
         elif file.parent.name in recipe_names():

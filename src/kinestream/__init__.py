@@ -1,4 +1,4 @@
-"""kinestream: one encoder for any skeleton. Learns representations of human movement from unlabelled 3D joint recordings.
+"""One encoder for any skeleton: learns representations of human movement from unlabelled 3D joint recordings.
 
     import kinestream as ks
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kinestream import evaluate, layouts, methods
     from kinestream import models as encoders
-    from kinestream.data.formats import FORMATS as formats
+    from kinestream.data.formats import FORMATS as formats  # noqa: N811
     from kinestream.data.prepare import prepare, read
     from kinestream.data.recording import Recording
     from kinestream.data.store import Store, open_store

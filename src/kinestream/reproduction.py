@@ -17,7 +17,7 @@ from kinestream.files import replacing, write_json
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.recipes import Recipe
 from kinestream.train.pretrain import pretrain
-from kinestream.train.run_folder import RunFolder, read_metrics
+from kinestream.train.run_folder import Run, read_metrics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class Reproduction:
     name: str
     """Of the recipe."""
     recipe: Recipe
-    runs: tuple[RunFolder, ...]
+    runs: tuple[Run, ...]
     seeds: tuple[int, ...]
     figures: tuple[Figure, ...]
     file: Path
@@ -144,7 +144,7 @@ def reproduce(
     made = Reproduction(
         name=name,
         recipe=recipe,
-        runs=tuple(RunFolder(out / f"seed-{seed}") for seed in seeds),
+        runs=tuple(Run(out / f"seed-{seed}") for seed in seeds),
         seeds=tuple(seeds),
         figures=tuple(figure for results in zip(*found, strict=True) for figure in _figures(recipe, results)),
         file=out / "reproduction.md",

@@ -21,7 +21,7 @@ from kinestream.data.store import Store
 from kinestream.evaluate import EVALUATIONS
 from kinestream.evaluate.result import RESULT_COLUMNS, Result, Row
 from kinestream.evaluate.session import Session
-from kinestream.train.run_folder import RunFolder
+from kinestream.train.run_folder import Run
 
 CALLS: dict[str, dict[str, Any]] = {
     "linear": {"epochs": 2},
@@ -70,7 +70,7 @@ def test_an_evaluation_returns_its_result_and_says_nothing(
 
 
 def test_a_result_shows_itself(run: Path, small_store: Path) -> None:
-    result = evaluate.knn(RunFolder(run), Store(small_store), k=3)
+    result = evaluate.knn(Run(run), Store(small_store), k=3)
     text = str(result)
     assert text.startswith("knn: nw-ucla xview, 27 training clips, 13 test clips\n")
     assert "streams together" in text

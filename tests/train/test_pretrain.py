@@ -24,7 +24,7 @@ from kinestream.data.store import Store
 from kinestream.models.bigru import BiGRUSettings
 from kinestream.models.encoder_file import load_encoder
 from kinestream.recipes import Recipe
-from kinestream.train.run_folder import RunFolder, read_metrics
+from kinestream.train.run_folder import Run, read_metrics
 from kinestream.train.summary import gains, summarise
 
 
@@ -75,7 +75,7 @@ def test_a_run_leaves_what_it_promises(whole: Path, small_recipe: Recipe) -> Non
         "encoder-joint.safetensors",
         "encoder-joint.json",
     }
-    assert RunFolder(whole).config().recipe == small_recipe
+    assert Run(whole).config().recipe == small_recipe
     lines = read_metrics(whole / "metrics.jsonl")
     assert [line["kind"] for line in lines] == (["step"] * 3 + ["epoch"]) * 3
     assert [line["step"] for line in lines if line["kind"] == "step"] == list(range(1, 10))
@@ -260,7 +260,7 @@ def test_views_of_other_cameras_are_learnt_from(small_recipe: Recipe, small_stor
         for run in ("one", "others")
     ]
     assert losses[0] != losses[1]
-    assert RunFolder(tmp_path / "others").config().recipe.other_camera == 1.0
+    assert Run(tmp_path / "others").config().recipe.other_camera == 1.0
     alone = dataclasses.replace(of_others, split="xview-tune")
     with pytest.raises(
         ValueError, match=r"no two recordings to learn from show one performance; .* --set other_camera=0"
@@ -373,7 +373,7 @@ def test_collapse_is_said_loudly_with_what_to_change(small_recipe: Recipe, small
     (told,) = train(dataclasses.replace(small_recipe, monitor=watched), small_store, tmp_path / "flat")
     assert told.startswith("epoch 1: the features of stream joint have collapsed: spread 0.")
     assert "method.target=whitened, AdamW with a cosine schedule (optimiser.name=adamw" in told
-    assert summarise(RunFolder(tmp_path / "flat")).collapsed == {"joint": 1}
+    assert summarise(Run(tmp_path / "flat")).collapsed == {"joint": 1}
 
 
 def test_the_monitor_changes_nothing_but_the_log(
@@ -410,7 +410,7 @@ def test_stage_2_is_watched_and_the_neighbours_of_both_stages_shown(
         assert line["by_labels/purity"] == pytest.approx(line["by_labels/right"] / line["positives/beyond"])
     assert set(labels) == {0, 1}
     assert [line["epoch"] for line in lines if "knn/together" in line] == [1, 3], "the ends of the stages"
-    summary = summarise(RunFolder(tmp_path / "three"))
+    summary = summarise(Run(tmp_path / "three"))
     assert [row[0] for row in summary.neighbours] == ["1 (stage 1)", "3 (stage 2)"]
     assert summary.columns == ("after epoch", "joint", "motion", "bone", "together")
     one, three = (line for line in lines if "knn/together" in line)
@@ -448,7 +448,7 @@ def test_several_streams_train_together(small_recipe: Recipe, small_store: Path,
     train(three, small_store, tmp_path / "three")
     line = read_metrics(tmp_path / "three" / "metrics.jsonl")[-1]
     assert line["loss"] == pytest.approx(line["loss/joint"] + line["loss/motion"] + line["loss/bone"])
-    assert RunFolder(tmp_path / "three").streams() == ("joint", "motion", "bone")
+    assert Run(tmp_path / "three").streams() == ("joint", "motion", "bone")
 
 
 def test_further_stores_are_learnt_from_and_kept_in_mind(
@@ -457,7 +457,7 @@ def test_further_stores_are_learnt_from_and_kept_in_mind(
     other = write_small_store(tmp_path / "other", seed=1)
     once = dataclasses.replace(small_recipe, epochs=1)
     train(once, small_store, tmp_path / "more", also=[other])
-    run = RunFolder(tmp_path / "more")
+    run = Run(tmp_path / "more")
     assert [line["kind"] for line in read_metrics(run.metrics)] == ["step"] * 6 + ["epoch"], "54 clips, batches of 8"
     listed = read_recordings(run.recordings)
     for path in (small_store, other):

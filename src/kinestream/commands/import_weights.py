@@ -151,10 +151,10 @@ def _write(
     cards: "dict[str, EncoderCard]",
 ) -> None:
     from kinestream.models.encoder_file import save_encoder
-    from kinestream.train.run_folder import RunConfig, RunFolder
+    from kinestream.train.run_folder import Run, RunConfig
 
     with new_folder(config.out) as folder:
-        made = RunFolder(folder)
+        made = Run(folder)
         if recipe is not None:
             origin = f"weights imported from {config.file.absolute().name}"
             name = Path(config.recipe or "").stem

@@ -80,10 +80,10 @@ def run(config: Config) -> None:
 
 
 def _figure(config: Config, screen: Screen) -> "RunFigure":
-    from kinestream.train.run_folder import RunFolder
+    from kinestream.train.run_folder import Run
     from kinestream.viz import encoded, run_figures
 
-    folder = RunFolder(config.run)
+    folder = Run(config.run)
     if config.figure == "curves":
         return run_figures.curves_figure(folder)
     if config.figure == "agreement":

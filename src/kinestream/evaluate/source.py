@@ -12,7 +12,7 @@ from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, load_encoder, read_card
 from kinestream.recipes import PublishedFigure
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.train.run_folder import RunConfig, RunFolder
+from kinestream.train.run_folder import Run, RunConfig
 from kinestream.train.seeds import derive_seed
 
 SUFFIX = ".safetensors"
@@ -36,7 +36,7 @@ class Source:
 
     path: Path
     """What the user named."""
-    folder: RunFolder
+    folder: Run
     """Where results go: the run; of an encoder file a folder beside it with its name."""
     name: str
     """What the features are called: the recipe, or the file."""
@@ -75,7 +75,7 @@ class Source:
 
     def recordings(self) -> Recordings | None:
         """What the encoders learnt from, by the list in the run; None where it has none."""
-        folder = RunFolder(self.path.parent) if self.config is None else self.folder
+        folder = Run(self.path.parent) if self.config is None else self.folder
         return read_recordings(folder.recordings) if folder.recordings.is_file() else None
 
 
@@ -87,7 +87,7 @@ def open_source(run: AnyRun) -> Source:
         card = read_card(path)
         return Source(
             path=path,
-            folder=RunFolder(path.with_suffix("")),
+            folder=Run(path.with_suffix("")),
             name=path.stem,
             files={card.stream: path},
             seed=0,
@@ -98,7 +98,7 @@ def open_source(run: AnyRun) -> Source:
             published=None,
             config=None,
         )
-    folder = RunFolder(path)
+    folder = Run(path)
     config = folder.config()
     streams = folder.streams()
     if not streams:

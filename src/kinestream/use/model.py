@@ -109,6 +109,7 @@ class Model:
             ValueError: a recording cannot be prepared, or has not the joints that the encoders need.
         """
         clips = self._clips(moves, layout)
+        chosen = torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu")
         features = compute_features(
             self.encoders,
             clips,

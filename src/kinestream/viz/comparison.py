@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kinestream.evaluate.run_results import SavedRow, read_evaluations
-from kinestream.train.run_folder import RunFolder
+from kinestream.train.run_folder import Run
 from kinestream.viz.curves import Epoch
 from kinestream.viz.palette import class_symbol
 from kinestream.viz.run_figures import epochs_of
@@ -59,7 +59,7 @@ def compare(runs: Sequence[Path]) -> Comparison:
     """Reads two runs or more. Raises ValueError for a folder that is no run, or stands twice."""
     if len(runs) < 2:
         raise ValueError(f"{'no' if not runs else 'one'} run has nothing to be compared with: give two or more")
-    folders = [RunFolder(path) for path in runs]
+    folders = [Run(path) for path in runs]
     return Comparison(
         runs=tuple(
             ComparedRun(name=name, settings=_settings(folder), epochs=epochs_of(folder), reached=_headlines(folder))
@@ -83,7 +83,7 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     raise ValueError(f"a run stands twice among {', '.join(map(str, paths))}")
 
 
-def _settings(folder: RunFolder) -> Mapping[str, Any]:
+def _settings(folder: Run) -> Mapping[str, Any]:
     config = folder.config()
     return {
         "recipe": config.recipe_name,
@@ -94,7 +94,7 @@ def _settings(folder: RunFolder) -> Mapping[str, Any]:
     }
 
 
-def _headlines(folder: RunFolder) -> Mapping[str, SavedRow]:
+def _headlines(folder: Run) -> Mapping[str, SavedRow]:
     found = ((evaluation, evaluation.headline()) for evaluation in read_evaluations(folder.path))
     return {
         f"{'1-NN' if evaluation.protocol == 'knn' else evaluation.protocol} {evaluation.split}": result

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kinestream.evaluate.run_results import SavedResult, SavedRow, read_evaluations
-from kinestream.train.run_folder import RunFolder, read_metrics
+from kinestream.train.run_folder import Run, read_metrics
 from kinestream.viz.agreement import draw_agreement
 from kinestream.viz.confusion import confusion_matrix, draw_confusion, worst_pairs
 from kinestream.viz.curves import Epoch, draw_curves
@@ -113,7 +113,7 @@ def confusion_figure(clips: ShownClips) -> RunFigure:
     )
 
 
-def classes_figure(folder: RunFolder, split: str, protocol: str | None = None, most: int = 40) -> RunFigure:
+def classes_figure(folder: Run, split: str, protocol: str | None = None, most: int = 40) -> RunFigure:
     """Raises ValueError when no evaluation of the split has accuracies by class."""
     if most < 2:
         raise ValueError(f"{most} classes: at least two are drawn")
@@ -130,7 +130,7 @@ def classes_figure(folder: RunFolder, split: str, protocol: str | None = None, m
     )
 
 
-def curves_figure(folder: RunFolder) -> RunFigure:
+def curves_figure(folder: Run) -> RunFigure:
     """Raises ValueError when no epoch is finished."""
     config = folder.config()
     epochs = epochs_of(folder)
@@ -144,7 +144,7 @@ def curves_figure(folder: RunFolder) -> RunFigure:
     )
 
 
-def agreement_figure(folder: RunFolder) -> RunFigure:
+def agreement_figure(folder: Run) -> RunFigure:
     """Raises ValueError when the run has no stage 2."""
     config = folder.config()
     epochs = epochs_of(folder)
@@ -161,7 +161,7 @@ def agreement_figure(folder: RunFolder) -> RunFigure:
     )
 
 
-def epochs_of(folder: RunFolder) -> Sequence[Epoch]:
+def epochs_of(folder: Run) -> Sequence[Epoch]:
     """The lines of the log that end an epoch; none where there is no log yet."""
     if not folder.metrics.is_file():
         return []
