@@ -1,20 +1,11 @@
 """The published names and the settings that they stand for."""
 
-<<<<<<< HEAD
-=======
 import dataclasses
->>>>>>> recipes
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-<<<<<<< HEAD
-import pytest
-
-from kinestream.recipes import recipe_names, resolve
-from kinestream.recipes.families import laid_over, published_recipes
-=======
 import numpy as np
 import pytest
 import torch
@@ -28,7 +19,6 @@ from kinestream.recipes.families import laid_over, published_recipes
 from kinestream.skeleton.layout import LAYOUTS, SkeletonLayout
 from kinestream.skeleton.streams import make_streams
 from kinestream.train.pretrain import pretrain
->>>>>>> recipes
 
 FROZEN = json.loads((Path(__file__).parent / "recipes_frozen.json").read_text("utf-8"))
 """The settings of each recipe as they were when each was a file of its own, without what is gone since."""
@@ -53,13 +43,7 @@ def test_what_a_caller_changes_in_a_recipe_is_the_callers_own() -> None:
 
 
 def test_listing_recipes_imports_no_torch() -> None:
-<<<<<<< HEAD
-    code = (
-        "import sys; from kinestream.commands import recipes as r; r.run(r.Config()); assert 'torch' not in sys.modules"
-    )
-=======
     code = "import sys; from kinestream.commands.recipes import *; run(Config()); assert 'torch' not in sys.modules"
->>>>>>> recipes
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
@@ -67,8 +51,6 @@ def test_no_recipe_of_one_stream_shows_the_figure_of_three() -> None:
     for name, recipe in ((name, resolve(name)) for name in recipe_names()):
         if recipe.published is not None:
             assert set(recipe.published.streams) == set(recipe.streams), name
-<<<<<<< HEAD
-=======
 
 
 STICK = SkeletonLayout(
@@ -133,4 +115,3 @@ def test_a_store_smaller_than_a_batch_is_told_the_batch_that_it_can_fill(own_sto
         pretrain(own_store, "laptop", out=tmp_path / "run", device="cpu")
     run = pretrain(own_store, thin_laptop("batch_size=9", "epochs=3"), out=tmp_path / "run", device="cpu")
     assert run.encoder("bone").is_file()
->>>>>>> recipes

@@ -21,10 +21,7 @@ from kinestream.models import ENCODERS
 from kinestream.models.readout import Readout
 from kinestream.plugins import unknown
 from kinestream.recipes.families import REGISTRIES, USUAL, is_of_another_kind, laid_over, published_recipes
-<<<<<<< HEAD
 from kinestream.skeleton import STREAMS
-=======
->>>>>>> recipes
 from kinestream.skeleton.layout import SkeletonLayout
 
 if TYPE_CHECKING:

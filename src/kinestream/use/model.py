@@ -114,9 +114,7 @@ class Model:
             self.encoders,
             clips,
             readout=self._card.readout,
-            device=torch.device(
-                "cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"
-            ),
+            device=chosen,
             progress=lambda done, total: progress("embed", "recordings", done, total),
         )
         joined = side_by_side({stream: torch.from_numpy(rows) for stream, rows in features.items()})

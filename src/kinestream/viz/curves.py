@@ -17,25 +17,9 @@ Epoch = Mapping[str, Any]
 """A line of kind `epoch` of `metrics.jsonl`."""
 
 Dashes = Literal["-", "--", "-.", ":"] | tuple[int, tuple[int, ...]]
-<<<<<<< HEAD
-STREAM_LINES: Mapping[str, Dashes] = MappingProxyType(
-    {
-        "joint": "-",
-        "motion": "--",
-        "bone": "-.",
-        "bone-motion": (0, (6, 2, 1, 2, 1, 2)),
-        "distance": (0, (5, 1)),
-        "distance-motion": (0, (5, 1, 1, 1)),
-        "lagged-distance": (0, (3, 1)),
-        "displacement": (0, (1, 1, 3, 1, 1, 3)),
-        "cylindrical-motion": (0, (8, 2, 1, 2)),
-        "together": ":",
-    }
-=======
 _DASHES: tuple[Dashes, ...] = (
     *("-", "--", "-.", (0, (6, 2, 1, 2, 1, 2)), (0, (5, 1))),
     *((0, (5, 1, 1, 1)), (0, (3, 1)), (0, (1, 1, 3, 1, 1, 3)), (0, (8, 2)), (0, (8, 2, 1, 2))),
->>>>>>> show
 )
 _BY_STREAM = ("loss/", "agreement/", "knn/", "spread/", "outvoted/")
 _PANEL = 0.95

@@ -19,25 +19,9 @@ DARK_PAPER = "#14171c"
 
 SHAPES = ("circle", "square", "up", "diamond", "down", "plus")
 
-<<<<<<< HEAD
-STREAM_COLOURS: Mapping[str, str] = MappingProxyType(
-    {
-        "joint": "#0072b2",
-        "motion": "#d55e00",
-        "bone": "#009e73",
-        "bone-motion": "#b8860b",
-        "distance": "#c2417c",
-        "distance-motion": "#7d7d00",
-        "lagged-distance": "#e0004b",
-        "displacement": "#888cba",
-        "cylindrical-motion": "#bc1ff6",
-        "together": "#8a5ab5",
-    }
-=======
 LINE_COLOURS = (
     *("#0072b2", "#d55e00", "#009e73", "#b8860b", "#c2417c"),
     *("#7d7d00", "#e0004b", "#888cba", "#f14cea", "#bc1ff6"),
->>>>>>> show
 )
 """Of the lines that belong to a stream, in the order of the run; legible on white and on dark."""
 
