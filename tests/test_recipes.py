@@ -15,7 +15,6 @@ from kinestream.models.bigru import BiGRU, BiGRUSettings
 from kinestream.models.readout import Readout
 from kinestream.models.stgcn import STGCNSettings
 from kinestream.recipes import PublishedFigure, Recipe, recipe_names, resolve
-from kinestream.skeleton.layout import KINECT20
 from kinestream.skeleton.streams import STREAMS, make_streams
 from kinestream.train.run_folder import RunFolder
 from kinestream.train.schedule import make_schedule
@@ -281,8 +280,8 @@ def test_configurations_of_finished_runs_are_read() -> None:
         if isinstance(recipe.method, SelfDistillationSettings):
             assert recipe.method.decay == 0.97
         elif file.parent.name in recipe_names():
-            # How features are read came to be chosen after the run.
-            same = {"title": "", "readout": Readout()}
+            # How features are read, and what is recommended, came to be chosen after the run.
+            same = {"title": "", "recommended": None, "readout": Readout()}
             assert dataclasses.replace(recipe, **same) == dataclasses.replace(resolve(file.parent.name), **same)
 
 
