@@ -280,8 +280,8 @@ def test_configurations_of_finished_runs_are_read() -> None:
         if isinstance(recipe.method, SelfDistillationSettings):
             assert recipe.method.decay == 0.97
         elif file.parent.name in recipe_names():
-            # How features are read came to be chosen after the run.
-            same = {"title": "", "readout": Readout()}
+            # How features are read, and what is recommended, came to be chosen after the run.
+            same = {"title": "", "recommended": None, "readout": Readout()}
             assert dataclasses.replace(recipe, **same) == dataclasses.replace(resolve(file.parent.name), **same)
 
 
