@@ -15,7 +15,6 @@ from kinestream.models.bigru import BiGRU, BiGRUSettings
 from kinestream.models.readout import Readout
 from kinestream.models.stgcn import STGCNSettings
 from kinestream.recipes import PublishedFigure, Recipe, recipe_names, resolve
-from kinestream.skeleton.layout import KINECT20
 from kinestream.skeleton.streams import STREAMS, make_streams
 from kinestream.train.run_folder import RunFolder
 from kinestream.train.schedule import make_schedule

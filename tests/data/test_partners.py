@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 from jaxtyping import Int64
-
 from tests.stores import write_pairs
 
 from kinestream.data.partners import Partners, pairs_of_equal, parse_pairs
