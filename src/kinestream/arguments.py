@@ -16,7 +16,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from itertools import takewhile
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
 from docstring_parser import parse_from_object
@@ -76,11 +76,16 @@ def parse_command(config: type[Config], command: str, text: str, words: Sequence
             )
     except SystemExit as end:
         if end.code:
-            sys.stderr.write(f"{command}: {_in_one_line(said.getvalue(), command)}; see '{command} --help'\n")
-            raise SystemExit(_MISUSE) from None
+            misuse(command, _in_one_line(said.getvalue(), command))
         if examples:
             sys.stdout.write(f"\nexamples:{examples.rstrip()}\n")
         raise
+
+
+def misuse(command: str, text: str) -> NoReturn:
+    """Says in one line what is wrong with the words of a command, and ends with status 2."""
+    sys.stderr.write(f"{command}: {text}; see '{command} --help'\n")
+    raise SystemExit(_MISUSE) from None
 
 
 def print_completion(commands: Mapping[str, tuple[type[Any], str]], shell: str) -> None:

@@ -111,14 +111,19 @@ def _strict(config: Any, rules: Any) -> Any:
     return config
 
 
+_UNEXPECTED = ("unexpected_keyword_argument", "extra_forbidden")
+
+
 def _in_one_line(config: Any, error: "ValidationError") -> str:
     """The first thing that is wrong."""
-    first = error.errors(include_url=False)[0]
+    # A misspelt key, if there is one, says more than the one that is missing for it.
+    every = sorted(error.errors(include_url=False), key=lambda one: one["type"] not in _UNEXPECTED)
+    first = every[0]
     kind, path = first["type"], [str(part) for part in first["loc"]]
     if kind == "value_error":
         own = str(first["ctx"]["error"])
         return f"{'.'.join(path)} {own}" if own.startswith(("must", "has no")) else own
-    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+    if kind in _UNEXPECTED:
         known = tuple(field.name for field in dataclasses.fields(_at(config, path[:-1])))
         within = f"{'.'.join(path[:-1])}: " if path[:-1] else ""
         return within + unknown("key", path[-1], known, most=30)

@@ -44,11 +44,12 @@ class Screen:
         """Nothing is shown from here on: another process speaks."""
         self.out.quiet = self.err.quiet = True
 
-    hush = quiet
-
     def notice(self, text: str) -> None:
         """What the library has to say while it works."""
-        self.err.print(Text(f"note: {text}", style="yellow"), soft_wrap=True)
+        if text.startswith("LEAK"):
+            self.warn(text)
+        else:
+            self.err.print(Text(f"note: {text}", style="yellow"), soft_wrap=True)
 
     def say(self, text: str) -> None:
         self.out.print(text, markup=False, highlight=False, soft_wrap=True)

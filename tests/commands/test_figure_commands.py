@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from tests.stores import write_pairs
 
 from kinestream.cli import main
-from kinestream.data.partners import write_pairs
 from kinestream.data.store import Store
 from kinestream.evaluate.run_results import read_evaluations, read_predictions
 

@@ -27,7 +27,7 @@ State = dict[str, Tensor]
 def encoder_of(found: Released, stream: str, layout: SkeletonLayout = NTU25) -> STGCN:
     encoder = found.encoders[stream]
     card = EncoderCard(
-        stream=stream,
+        stream=stream or "joint",
         layout=layout,
         encoder=STGCNSettings(hidden=encoder.hidden, dim=encoder.dim, partition=encoder.partition),
         frames=50,

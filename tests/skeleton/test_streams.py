@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.augment import axis_rotation, transform_points
+from kinestream.augment.transforms import axis_rotation, transform_points
 from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout
 from kinestream.skeleton.streams import (

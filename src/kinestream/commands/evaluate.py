@@ -89,7 +89,7 @@ def _run(name: str, config: Any) -> None:
         **config.shared,
         **settings,
         progress=screen.progress_callback(),
-        notice=screen.warn,
+        notice=screen.notice,
         command=("kinestream", *typed_words()),
     )
     screen.say(str(result))

@@ -18,6 +18,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinestream.arguments import misuse
 from kinestream.console import Screen
 from kinestream.data.build import Built, build_store
 from kinestream.data.datasets import Dataset, load_dataset
@@ -65,7 +66,7 @@ def run(config: Config) -> None:
         name, raw, out = config.words
         _prepare_dataset(config, load_dataset(name), Path(raw), Path(out))
     else:
-        raise ValueError(f"{len(config.words)} words: give DATASET RAW STORE, or RECORDINGS STORE")
+        misuse("kinestream prepare", f"{len(config.words)} words: give DATASET RAW STORE, or RECORDINGS STORE")
 
 
 def _prepare_own(config: Config, source: str, out: str) -> None:

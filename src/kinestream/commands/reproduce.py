@@ -60,7 +60,7 @@ def run(config: Config) -> None:
         device=config.device,
         precision=config.precision,
         progress=screen.progress_callback(),
-        notice=screen.warn,
+        notice=screen.notice,
     )
     screen.say(str(made))
     screen.say(f"all of it: {made.file}")

@@ -102,7 +102,7 @@ class Recording:
     joints: Float[np.ndarray, "t m v c"]
     layout: SkeletonLayout | None = None
     _: dataclasses.KW_ONLY
-    fps: float | None = None
+    fps: float | int | None = None
     units: Units = "m"
     up: Up = "y"
     name: str = ""
@@ -118,7 +118,7 @@ class Recording:
         joints: Any,
         layout: str | Path | SkeletonLayout | None = None,
         *,
-        fps: float | None = None,
+        fps: float | int | None = None,
         units: Units = "m",
         up: Up = "y",
         name: str = "",

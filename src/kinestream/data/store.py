@@ -61,7 +61,7 @@ class StoreInfo:
     """Files and rows of label files left out with a reason, in `rejected.csv`."""
     segments_sha256: str | None = None
     """Checksum of `segments.csv`, where recordings are whole videos; None where each is one action."""
-    fps: float | None = None
+    fps: float | int | None = None
     """Frames a second of all recordings; None where it is not known, or differs."""
     notes: tuple[str, ...] = ()
     """What was left out, filled in or taken for granted when the store was made."""
@@ -141,18 +141,15 @@ class Store:
 
     @property
     def labels(self) -> Int64[np.ndarray, " n"]:
-        """The label of each recording, from 0. Raises StoreError when recordings are whole videos, which have many."""
+        """The label of each recording, from 0; -1 for one that has none. Raises StoreError where no recording has one,
+        or recordings are whole videos, which have many."""
         if self.continuous:
             raise StoreError(
                 f"{self.path} holds whole videos, which have no label of their own: evaluate on a store that was "
                 "prepared without --continuous"
             )
-        if not self.is_labelled:
-            lacking = int((self.table.label < 0).sum())
-            raise StoreError(
-                f"{self.path} has no label for {lacking} of its {len(self)} recordings, and this needs one for each: "
-                "prepare them with labels"
-            )
+        if not self.info.classes:
+            raise StoreError(f"{self.path} has no labels, and this needs some: prepare its recordings with labels")
         return self.table.label
 
     @cached_property
@@ -299,7 +296,7 @@ class StoreWriter:
         *,
         excluded: int,
         rejected: int,
-        fps: float | None = None,
+        fps: float | int | None = None,
         notes: Sequence[str] = (),
     ) -> StoreInfo:
         """Writes header, table and description."""

@@ -258,6 +258,7 @@ def open_session(
     opened = store if isinstance(store, Store) else Store(Path(source.of_run().data if store is None else store))
     judged = judged or bool(opened.info.classes and opened.info.splits and not opened.continuous)
     if judged:
+        _check_labels(opened)
         part_of = split or _usual_split(source, opened)
         train, test = _labelled(opened, part_of)
     else:
@@ -323,13 +324,16 @@ def _usual_split(source: Source, store: Store) -> str:
     return usual[0]
 
 
-def _labelled(store: Store, split: str) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " q"]]:
-    """The training and the test clips that have a label. Raises ValueError where there are none."""
+def _check_labels(store: Store) -> None:
     if not store.info.classes:
         raise ValueError(
-            f"{store.path} has no labels, which evaluations compare with: prepare it with labels (a data set's file, a "
-            "table of names and classes, or ks.prepare(..., labels=...))"
+            f"{store.path} has no labels, which evaluations compare with: prepare its recordings with labels (the "
+            ".yaml file of a data set, or ks.prepare(..., labels=...))"
         )
+
+
+def _labelled(store: Store, split: str) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " q"]]:
+    """The training and the test clips that have a label. Raises ValueError where there are none."""
     labels = store.labels
     train, test = (store.select(split, part) for part in ("train", "test"))
     for part, indices in (("training", train), ("test", test)):

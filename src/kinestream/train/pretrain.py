@@ -81,7 +81,6 @@ def pretrain(
     Example:
         >>> run = pretrain("store/", "laptop", out="runs/mine", epochs=40)  # doctest: +SKIP
     """
-    opened = store if isinstance(store, Store) else Store(Path(store))
     changes = [*settings, *([] if epochs is None else [f"epochs={epochs}"])]
     if isinstance(recipe, Recipe):
         if changes:
@@ -89,6 +88,7 @@ def pretrain(
         name = name or "recipe"
     else:
         name, recipe = name or Path(recipe).stem, resolve(str(recipe), changes)
+    opened = store if isinstance(store, Store) else Store(Path(store))
     recipe = _fitted(recipe, opened)
     run = Run(Path(out))
     others = [Store(Path(path)) for path in also]
@@ -149,7 +149,7 @@ class _Training:
         schedule = make_schedule(
             recipe.optimiser.schedule,
             epochs=recipe.epochs,
-            warmup_epochs=recipe.optimiser.warmup_epochs,
+            warmup_epochs=_warmup(recipe),
             milestones=recipe.optimiser.milestones,
             factor=recipe.optimiser.factor,
         )
@@ -240,6 +240,12 @@ class _Training:
         if self._given is not None and not folder.pairs.is_file():
             with replacing(folder.pairs) as part:
                 part.write_bytes(self._given.content)
+
+
+def _warmup(recipe: Recipe) -> float:
+    """Epochs of warm-up: half of a training that is too short for the recipe's."""
+    wanted = recipe.optimiser.warmup_epochs
+    return wanted if wanted < recipe.epochs else recipe.epochs / 2
 
 
 def _fitted(recipe: Recipe, store: Store) -> Recipe:

@@ -6,12 +6,12 @@ from typing import Literal
 import torch
 from einops import rearrange
 from jaxtyping import Float
+from kinestream.skeleton.stream_names import stream_shape
 from torch import Tensor, nn
 
 from kinestream import models
 from kinestream.models.encoder import Encoder, EncoderSettings, check_sizes
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.skeleton.stream_names import stream_shape
 
 
 @models.register("tiny-transformer")

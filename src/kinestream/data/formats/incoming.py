@@ -1,13 +1,15 @@
 """What a reader of others' files hands over: rows, one after the other, and what the file says about all of them."""
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from kinestream.data.store import map_array
+from kinestream.plugins import Registry
 from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout
 
 MOST_CLASSES = 10_000
@@ -100,9 +102,9 @@ def seen_frames(joints: Float[np.ndarray, "t m v c"]) -> int:
     return int(filled[-1]) + 1 if len(filled) else 0
 
 
-def check_preparation(name: str, known: Container[str]) -> str:
+def check_preparation(name: str, known: Registry[Any]) -> str:
     if name not in known:
-        raise ExchangeError(f"unknown preparation '{name}': see kinestream.data.preparation")
+        raise ExchangeError(f"unknown preparation '{name}': choose from {', '.join(known)}")
     return name
 
 
