@@ -44,8 +44,6 @@ class Screen:
         """Nothing is shown from here on: another process speaks."""
         self.out.quiet = self.err.quiet = True
 
-    hush = quiet
-
     def notice(self, text: str) -> None:
         """What the library has to say while it works."""
         self.err.print(Text(f"note: {text}", style="yellow"), soft_wrap=True)
