@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -23,7 +24,7 @@ _DASHES: tuple[Dashes, ...] = (
 )
 _BY_STREAM = ("loss/", "agreement/", "knn/", "spread/", "outvoted/")
 _PANEL = 0.95
-_SAMPLE, _LETTER = 0.29, 0.052
+_SAMPLE, _LETTER = 0.34, 0.056
 """Inches that a legend takes for the line before a label, and for each letter of it."""
 _CHANGE: Any = {"color": "#8a8a8a", "linewidth": 0.8, "linestyle": (0, (2, 2))}
 
@@ -120,10 +121,9 @@ def draw_panels(
 
 
 def _columns(labels: Sequence[str]) -> int:
-    """How many columns of a legend the figure is wide enough for; a column is filled before the next."""
+    """How many columns of a legend the figure is wide enough for."""
     for columns in (5, 4, 3):
-        rows = math.ceil(len(labels) / columns)
-        widest = [max(map(len, labels[first : first + rows])) for first in range(0, len(labels), max(rows, 1))]
+        widest = [max(map(len, column), default=0) for column in np.array_split(np.array(labels), columns)]
         if sum(_SAMPLE + _LETTER * letters for letters in widest) <= COLUMN:
             return columns
     return 2
