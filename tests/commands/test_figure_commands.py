@@ -241,7 +241,7 @@ def test_report_and_compare_tell_the_pairs_of_a_run(
     store, runs = Store(small_store), []
     names = [store.table.name[index] for index in store.select("xview", "train")]
     for number in (1, 2):
-        write_pairs(tmp_path / "pairs.csv", [(names[0], names[number])])
+        (tmp_path / "pairs.csv").write_text(f"recording,partner\n{names[0]},{names[number]}\n")
         runs.append(tmp_path / f"run-{number}")
         words = ["pretrain", str(trained.parent / "small.yaml"), "--data", str(small_store), "--out", str(runs[-1])]
         more = ["--set", "other_camera=0.5", "--set", "epochs=1", "--pairs", str(tmp_path / "pairs.csv")]

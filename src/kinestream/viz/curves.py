@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kinestream.viz.palette import LINE_COLOURS, TOGETHER_COLOUR
-from kinestream.viz.style import grid, new_figure
+from kinestream.viz.style import COLUMN, grid, new_figure
 
 Epoch = Mapping[str, Any]
 """A line of kind `epoch` of `metrics.jsonl`."""
@@ -23,6 +24,8 @@ _DASHES: tuple[Dashes, ...] = (
 )
 _BY_STREAM = ("loss/", "agreement/", "knn/", "spread/", "outvoted/")
 _PANEL = 0.95
+_SAMPLE, _LETTER = 0.34, 0.056
+"""Inches that a legend takes for the line before a label, and for each letter of it."""
 _CHANGE: Any = {"color": "#8a8a8a", "linewidth": 0.8, "linestyle": (0, (2, 2))}
 
 
@@ -97,7 +100,7 @@ def draw_panels(
     entries = list(handles) if len(handles) > 1 else []
     if changes:
         entries.append(Line2D([], [], label="stage 2 begins", **_CHANGE))
-    columns = 5 if len(entries) <= 5 else 3  # the width holds no more
+    columns = _columns([str(entry.get_label()) for entry in entries])
     figure = new_figure(0.4 + _PANEL * len(panels) + 0.16 * math.ceil(len(entries) / columns) + 0.16 * bool(title))
     rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     margin = 0.02 * max(last - first, 1)
@@ -115,6 +118,15 @@ def draw_panels(
     if entries:
         figure.legend(handles=entries, loc="outside lower center", ncols=columns, handlelength=2.0, columnspacing=0.7)
     return figure
+
+
+def _columns(labels: Sequence[str]) -> int:
+    """How many columns of a legend the figure is wide enough for."""
+    for columns in (5, 4, 3):
+        widest = [max(map(len, column), default=0) for column in np.array_split(np.array(labels), columns)]
+        if sum(_SAMPLE + _LETTER * letters for letters in widest) <= COLUMN:
+            return columns
+    return 2
 
 
 def _lines(epochs: Sequence[Epoch], panel: _Panel, streams: Iterable[str]) -> dict[str, list[tuple[float, float]]]:
