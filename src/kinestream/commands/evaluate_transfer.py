@@ -1,6 +1,6 @@
 """Accuracy of encoders that learnt on one data set on another: linear probe and nearest neighbours on frozen features,
-and fine-tuning if asked for. The layouts may differ where a map of joints is declared (ntu25 and kinect20 either way,
-coco17 to both); it is shown. The store must have the preparation that the encoders learnt from.
+and fine-tuning if asked for. The layouts may differ where the joints of the encoder can be made of those of the store;
+how is shown. The store must have the preparation that the encoders learnt from.
 
 Examples:
   kinestream evaluate transfer runs/caca-joint-ntu60 --data pku2/ --split xsub
