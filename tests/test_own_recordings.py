@@ -29,7 +29,8 @@ pelvis: [left_hip, right_hip]
 MARKERS = """
 title: Thirty-nine markers of a motion capture suit
 joints: [LFHD, RFHD, LBHD, RBHD, C7, T10, CLAV, STRN, RBAK, LSHO, LUPA, LELB, LFRM, LWRA, LWRB, LFIN, RSHO,
-  RUPA, RELB, RFRM, RWRA, RWRB, RFIN, LASI, RASI, LPSI, RPSI, LTHI, LKNE, LTIB, LANK, LHEE, LTOE, RTHI, RKNE, RTIB, RANK, RHEE, RTOE]
+  RUPA, RELB, RFRM, RWRA, RWRB, RFIN, LASI, RASI, LPSI, RPSI, LTHI, LKNE, LTIB, LANK, LHEE, LTOE,
+  RTHI, RKNE, RTIB, RANK, RHEE, RTOE]
 chains:
   - [C7, CLAV, STRN]
   - [C7, T10, RBAK]

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from tests.stores import write_pairs
 
 from kinestream.cli import main
 from kinestream.data.store import Store

@@ -83,7 +83,7 @@ class MappedClips:
 
 
 def clips_as(store: Store, frames: int, layout: SkeletonLayout) -> AnyClips:
-    """The clips of a store with the joints of `layout`. Raises ValueError where no map of joints is declared."""
+    """The clips of a store with the joints of `layout`. Raises ValueError where some cannot be made."""
     clips = Clips(store, frames)
     return clips if store.layout == layout else MappedClips(clips, joint_map(store.layout, layout))
 

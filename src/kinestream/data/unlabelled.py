@@ -90,5 +90,5 @@ def choose_further(store: Store, split: str | None, first: Store) -> Int64[np.nd
     if not len(indices):
         raise ValueError(f"{store.path} has no training clips in split '{split}'")
     if store.layout != first.layout:
-        joint_map(store.layout, first.layout)  # refuses where none is declared
+        joint_map(store.layout, first.layout)  # refuses where joints cannot be made
     return indices
