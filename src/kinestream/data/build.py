@@ -1,36 +1,24 @@
-"""Building a store from a folder of raw files, over several processes, with a bounded memory."""
+"""Building a store from a folder of a data set's raw files."""
 
-import contextlib
-import csv
 import dataclasses
-import os
-import signal
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from multiprocessing import get_context, parent_process
-from multiprocessing.process import BaseProcess
+from functools import partial
 from pathlib import Path
-from threading import Thread, current_thread, main_thread
 
 import numpy as np
 from jaxtyping import Float32
 
 from kinestream.data.datasets import Dataset
 from kinestream.data.gaps import fill_gaps
-from kinestream.data.plan import Rejected, find_missing_list, make_plan, stop_if
+from kinestream.data.plan import find_missing_list, make_plan, stop_if
 from kinestream.data.preparation import Preparation
 from kinestream.data.recording import Recording, RecordingError, Segment, Source
+from kinestream.data.rejected import Rejected, write_rejected
 from kinestream.data.split_lists import SplitList, resolve_splits
 from kinestream.data.store import StoreInfo, StoreWriter, batches
+from kinestream.data.workers import in_processes
 from kinestream.files import new_folder
-from kinestream.plugins import load_plugins
-
-_TASKS_AHEAD = 3
-"""Tasks handed to each process before the first is done: they bound what lies in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +88,8 @@ def build_store(
         total = len(plan.sources)
         progress(0, total)
         task = _Task(dataset=dataset, preparation=preparation, continuous=continuous)
-        for done, result in enumerate(_read_all(task, plan.sources, processes), start=1):
+        portions = (tuple(plan.sources[rows]) for rows in batches(total, dataset.format.files_a_task))
+        for done, result in enumerate(in_processes(partial(_read_some, task), portions, processes), start=1):
             raw_bytes += result.size
             for rejected in result.rejected:
                 stop_if(strict, rejected)
@@ -111,7 +100,7 @@ def build_store(
         if not len(writer):
             raise ValueError(f"none of the {total} files below {raw} can be used; the first: {plan.rejected[0]}")
         plan.rejected.sort(key=lambda rejected: (rejected.path, rejected.line or 0))
-        _write_rejected(folder / "rejected.csv", plan.rejected, raw)
+        write_rejected(folder, plan.rejected, raw)
         info = writer.finish(
             dataclasses.replace(dataset, splits=splits),
             preparation,
@@ -153,71 +142,6 @@ class _Result:
     size: int
     prepared: tuple[_Prepared, ...] = ()
     rejected: tuple[Rejected, ...] = ()
-
-
-def _read_all(task: _Task, sources: Sequence[Source], processes: int) -> Iterator[_Result]:
-    """The results in the order of `sources`."""
-    size = task.dataset.format.files_a_task
-    portions = (tuple(sources[rows]) for rows in batches(len(sources), size))
-    if processes <= 1:
-        for portion in portions:
-            yield from _read_some(task, portion)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("forkserver"), initializer=_begin_worker) as pool:
-        try:
-            yield from _in_order(pool, task, portions, most=processes * _TASKS_AHEAD)
-        except BrokenProcessPool:
-            raise ValueError(
-                "a worker process was killed, perhaps for want of memory: try fewer --processes; nothing was written"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _in_order(
-    pool: ProcessPoolExecutor, task: _Task, portions: Iterable[Sequence[Source]], most: int
-) -> Iterator[_Result]:
-    waiting: deque[Future[list[_Result]]] = deque()
-    remaining = iter(portions)
-    with _interrupts_held_back():
-        waiting.extend(pool.submit(_read_some, task, portion) for portion in islice(remaining, most))
-    while waiting:
-        yield from waiting.popleft().result()
-        waiting.extend(pool.submit(_read_some, task, portion) for portion in islice(remaining, 1))
-
-
-@contextlib.contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C waits until the block ends: it would find processes half started, and each would show a traceback."""
-    if current_thread() is not main_thread():
-        yield
-        return
-    came: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))  # for this process
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # for those that it starts: they inherit this
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-    if came:
-        signal.raise_signal(signal.SIGINT)
-
-
-def _begin_worker() -> None:
-    """Ctrl-C reaches all processes of a terminal, and only the first one acts on it. When that one is killed, the
-    others end; they would wait for ever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    load_plugins()  # before what they brought is unpickled
-    first = parent_process()
-    if first is not None:
-        Thread(target=_end_with, args=(first,), daemon=True).start()
-
-
-def _end_with(process: BaseProcess) -> None:
-    process.join()
-    os._exit(1)
 
 
 def _read_some(task: _Task, sources: Sequence[Source]) -> list[_Result]:
@@ -298,12 +222,3 @@ def _rejected(path: Path, error: RecordingError | OSError) -> Rejected:
     if isinstance(error, RecordingError):
         return Rejected(path=path, reason=error.reason, line=error.line)
     return Rejected(path=path, reason=f"cannot be read: {error.strerror}", line=None)
-
-
-def _write_rejected(path: Path, rejected: Sequence[Rejected], raw: Path) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:  # names may be no text
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("file", "line", "reason"))
-        for entry in rejected:
-            line = "" if entry.line is None else entry.line
-            writer.writerow((Path(os.path.relpath(entry.path, raw)).as_posix(), line, entry.reason))

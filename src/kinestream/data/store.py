@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tokenize import TokenError
 from types import MappingProxyType, TracebackType
 from typing import Any, Protocol, runtime_checkable
 
@@ -26,13 +25,13 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from kinestream.data.datasets import Part, Split
+from kinestream.data.npy import HEADER_BYTES, header, map_array
 from kinestream.data.preparation import Preparation, preparation_of
 from kinestream.data.recording import Segment, Source
 from kinestream.files import write_json
 from kinestream.skeleton.layout import SkeletonLayout
 
 SCHEMA = 3
-_HEADER_BYTES = 192
 _COLUMNS = ("name", "file", "label", "subject", "camera", "setup", "repetition", "offset", "length", "crc32")
 _SEGMENT_COLUMNS = ("name", "label", "start", "end")
 
@@ -191,6 +190,10 @@ class Store:
             )
         return joints
 
+    def content_key(self, index: int) -> tuple[int, int]:
+        """Length and checksum of a recording: equal for equal content, and by chance for others."""
+        return int(self.table.length[index]), int(self.table.crc32[index])
+
     def index_of(self, name: str) -> int:
         """Where the recording of that name stands. Raises StoreError when there is none."""
         try:
@@ -263,7 +266,7 @@ class StoreWriter:
         self._frames = 0
         self._rows: list[tuple[str | int, ...]] = []
         self._file = (folder / "joints.npy").open("wb")
-        self._file.write(bytes(_HEADER_BYTES))
+        self._file.write(bytes(HEADER_BYTES))
 
     def __enter__(self) -> "StoreWriter":
         return self
@@ -305,7 +308,7 @@ class StoreWriter:
         """Writes header, table and description."""
         shape = (self._frames, self._most_bodies, len(self._layout.joints), 3)
         self._file.seek(0)
-        self._file.write(_npy_header(shape))
+        self._file.write(header(shape))
         self._file.flush()
         table = _write_table(self._folder / "recordings.csv", _COLUMNS, self._rows)
         segments = None
@@ -339,13 +342,6 @@ def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str
         writer.writerow(columns)
         writer.writerows(rows)
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _npy_header(shape: tuple[int, ...]) -> bytes:
-    """A version 1.0 header of exactly `_HEADER_BYTES` bytes, so that it can be written after the data."""
-    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape!r}, }}"
-    magic = b"\x93NUMPY\x01\x00" + (_HEADER_BYTES - 10).to_bytes(2, "little")
-    return magic + text.encode("ascii").ljust(_HEADER_BYTES - 11) + b"\n"
 
 
 def _info_to_dict(info: StoreInfo) -> dict[str, Any]:
@@ -459,14 +455,6 @@ def _map_joints(path: Path, info: StoreInfo) -> Float32[np.ndarray, "frames m v 
             "it was edited, prepare the store again"
         )
     return np.asarray(joints)
-
-
-def map_array(path: Path) -> np.ndarray:
-    """Maps a `.npy` file for reading. Raises ValueError for a damaged one."""
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except (SyntaxError, TokenError) as error:  # numpy reads the header as Python
-        raise ValueError(f"header: {error}") from None
 
 
 def batches(count: int, size: int) -> Iterator[slice]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from kinestream.data.store import map_array
+from kinestream.data.npy import map_array
 from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout
 
 MOST_CLASSES = 10_000
