@@ -1,7 +1,7 @@
 """Building a store from a folder of a data set's raw files."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from kinestream.data.datasets import Dataset
+from kinestream.data.datasets import Dataset, Split
 from kinestream.data.gaps import fill_gaps
 from kinestream.data.plan import find_missing_list, make_plan, stop_if
 from kinestream.data.preparation import Preparation
+from kinestream.data.reading import refuse_far
 from kinestream.data.recording import Recording, RecordingError, Segment, Source
 from kinestream.data.rejected import Rejected, write_rejected
 from kinestream.data.split_lists import SplitList, resolve_splits
@@ -101,11 +102,14 @@ def build_store(
             raise ValueError(f"none of the {total} files below {raw} can be used; the first: {plan.rejected[0]}")
         plan.rejected.sort(key=lambda rejected: (rejected.path, rejected.line or 0))
         write_rejected(folder, plan.rejected, raw)
+        notes = (*_notes_on_splits(dataset, split_lists, splits), *_note_on_missing(dataset, found))
         info = writer.finish(
             dataclasses.replace(dataset, splits=splits),
             preparation,
             excluded=plan.excluded,
             rejected=len(plan.rejected),
+            fps=dataset.fps,
+            notes=notes,
         )
     return Built(
         info=info,
@@ -117,6 +121,32 @@ def build_store(
         split_lists=split_lists,
         unused_labels=plan.unused_labels,
     )
+
+
+def _notes_on_splits(dataset: Dataset, used: Sequence[SplitList], splits: Mapping[str, Split]) -> Iterator[str]:
+    for one in used:
+        if one.unlisted:
+            yield (
+                f"{one.unlisted} files are in neither list of {one.path.name}: in the store, but neither for training "
+                f"nor for testing in split {one.split}"
+            )
+        if one.absent:
+            yield f"{one.absent} names of {one.path.name} have no usable file: is the download complete?"
+    for name, split in dataset.splits.items():
+        if name not in splits:
+            yield (
+                f"the store has no split {name}: its file {split.lists[0]} was not found; get it from the folder Split "
+                f"of the downloads ({dataset.home}), then prepare again or name its folder with --splits FOLDER"
+            )
+
+
+def _note_on_missing(dataset: Dataset, found: Path | None) -> Iterator[str]:
+    if dataset.missing_list and found is None:
+        yield (
+            f"the official list {dataset.missing_list} was not found beside the data, so clips with missing skeletons "
+            f"are in the store and counts differ from the published ones. Get it from {dataset.home}, then give it "
+            "with --missing FILE"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +183,9 @@ def _read_one(task: _Task, source: Source) -> _Result:
     try:
         size = source.path.stat().st_size
         recording = dataset.format.read(source)
+        if dataset.format.layout is None:
+            recording = dataclasses.replace(recording, units=dataset.units, up=dataset.up)
+            refuse_far(recording)
     except (RecordingError, OSError) as error:
         return _Result(size=size, rejected=(_rejected(source.path, error),))
     if source.labels is None:

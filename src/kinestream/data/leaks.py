@@ -81,8 +81,9 @@ def same_content(store: Store, indices: Int64[np.ndarray, " n"], known: Recordin
     likely = {(length, crc32) for length, crc32, _ in known.contents}
     return np.array(
         [
-            store.content_key(index) in likely and (*store.content_key(index), _content_hash(store, index)) in known.contents
+            key in likely and (*key, _content_hash(store, index)) in known.contents
             for index in indices.tolist()
+            for key in [store.content_key(index)]
         ],
         dtype=np.bool_,
     )
@@ -129,7 +130,6 @@ def known_copies(dataset: str, split: str) -> int:
 
 def _described(dataset: str) -> Dataset | None:
     return load_dataset(dataset) if dataset in dataset_names() else None
-
 
 
 def _content_hash(store: Store, index: int) -> str:

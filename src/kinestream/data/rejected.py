@@ -24,7 +24,9 @@ class Rejected:
 
 def write_rejected(folder: Path, rejected: Iterable[Rejected], base: Path | None = None) -> None:
     """Writes `rejected.csv` into the folder of a store, with paths as they are seen from `base`."""
-    with (folder / FILE).open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:  # names may be no text
+    with (folder / FILE).open(
+        "w", encoding="utf-8", errors="backslashreplace", newline=""
+    ) as file:  # names may be no text
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file", "line", "reason"))
         for entry in rejected:

@@ -27,7 +27,7 @@ from jaxtyping import Float32, Int64
 from kinestream.data.datasets import Part, Split
 from kinestream.data.npy import HEADER_BYTES, header, map_array
 from kinestream.data.preparation import Preparation, preparation_of
-from kinestream.data.recording import Segment, Source
+from kinestream.data.recording import Recording, Segment, Source
 from kinestream.files import write_json
 from kinestream.skeleton.layout import SkeletonLayout
 
@@ -163,7 +163,7 @@ class Store:
         told = np.stack([table.label, table.subject, table.setup, table.repetition], axis=1)
         numbers = np.unique(told, axis=0, return_inverse=True)[1].reshape(-1)
         shots, count = np.unique(np.stack([numbers, table.camera], axis=1), axis=0, return_counts=True)
-        doubtful = np.isin(numbers, shots[count > 1, 0])
+        doubtful = np.isin(numbers, shots[count > 1, 0]) | (told == (-1, 0, 0, 0)).all(axis=1)
         return np.where(doubtful, len(numbers) + np.arange(len(numbers)), numbers)
 
     def share_performances(self, indices: Int64[np.ndarray, " _"]) -> bool:
@@ -189,6 +189,22 @@ class Store:
                 "the store was edited or damaged, prepare it again"
             )
         return joints
+
+    def recordings(self, indices: Int64[np.ndarray, " n"] | None = None) -> Iterator[Recording]:
+        """The recordings, as they were prepared; all of them, or those asked for."""
+        table, classes = self.table, self.info.classes
+        for index in (np.arange(len(self)) if indices is None else indices).tolist():
+            label = int(table.label[index])
+            yield Recording(
+                self.joints(index),
+                self.layout,
+                fps=self.info.fps,
+                name=table.name[index],
+                label=classes[label] if label >= 0 else None,
+                subject=int(table.subject[index]) or None,
+                camera=int(table.camera[index]) or None,
+                segments=self.segments(index),
+            )
 
     def content_key(self, index: int) -> tuple[int, int]:
         """Length and checksum of a recording: equal for equal content, and by chance for others."""
@@ -254,14 +270,18 @@ class StoreWriter:
     """Writes a store into an existing empty folder; the caller gives the folder its name when it is whole.
 
     Use as a context manager; `finish` writes the tables and `store.json`. `continuous` is for whole videos, of which
-    each has its segments.
+    each has its segments. With `shrink` the store keeps no more bodies than some recording has.
     """
 
-    def __init__(self, folder: Path, layout: SkeletonLayout, most_bodies: int, *, continuous: bool = False) -> None:
+    def __init__(
+        self, folder: Path, layout: SkeletonLayout, most_bodies: int, *, continuous: bool = False, shrink: bool = False
+    ) -> None:
         self._folder = folder
         self._layout = layout
         self._most_bodies = most_bodies
         self._continuous = continuous
+        self._shrink = shrink
+        self._seen_bodies = 1
         self._segments: list[tuple[str | int, ...]] = []
         self._frames = 0
         self._rows: list[tuple[str | int, ...]] = []
@@ -285,6 +305,8 @@ class StoreWriter:
         if joints.shape != expected or not len(joints):
             raise ValueError(f"recording {source.name} has shape {joints.shape}, {expected} was expected")
         joints = np.ascontiguousarray(joints)
+        if self._shrink:
+            self._seen_bodies = max(self._seen_bodies, *(np.flatnonzero(joints.any(axis=(0, 2, 3))) + 1).tolist(), 1)
         self._file.write(joints.data)
         self._rows.append(
             (
@@ -306,6 +328,8 @@ class StoreWriter:
         notes: Sequence[str] = (),
     ) -> StoreInfo:
         """Writes header, table and description."""
+        if self._shrink and self._seen_bodies < self._most_bodies:
+            self._drop_bodies()
         shape = (self._frames, self._most_bodies, len(self._layout.joints), 3)
         self._file.seek(0)
         self._file.write(header(shape))
@@ -333,6 +357,24 @@ class StoreWriter:
         )
         write_json(self._folder / "store.json", _info_to_dict(info))
         return info
+
+    def _drop_bodies(self) -> None:
+        """Writes the joints again without the places of bodies that no recording has."""
+        self._file.close()
+        path, wide = self._folder / "joints.npy", self._folder / "wide"
+        path.replace(wide)
+        shape = (self._frames, self._most_bodies, len(self._layout.joints), 3)
+        joints = np.memmap(wide, np.float32, "r", HEADER_BYTES, shape)
+        self._most_bodies = self._seen_bodies
+        self._file = path.open("wb")
+        self._file.write(bytes(HEADER_BYTES))
+        rows = []
+        for *told, offset, length, _ in self._rows:
+            kept = np.ascontiguousarray(joints[int(offset) : int(offset) + int(length), : self._most_bodies])
+            self._file.write(kept.data)
+            rows.append((*told, offset, length, zlib.crc32(kept.data)))
+        self._rows = rows
+        wide.unlink()
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:

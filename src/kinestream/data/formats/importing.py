@@ -10,10 +10,10 @@ from jaxtyping import Float
 
 from kinestream.data.datasets import Dataset
 from kinestream.data.formats import ntu, open_collection
-from kinestream.data.formats.incoming import MOST_CLASSES, ExchangeError, Incoming, Row, shown
+from kinestream.data.formats.incoming import MOST_CLASSES, ExchangeError, Incoming, Row, joints_of, shown
 from kinestream.data.formats.matching import describe, refuse_duplicates, splits_taken
 from kinestream.data.preparation import clean_as_found, preparation_of
-from kinestream.data.recording import Recording, RecordingError, Source, check_coordinates
+from kinestream.data.recording import Recording, RecordingError, Source
 from kinestream.data.rejected import Rejected, write_rejected
 from kinestream.data.store import StoreInfo, StoreWriter
 from kinestream.files import new_folder
@@ -114,17 +114,5 @@ def _source(row: Row, dataset: Dataset | None, classes: int) -> Source:
 
 def _joints(row: Row, incoming: Incoming, most_bodies: int) -> Float[np.ndarray, "t m v c"]:
     """The joints for the store. Raises RecordingError for what cannot be used."""
-    if row.joints is None:
-        raise RecordingError(row.reason)
-    joints = row.joints
-    if not joints.any():
-        raise RecordingError(f"no body in any of its {len(joints)} frames")
-    wrong = check_coordinates(joints)
-    if wrong.any():
-        frame = int(np.flatnonzero(wrong.any(axis=(1, 2)))[0])
-        raise RecordingError(f"frame {frame + 1}: a joint that is no position")
-    present = joints.any(axis=(2, 3))
-    bodies = np.where(present, np.arange(1, joints.shape[1] + 1), 0)
     clean = clean_as_found if incoming.cleaned else preparation_of(incoming.preparation).clean
-    recording = Recording(joints=joints, bodies=bodies)
-    return clean(recording, incoming.layout, most_bodies).astype(np.float32)
+    return clean(Recording(joints_of(row)), incoming.layout, most_bodies).astype(np.float32)
