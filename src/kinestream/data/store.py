@@ -420,6 +420,7 @@ def _read_info(path: Path) -> StoreInfo:
             layout=SkeletonLayout.from_dict(plain.pop("layout")),
             classes=tuple(classes),
             splits=MappingProxyType(splits),
+            notes=tuple(str(note) for note in plain.pop("notes")),
             **plain,
         )
         for entry in dataclasses.fields(StoreInfo):
@@ -429,7 +430,6 @@ def _read_info(path: Path) -> StoreInfo:
             raise TypeError(f"'segments_sha256' is {info.segments_sha256!r}")
         if info.fps is not None and not (isinstance(info.fps, int | float) and 0 < info.fps < 100_000):
             raise TypeError(f"'fps' is {info.fps!r}")
-        info = dataclasses.replace(info, notes=tuple(str(note) for note in info.notes))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise StoreError(f"{file} was edited or damaged ({error}): prepare the store again") from None
     try:
