@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from tests.data.test_pku_reader import PKU1, PKU2, build, text_of, tree, video, with_real
+from tests.data.formats.test_pku_reader import PKU1, PKU2, build, text_of, tree, video, with_real
 
 from kinestream.cli import main
 from kinestream.data.build import Built, build_store
