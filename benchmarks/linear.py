@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from benchmarks.arithmetic import clock, setting
 from benchmarks.pairing import in_turn, ratio, spread
-from kinestream.evaluate.linear import ProbeSettings, linear_probe, new_layer
+from kinestream.evaluate.linear_probe import linear_probe, new_layer
 from kinestream.models.kernels.graph import adjacency
 from kinestream.models.stgcn import STGCN
 from kinestream.skeleton.layout import NTU25
@@ -78,26 +78,24 @@ def measure() -> dict[str, Any]:
 def _train_layer() -> None:
     features = torch.randn(TRAIN + TEST, DIM)
     labels = torch.randint(CLASSES, (TRAIN + TEST,))
-    settings = ProbeSettings(epochs=LAYER_EPOCHS)
     parts = {"joint": features[:TRAIN]}, labels[:TRAIN], {"joint": features[TRAIN:]}, labels[TRAIN:]
-    linear_probe(*parts, classes=CLASSES, settings=settings)
+    linear_probe(*parts, classes=CLASSES, epochs=LAYER_EPOCHS)
 
 
 def _compare(literal: nn.Module, ours: nn.Module, x: Tensor) -> float:
     """The weights after three epochs of either; raises AssertionError when they are not equal within 1e-4."""
-    settings = ProbeSettings(epochs=3, batch_size=8, milestone=2)
     labels = torch.arange(len(x)) % 4
     with torch.no_grad():
         features = ours(x)
-    found = linear_probe({"joint": features}, labels, {"joint": features}, labels, classes=4, settings=settings).layers[
-        "joint"
-    ]
-    generator = torch.Generator().manual_seed(settings.seed)
+    found = linear_probe(
+        {"joint": features}, labels, {"joint": features}, labels, classes=4, epochs=3, batch_size=8
+    ).layers["joint"]
+    generator = torch.Generator().manual_seed(0)
     expected = new_layer(DIM, 4, generator)
-    optimizer = torch.optim.SGD(expected.parameters(), lr=settings.rate, momentum=settings.momentum)
-    for epoch in range(settings.epochs):
-        optimizer.param_groups[0]["lr"] = settings.rate * (0.1 if epoch >= settings.milestone else 1.0)
-        for rows in torch.randperm(len(x), generator=generator).split(settings.batch_size):
+    optimizer = torch.optim.SGD(expected.parameters(), lr=3.0, momentum=0.9)
+    for epoch in range(3):
+        optimizer.param_groups[0]["lr"] = 3.0 * (0.1 if epoch >= 2 else 1.0)
+        for rows in torch.randperm(len(x), generator=generator).split(8):
             with torch.no_grad():
                 h = literal(x[rows])
             optimizer.zero_grad()

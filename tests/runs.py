@@ -6,15 +6,17 @@ from typing import Any
 
 import torch
 
-from kinestream.console import Screen
 from kinestream.models.encoder_file import load_encoder, weights_hash
 from kinestream.recipes import Recipe
 from kinestream.train.pretrain import pretrain
 from kinestream.train.run_folder import read_metrics
 
 
-def train(recipe: Recipe, store: Path, out: Path, *, resume: bool = False, **options: Any) -> None:
-    pretrain(recipe, "small", store, out, resume=resume, device="cpu", precision="32-true", screen=Screen(), **options)
+def train(recipe: Recipe, store: Path, out: Path, **options: Any) -> list[str]:
+    """Trains on the CPU, and returns what the user was told."""
+    told: list[str] = []
+    pretrain(store, recipe, out=out, name="small", device="cpu", notice=told.append, **options)
+    return told
 
 
 def without_times(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """Stores, runs and recipes made for tests."""
 
+import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,7 @@ from kinestream.data.recording import Source
 from kinestream.data.store import Store, StoreWriter
 from kinestream.models.encoder_file import save_encoder
 from kinestream.recipes import Recipe
-from kinestream.skeleton.stream_names import StreamName
-from kinestream.train.run_folder import RunConfig, RunFolder
+from kinestream.train.run_folder import Run, RunConfig
 
 SMALL: dict[str, Any] = {
     "title": "small",
@@ -54,11 +55,11 @@ def write_small_store(path: Path, *, copied: int = 0, seed: int = 0) -> Path:
     return path
 
 
-def write_small_run(path: Path, store: Path, *streams: StreamName, listed: bool = True, **changed: Any) -> Path:
+def write_small_run(path: Path, store: Path, *streams: str, listed: bool = True, **changed: Any) -> Path:
     """A run on the store with encoders that were not trained, as if its epochs were done; `listed` tells whether it
     keeps the list of the recordings that it learnt from, `changed` are settings of `SMALL`."""
     recipe = Recipe.from_dict({**SMALL, "streams": list(streams or ("joint",)), **changed}, "test")
-    opened, run = Store(store), RunFolder(path)
+    opened, run = Store(store), Run(path)
     run.create(RunConfig(recipe_name="small", recipe=recipe, data=str(store), store_fingerprint=opened.fingerprint))
     if listed:
         write_recordings(run.recordings, (opened, opened.select(recipe.split, "train")))
@@ -67,3 +68,11 @@ def write_small_run(path: Path, store: Path, *streams: StreamName, listed: bool 
         encoder = recipe.networks(opened.layout).encoder(stream)
         save_encoder(run.encoder(stream), encoder, recipe.card("small", stream, opened.layout, recipe.epochs))
     return path
+
+
+def write_pairs(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
+    """A file of pairs of recordings, as a user would write it."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("recording", "partner"))
+        writer.writerows(pairs)

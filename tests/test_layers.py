@@ -8,8 +8,10 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "kinestream"
 
 FLOORS = (
-    {"files", "arguments", "config", "console", "plugins", "progress"},
+    {"files", "plugins", "progress", "arguments"},
+    {"config", "console"},
     {"skeleton"},
+    {"layouts"},
     {"data"},
     {"augment", "distributed"},
     {"models"},
@@ -18,8 +20,10 @@ FLOORS = (
     {"features"},
     {"train"},
     {"evaluate"},
+    {"use"},
     {"viz"},
-    {"reproduce"},
+    {"reproduction"},
+    {"arguments"},
     {"commands"},
     {"cli"},
 )

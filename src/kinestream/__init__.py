@@ -1,5 +1,93 @@
-"""Learns representations of human movement from unlabelled 3D skeleton recordings.
+"""One encoder for any skeleton: learns representations of human movement from unlabelled 3D joint recordings.
 
-Layers, each importing only those before it: files, config, console; skeleton; data; augment, distributed; models;
-methods; recipes; features; train; evaluate; viz; reproduce; commands; cli.
+    import kinestream as ks
+
+    moves = ks.read("recordings/", layout="mediapipe33")
+    store = ks.prepare(moves, "store/")
+    run = ks.pretrain(store, "laptop", out="runs/mine")
+    z = ks.load(run).embed(moves)
+
+Names are loaded when they are first used: importing the package imports no torch.
+
+Layers, each importing only those before it: files, plugins, progress; config, console; skeleton; data; augment,
+distributed; models; methods; recipes; features; train; evaluate; use; viz; reproduction; commands; cli.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kinestream import evaluate, layouts, methods
+    from kinestream import models as encoders
+    from kinestream.data.formats import FORMATS as formats  # noqa: N811
+    from kinestream.data.prepare import prepare
+    from kinestream.data.reading import read
+    from kinestream.data.recording import Recording
+    from kinestream.data.store import Store, open_store
+    from kinestream.recipes import Recipe
+    from kinestream.recipes import resolve as recipe
+    from kinestream.reproduction import reproduce
+    from kinestream.skeleton.layout import SkeletonLayout as Layout
+    from kinestream.train.pretrain import pretrain
+    from kinestream.train.run_folder import Run
+    from kinestream.use.model import Model, load
+    from kinestream.viz.report import report
+
+__all__ = [
+    "Layout",
+    "Model",
+    "Recipe",
+    "Recording",
+    "Run",
+    "Store",
+    "encoders",
+    "evaluate",
+    "formats",
+    "layouts",
+    "load",
+    "methods",
+    "open_store",
+    "prepare",
+    "pretrain",
+    "read",
+    "recipe",
+    "report",
+    "reproduce",
+]
+
+_WHERE = {
+    "Layout": "skeleton.layout:SkeletonLayout",
+    "Model": "use.model:Model",
+    "Recipe": "recipes:Recipe",
+    "Recording": "data.recording:Recording",
+    "Run": "train.run_folder:Run",
+    "Store": "data.store:Store",
+    "encoders": "models:",
+    "evaluate": "evaluate:",
+    "formats": "data.formats:FORMATS",
+    "layouts": "layouts:",
+    "load": "use.model:load",
+    "methods": "methods:",
+    "open_store": "data.store:open_store",
+    "prepare": "data.prepare:prepare",
+    "pretrain": "train.pretrain:pretrain",
+    "read": "data.reading:read",
+    "recipe": "recipes:resolve",
+    "report": "viz.report:report",
+    "reproduce": "reproduction:reproduce",
+}
+"""Module and name of each; nothing behind the colon for the module itself."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'kinestream' has no attribute '{name}': it has {', '.join(__all__)}")
+    module, _, attribute = _WHERE[name].partition(":")
+    found = importlib.import_module(f"kinestream.{module}")
+    found = getattr(found, attribute) if attribute else found
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -36,6 +36,11 @@ def required_option() -> Any:
     return dataclasses.field(metadata={"option": True})
 
 
+def optional_word() -> Any:
+    """A field that is None unless the command line has a positional word for it."""
+    return dataclasses.field(default=None, metadata={"positional": True})
+
+
 def typed_words() -> tuple[str, ...]:
     """The words of the command that runs, as the user typed them, without `kinestream`."""
     return _typed.get()
@@ -115,6 +120,8 @@ def _argument(entry: "dataclasses.Field[Any]", hints: Mapping[str, Any], texts: 
         default = tyro.MISSING
         if not entry.metadata.get("option"):
             hint = Annotated[hint, tyro.conf.Positional]
+    elif entry.metadata.get("positional"):
+        hint = Annotated[hint, tyro.conf.Positional]
     elif repeated:
         hint = Annotated[hint, tyro.conf.UseAppendAction]
     if repeated or default is None or default is False:

@@ -4,11 +4,12 @@ import difflib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 from kinestream.distributed import launch
+from kinestream.evaluate.settings import BUILTIN
 from kinestream.plugins import add_plugin
 
 COMMANDS = {
@@ -18,33 +19,20 @@ COMMANDS = {
     "import-weights": ("import_weights", "make encoders from the 3s-CACA authors' released weights"),
     "check": ("check", "look a store over: counts per split and class, integrity, odd recordings"),
     "show": ("show", "draw a recording of a store as a strip of frames or an animation"),
+    "layouts": ("layouts", "list skeleton layouts, check one of your own, or draw one"),
     "recipes": ("recipes", "list what can be run by name, with its published figure"),
     "pretrain": ("pretrain", "learn an encoder from unlabelled clips, as a recipe says"),
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
     "features": ("features", "compute a run's features once, for all evaluations, on one device or several"),
-    "evaluate linear": ("evaluate_linear", "accuracy of a linear layer on the frozen encoder"),
-    "evaluate knn": ("evaluate_knn", "accuracy of nearest neighbours of the frozen encoder"),
-    "evaluate probe-grid": (
-        "evaluate_probe_grid",
-        "a linear layer, its rate and decay chosen on held-out training clips",
-    ),
-    "evaluate retrieval": ("evaluate_retrieval", "search by example: precision at k, mAP, a sheet of what was found"),
-    "evaluate cluster": ("evaluate_cluster", "clusters of the features against the classes"),
-    "evaluate finetune": ("evaluate_finetune", "accuracy after fine-tuning with all labels"),
-    "evaluate semi": ("evaluate_semi", "accuracy after fine-tuning with few labels"),
-    "evaluate supervised": ("evaluate_supervised", "the same encoder from random weights with all labels"),
-    "evaluate transfer": ("evaluate_transfer", "encoders of one data set on another, also of another sensor"),
-    "plot embedding": ("plot_embedding", "draw the test clips by their features, before and after pre-training"),
-    "plot confusion": ("plot_confusion", "draw what is taken for what, with the worst pairs by name"),
-    "plot curves": ("plot_curves", "draw every term of the loss and the online 1-NN over the epochs"),
-    "plot classes": ("plot_classes", "draw the accuracy class by class beside the untrained encoder"),
-    "plot agreement": ("plot_agreement", "draw what the streams agree on in stage 2, and how right it is"),
+    **{f"evaluate {name}": ("evaluate", text) for name, (_, _, text) in BUILTIN.items()},
+    "plot": ("plot", "draw a figure of a run: embedding, confusion, curves, classes or agreement"),
     "report": ("report", "write a run as one page to explore: results, figures, a map of its clips"),
     "compare": ("compare", "set runs side by side: what differs, how they learnt, what they reached"),
 }
 """Words of a command: its module below `kinestream.commands`, and what it does."""
 
 _MISUSE = 2
+_DRAWING = ("jinja2", "matplotlib", "PIL")
 
 _FIRST_LOOK = """\
   kinestream generate ntu60 raw/ --clips 600
@@ -63,11 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words == ["--version"]:
             print(f"kinestream {version('kinestream')}")
             return 0
-        known = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in COMMANDS), None)
+        table = _with_registered() if words[:1] == ["evaluate"] else COMMANDS
+        known = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in table), None)
         if known is None:
-            return _completion(words[1]) if words[:1] == ["completion"] and len(words) == 2 else _overview(words)
+            is_completion = words[:1] == ["completion"] and len(words) == 2
+            return _completion(words[1]) if is_completion else _overview(words, table)
         name = f"kinestream {known}"
-        module = _module(known)
+        module = command_module(known)
         from kinestream.arguments import parse_command, remember_words
 
         config = parse_command(module.Config, name, module.__doc__ or "", words[len(known.split()) :])
@@ -86,6 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return launch.FAILED
+    except ModuleNotFoundError as error:
+        if error.name not in _DRAWING:
+            raise
+        print(f"{name}: drawing needs {error.name}: install kinestream[viz]", file=sys.stderr)
+        return launch.FAILED
     except (ValueError, OSError) as error:
         if os.environ.get("KINESTREAM_TRACEBACK"):
             raise
@@ -94,7 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _module(name: str) -> Any:
+def command_module(name: str) -> Any:
+    """The command's `Config`, `run(config)` and help (`__doc__`)."""
+    if name.startswith("evaluate "):
+        from kinestream.commands.evaluate import command
+
+        return command(name.removeprefix("evaluate "))
     return importlib.import_module(f"kinestream.commands.{COMMANDS[name][0]}")
 
 
@@ -109,21 +109,30 @@ def _add_plugins(words: Sequence[str]) -> list[str]:
     return rest
 
 
-def _overview(words: Sequence[str]) -> int:
+def _with_registered() -> dict[str, tuple[str, str]]:
+    """The table, with the evaluations of plug-ins."""
+    from kinestream.evaluate import EVALUATIONS, settings_of
+
+    more = [name for name in EVALUATIONS.names() if name not in BUILTIN]
+    texts = {name: (settings_of(name).__doc__ or "").strip().partition("\n")[0].rstrip(".") for name in more}
+    return {**COMMANDS, **{f"evaluate {name}": ("evaluate", text) for name, text in texts.items()}}
+
+
+def _overview(words: Sequence[str], table: Mapping[str, tuple[str, str]]) -> int:
     """Help for the table as a whole or for a group such as `evaluate`; a wrong word is an error."""
-    group = [name for name in COMMANDS if words and name.split()[0] == words[0]]
+    group = [name for name in table if words and name.split()[0] == words[0]]
     rest = words[1:] if group else words
     wrong = next((word for word in rest if word not in ("-h", "--help")), None)
     if wrong is not None:
         above = f"kinestream {words[0]}" if group else "kinestream"
-        near = difflib.get_close_matches(wrong, [name.split()[-1] if group else name for name in group or COMMANDS])
+        near = difflib.get_close_matches(wrong, [name.split()[-1] if group else name for name in group or table])
         hint = f": did you mean {' or '.join(near)}?" if near else ";"
         print(f"{above}: unknown command '{wrong}'{hint} see '{above} --help'", file=sys.stderr)
         return _MISUSE
     print("kinestream: representations of human actions from unlabelled 3D skeleton recordings\n")
     print("usage: kinestream COMMAND ...   (kinestream COMMAND --help for its arguments and examples)\n")
-    for name in group or COMMANDS:
-        print(f"  {name:<20} {COMMANDS[name][1]}")
+    for name in group or table:
+        print(f"  {name:<20} {table[name][1]}")
     print("\nBefore the command: --plugin FILE.py|MODULE loads what others added; may be given several times.")
     print("Completion in a shell: kinestream completion bash|zsh|fish prints a script for it.")
     print("\nA first look, from nothing to an accuracy:")
@@ -138,7 +147,7 @@ def _completion(shell: str) -> int:
         return _MISUSE
     from kinestream.arguments import print_completion
 
-    print_completion({name: (_module(name).Config, text) for name, (_, text) in COMMANDS.items()}, shell)
+    print_completion({name: (command_module(name).Config, text) for name, (_, text) in COMMANDS.items()}, shell)
     return 0
 
 

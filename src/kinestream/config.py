@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import yaml
 
-from kinestream.plugins import Registry, unknown
+from kinestream.plugins import VARIABLE, Registry, unknown
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -54,8 +54,11 @@ def registered(registry: Registry[Any], kind: str) -> Callable[[Any], Any]:
             raise ValueError(f"must be a mapping of keys to values with a name, it is {shown(value)}")
         if not isinstance(value.get("name"), str):
             raise ValueError(f"has no name: choose from {', '.join(registry.names())}")
-        # Its own ValueError, if any, says all; pydantic would put its words around it.
-        return parse_strictly(registry.get(value["name"]), value, f"{kind} '{value['name']}'")
+        try:
+            entry = registry.get(value["name"])
+        except ValueError as error:
+            raise ValueError(f"{error}; a plug-in that brings it is named by --plugin or {VARIABLE}") from None
+        return parse_strictly(entry, value, f"{kind} '{value['name']}'")
 
     return parse
 
@@ -117,11 +120,29 @@ def _in_one_line(config: Any, error: "ValidationError") -> str:
         return f"{'.'.join(path)} {own}" if own.startswith(("must", "has no")) else own
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         known = tuple(field.name for field in dataclasses.fields(_at(config, path[:-1])))
-        return unknown("key", ".".join(path), tuple(".".join([*path[:-1], name]) for name in known), most=30)
+        within = f"{'.'.join(path[:-1])}: " if path[:-1] else ""
+        return within + unknown("key", path[-1], known, most=30)
     if kind in ("missing", "missing_argument"):
-        return f"'{'.'.join(path)}' is missing"
-    wanted = first["msg"].removeprefix("Input ").replace("an object", "a mapping of keys to values")
+        if not path[-1].isdigit():
+            return f"'{'.'.join(path)}' is missing"
+        return f"'{'.'.join(path[:-1])}' is {shown(first['input'])}, value {int(path[-1]) + 1} is missing"
+    wanted = re.sub("^Input |^Tuple | after validation", "", first["msg"])
+    for theirs, ours in _WORDS.items():
+        wanted = wanted.replace(theirs, ours)
     return f"'{'.'.join(path)}' is {shown(first['input'])}, {wanted}"
+
+
+_WORDS = {
+    "an object": "a mapping of keys to values",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "text",
+    "a valid boolean": "true or false",
+    "a valid array": "a list",
+    "a valid tuple": "a list",
+    "a valid dictionary": "a mapping",
+}
+"""What pydantic says, and what users of YAML call it."""
 
 
 def _at(config: Any, path: Sequence[str]) -> Any:

@@ -59,12 +59,24 @@ class Screen:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """The first column is text, the others are numbers."""
-        table = Table(title=title, title_justify="left", title_style="bold")
-        for position, column in enumerate(columns):
-            table.add_column(column, justify="right" if position else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(str(cell)) for cell in row))
-        self.out.print(table)
+        self.out.print(_table(title, columns, rows))
+
+
+def table_text(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table as text, as wide as the terminal. The first column is text, the others are numbers."""
+    console = _console(stderr=False)
+    with console.capture() as capture:
+        console.print(_table(title, columns, rows))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="right" if position else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    return table
 
 
 def _console(*, stderr: bool) -> Console:

@@ -1,7 +1,6 @@
 """The commands as a user meets them."""
 
 import dataclasses
-import importlib
 import json
 import os
 import re
@@ -17,12 +16,11 @@ from docstring_parser import parse_from_object
 from tests.stores import write_small_store
 
 from kinestream.arguments import typed_words
-from kinestream.cli import COMMANDS, main
+from kinestream.cli import COMMANDS, command_module, main
 from kinestream.commands import pretrain
 from kinestream.data.check import copies
 from kinestream.data.store import Store
 from kinestream.recipes import Recipe, recipe_names
-from kinestream.train.run_folder import RunFolder, read_metrics
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -67,7 +65,7 @@ def test_every_command_has_help_with_every_field_and_examples(name: str, capsys:
     assert main([*name.split(), "--help"]) == 0
     words = capsys.readouterr().out
     assert f"  kinestream {name} " in words or f"  kinestream {name}\n" in words, "an example"
-    config = importlib.import_module(f"kinestream.commands.{COMMANDS[name][0]}").Config
+    config = command_module(name).Config
     plain = re.sub(r"[\s│]", "", words)
     kinds = config.__mro__[-2::-1]
     texts = {text.arg_name: text.description for kind in kinds for text in parse_from_object(kind).params}
@@ -80,9 +78,7 @@ def test_help_of_every_command_answers_without_torch() -> None:
     """What makes --help quick: the heavy packages are not imported."""
     code = """
 import sys
-from kinestream.arguments import typed_words
 from kinestream.cli import COMMANDS, main
-from kinestream.commands import pretrain
 for name in COMMANDS:
     assert main([*name.split(), "--help"]) == 0
 heavy = {"torch", "lightning_fabric", "matplotlib", "sklearn", "jsonargparse", "pydantic"} & set(sys.modules)
@@ -188,7 +184,7 @@ def test_recipes_lists_every_name_and_prints_one_as_yaml(capsys: pytest.CaptureF
     assert "78.57 [" in words
     assert "three streams together" in words
     marked = {line.split(": ")[1] for line in words.splitlines() if line.startswith("recommended for ")}
-    assert marked == {"laptop-nw-ucla", "laptop-pairs-nw-ucla", "caca-3s-ntu60-xsub"}, "two for small data, one for NTU"
+    assert marked == {"laptop", "caca-3s-ntu60-xsub"}, "one for small data, one for NTU"
     assert main(["recipes", "--name", "nw-ucla"]) == 0
     plain = yaml.safe_load(capsys.readouterr().out)
     assert Recipe.from_dict(plain, "printed").dataset == "nw-ucla"
@@ -245,7 +241,9 @@ def finished(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return out
 
 
-@pytest.mark.parametrize(("protocol", "more"), [("knn", ["--k", "5"]), ("linear", ["--epochs", "5", "--rate", "0.5"])])
+@pytest.mark.parametrize(
+    ("protocol", "more"), [("knn", ["--k", "5"]), ("linear", ["--epochs", "5", "--learning-rate", "0.5"])]
+)
 def test_evaluations_stand_beside_untrained_and_raw(
     protocol: str, more: list[str], finished: Path, small_store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,7 +269,7 @@ def test_bare_evaluations_leave_the_references_out(finished: Path, small_store: 
     assert main([*words, "--weights", "bone=0.4,joint=0.6"]) == 0
     written = json.loads((finished / "evaluation-linear-xview.json").read_text())
     assert {result["features"] for result in written["results"].values()} == {"run"}
-    assert written["settings"]["fusion_weights"] == {"bone": 0.4, "joint": 0.6}
+    assert written["settings"]["weights"] == {"bone": 0.4, "joint": 0.6}
 
 
 @pytest.mark.parametrize(
@@ -342,13 +340,13 @@ def test_reproduce_reports_every_seed_beside_the_published_figure(
     words = ["reproduce", str(tmp_path / "small.yaml"), "--data", str(small_store), "--out", str(tmp_path / "r")]
     words += ["--seeds", "2", "--bare", "--set", "epochs=1"]
     assert main(words) == 0
-    text = (tmp_path / "r" / "report.md").read_text()
+    text = (tmp_path / "r" / "reproduction.md").read_text()
     assert text.startswith("# small (with epochs=1)\n"), "what was set besides the recipe"
     assert "--set epochs=1" in text, "how to make it again"
-    report = json.loads((tmp_path / "r" / "report.json").read_text())
+    report = json.loads((tmp_path / "r" / "reproduction.json").read_text())
     assert report["seeds"] == [0, 1]
     for figure in report["figures"]:
-        protocol = {"linear": "linear", "1-NN": "knn"}[figure["protocol"]]
+        protocol = {"linear": "linear", "knn": "knn"}[figure["protocol"]]
         for seed, value in enumerate(figure["values"]):
             file = tmp_path / "r" / f"seed-{seed}" / f"evaluation-{protocol}-xview.json"
             assert json.loads(file.read_text())["results"][figure["features"]]["top1"] == value
@@ -366,56 +364,18 @@ def test_reproduce_reports_every_seed_beside_the_published_figure(
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(recipe))
     assert main(words) == 0, "the same command again, another published figure beside it"
     assert checkpoint.stat().st_mtime_ns == before, "what is trained is not trained again"
-    text = (tmp_path / "r" / "report.md").read_text()
+    text = (tmp_path / "r" / "reproduction.md").read_text()
     (line,) = [line for line in text.splitlines() if "60.00 |" in line]
     assert line.startswith("| linear | small, scores fused |"), "a figure of fused scores is for fused scores"
     assert "Scores are fused as published: joint 0.7, bone 0.3." in text
     written = json.loads((tmp_path / "r" / "seed-0" / "evaluation-linear-xview.json").read_text())
-    assert written["settings"]["fusion_weights"] == {"joint": 0.7, "bone": 0.3}
+    assert written["settings"]["weights"] == {"joint": 0.7, "bone": 0.3}
     assert "--weights joint=0.7,bone=0.3" in (tmp_path / "r" / "seed-0" / "report.html").read_text()
     capsys.readouterr()
     assert main([*words, "--set", "epochs=2"]) == 1
     assert "was begun with other settings (epochs was 1, now 2)" in capsys.readouterr().err
     assert main([*words, "--seeds", "0"]) == 1
     assert "at least one run is needed" in capsys.readouterr().err
-
-
-def test_reproduce_makes_both_passes_of_a_recipe_that_finds_pairs(
-    finished: Path, small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    recipe = yaml.safe_load((finished.parent / "small.yaml").read_text())
-    (tmp_path / "small.yaml").write_text(
-        yaml.safe_dump({**recipe, "epochs": 1, "other_camera": 0.9, "find_pairs": True})
-    )
-    pretrain = ["pretrain", str(tmp_path / "small.yaml"), "--data", str(small_store), "--out", str(tmp_path / "alone")]
-    assert main(pretrain) == 1
-    assert "finds: train that with --set other_camera=0 --set find_pairs=false, let" in capsys.readouterr().err
-    assert not (tmp_path / "alone").exists()
-
-    out = tmp_path / "r"
-    words = ["reproduce", str(tmp_path / "small.yaml"), "--data", str(small_store), "--out", str(out), "--bare"]
-    assert main([*words, "--seeds", "2"]) == 0
-    first, second = (RunFolder(out / f"seed-1{which}") for which in ("-first", ""))
-    assert (first.config().recipe.other_camera, second.config().recipe.other_camera) == (0.0, 0.9)
-    assert not first.pairs.exists()
-    assert second.pairs.read_bytes() == (first.path / "found-pairs.csv").read_bytes()
-    capsys.readouterr()
-    assert main(["pair", str(first.path), "--data", str(small_store), "--out", str(tmp_path / "again.csv")]) == 0
-    assert (tmp_path / "again.csv").read_bytes() == second.pairs.read_bytes()
-    seconds = [
-        line["seconds"] for run in (first, second) for line in read_metrics(run.metrics) if line["kind"] == "epoch"
-    ]
-    report = json.loads((out / "report.json").read_text())
-    assert report["training_minutes"][1] == pytest.approx(sum(seconds) / 60, abs=0.06)
-    saved = [run.checkpoint.stat().st_mtime_ns for run in (first, second)]
-    (first.path / "found-pairs.csv").unlink()
-    assert main([*words, "--seeds", "2"]) == 0, "the same command again"
-    assert [run.checkpoint.stat().st_mtime_ns for run in (first, second)] == saved
-    capsys.readouterr()
-    words[words.index(str(out))] = str(tmp_path / "one")
-    assert main([*words, "--set", "split=xview-tune"]) == 1
-    assert "are all of camera 1: there is no other" in " ".join(capsys.readouterr().err.split())
-    assert not (tmp_path / "one").exists(), "before the first pass"
 
 
 def test_the_first_look_that_the_overview_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,9 +106,7 @@ def test_what_cannot_be_imported_is_one_line(arrays: Path, tmp_path: Path, capsy
     one_line(["prepare", str(tmp_path / "x"), out], "no file or folder", capsys)
     one_line(["prepare", "ntu61", str(arrays), out], "unknown data set 'ntu61'", capsys)
     one_line(["prepare", str(arrays), out, "--preparation", "x"], "unknown preparation 'x'", capsys)
-    one_line(
-        ["prepare", "nw-ucla", str(arrays), out], "has 20 (kinect20): is it another data set's?", capsys
-    )
+    one_line(["prepare", "nw-ucla", str(arrays), out], "has 20 (kinect20): is it another data set's?", capsys)
     one_line(["export-data", str(arrays), out, "--form", "authors"], "is no store", capsys)
     assert not Path(out).exists()
 
@@ -133,9 +131,9 @@ def test_weights_that_do_not_fit_the_recipe_are_one_line(tmp_path: Path, capsys:
     refused("--frames missing", "--layout", "ntu25", "--preparation", "published")
     refused("--stream is what the recipe says", "--recipe", single, "--stream", "bone")
     alone = ["--preparation", "published", "--frames", "50"]
-    refused("unknown layout 'x': choose from ntu25", "--layout", "x", *alone)
+    refused("unknown layout 'x': there are azure32", "--layout", "x", *alone)
     refused("say which, --stream joint", "--layout", "ntu25", *alone)
-    for stream in ("displacement", "cylindrical", "lagged-distance"):
+    for stream in ("displacement", "cylindrical-motion", "lagged-distance"):
         message = f"nobody released weights of stream {stream}: choose from joint, motion, bone"
         refused(message, "--layout", "ntu25", *alone, "--stream", stream)
     refused("w.pt: of another shape: online_backbone.A", "--layout", "kinect20", *alone)

@@ -3,17 +3,21 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from kinestream.cli import main
 from kinestream.data.partners import write_pairs
 from kinestream.data.store import Store
-from kinestream.evaluate.run_results import read_evaluations, read_predictions, wilson
+from kinestream.evaluate.run_results import read_evaluations, read_predictions
 
 pytest.importorskip("matplotlib")
+
+from kinestream.viz.report import report
 
 
 @pytest.fixture(scope="module")
@@ -46,28 +50,27 @@ def trained(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.mark.parametrize(
-    ("words", "needs_data"),
+    "words",
     [
-        (["embedding"], True),
-        (["embedding", "--method", "pca", "--points", "9", "--classes", "1", "--bare"], True),
-        (["confusion"], True),
-        (["curves"], False),
-        (["classes", "--protocol", "linear"], False),
-        (["agreement", "--dark"], False),
+        ["embedding"],
+        ["embedding", "--method", "pca", "--points", "9", "--classes", "1", "--bare"],
+        ["confusion"],
+        ["curves"],
+        ["classes", "--protocol", "linear"],
+        ["agreement", "--dark"],
     ],
-    ids=lambda words: words[0] if isinstance(words, list) else None,
+    ids=" ".join,
 )
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_every_plot_is_the_same_each_time(
     words: list[str],
-    needs_data: bool,
     suffix: str,
     trained: Path,
     small_store: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    data = ["--data", str(small_store)] if needs_data else []
+    data = ["--data", str(small_store)] if words == ["confusion"] else []
     outs = [tmp_path / f"{number}{suffix}" for number in range(2)]
     for out in outs:
         assert main(["plot", words[0], str(trained), *words[1:], *data, "--out", str(out)]) == 0
@@ -87,6 +90,7 @@ def test_a_plot_goes_into_the_run_unless_said_otherwise(trained: Path) -> None:
         (["plot", "classes", "RUN", "--protocol", "knn"], "make one with 'kinestream evaluate knn'"),
         (["plot", "curves", "missing"], "missing is no run folder"),
         (["plot", "embedding", "RUN", "--data", "DATA", "--points", "0"], "at least one of each is needed"),
+        (["plot", "curves", "RUN", "--data", "DATA"], "--data is for embedding, confusion, not for curves"),
         (["report", "RUN", "--data", "DATA", "--out", "x.pdf"], "the suffix '.pdf' is not one of .html"),
         (["report", "RUN", "--data", "DATA", "--points", "0"], "at least 1 point"),
         (["compare", "RUN"], "has nothing to be compared with"),
@@ -150,6 +154,7 @@ def test_the_report_keeps_its_bounds(
     out = tmp_path / "report.html"
     more = ["--points", "7", "--megabytes", "0.02", "--bare"]
     assert main(["report", str(trained), "--data", str(small_store), "--out", str(out), *more]) == 0
+    assert "report: " in capsys.readouterr().out
     words = out.read_text("utf-8")
     assert "7 test clips of 13, drawn by lot" in words
     skeletons = re.search(r'id="skeletons">(.*?)</script>', words)
@@ -158,6 +163,31 @@ def test_the_report_keeps_its_bounds(
     data = embedded(out)
     assert isinstance(data["names"], list)
     assert len(data["names"]) == 7
+
+
+def test_recordings_without_labels_or_splits_have_a_page(
+    trained: Path, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(small_store)
+    store.info = replace(store.info, splits={}, classes=())
+    store.table = replace(store.table, label=np.full(len(store), -1))
+    monkeypatch.setattr(Store, "continuous", False)
+    told: list[str] = []
+    done = report(
+        trained, store, out=tmp_path / "r.html", baselines=False, progress=lambda what, *more: told.append(what)
+    )
+    assert done.figures == ("embedding-tsne", "embedding-pca", "curves", "agreement")
+    assert [one.name for one in done.left_out] == ["confusion", "classes"]
+    data = embedded(tmp_path / "r.html")
+    assert data["names"] == list(store.table.name), "all of them"
+    assert data["predicted"] is None
+    assert isinstance(data["classes"], list)
+    assert [one["name"] for one in data["classes"]] == ["no label"]
+    words = done.path.read_text("utf-8")
+    assert "40 recordings; skeletons" in words
+    assert "needs" in words
+    assert 'aria-label="Which predictions are shown" hidden' in words
+    assert "skeletons" in told
 
 
 def test_predictions_of_an_evaluation_take_the_place_of_the_nearest_clip(
@@ -233,7 +263,14 @@ def test_evaluations_are_read_as_far_as_they_go(tmp_path: Path) -> None:
         "test_clips": 100,
         "leak": "subjects are shared",
         "results": {
-            "a": {"features": "run", "how": "alone", "streams": ["joint"], "top1": 50.0},
+            "a": {
+                "features": "run",
+                "how": "alone",
+                "streams": ["joint"],
+                "top1": 50.0,
+                "top1_low": 40.4,
+                "top1_high": 59.6,
+            },
             "b": {"features": "run", "how": "together", "top1": 60.0, "top1_low": 55.0, "top1_high": 64.0, "ece": 0.1},
             "c": {"nmi": 0.5},
         },
@@ -244,17 +281,10 @@ def test_evaluations_are_read_as_far_as_they_go(tmp_path: Path) -> None:
     (tmp_path / "predictions-odd-xview.csv").write_text("a,b\n1,2\n")
     (one,) = read_evaluations(tmp_path)
     assert one.leak == "subjects are shared"
-    assert [result.name for result in one.results] == ["a", "b"]
-    first, second = one.results
-    assert (first.low, first.high) == tuple(100 * bound for bound in wilson(0.5, 100))
+    assert [row.name for row in one.rows] == ["a", "b"]
+    first, second = one.rows
+    assert (first.low, first.high) == (40.4, 59.6)
     assert (second.low, second.high) == (55.0, 64.0)
     assert one.headline() is second
     assert one.headline("raw") is None
     assert read_predictions(tmp_path, "xview") == {}
-
-
-@pytest.mark.parametrize(("right", "count"), [(0, 5), (5, 5), (50, 100), (1, 1)])
-def test_the_interval_holds_the_share_and_stays_within_bounds(right: int, count: int) -> None:
-    low, high = wilson(right / count, count)
-    assert 0 <= low <= right / count <= high <= 1
-    assert high - low < 1

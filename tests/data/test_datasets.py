@@ -126,7 +126,9 @@ def test_splits_of_nw_ucla(real_data: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "ntu", "NTU60", "ntu121", "ntu60.yaml", "../datasets/ntu60", "nw_ucla"])
 def test_unknown_names(name: str) -> None:
-    with pytest.raises(ValueError, match=r"unknown data set '.*': .*ntu120, ntu60, nw-ucla, pku1, pku2; or give the path"):
+    with pytest.raises(
+        ValueError, match=r"unknown data set '.*': .*ntu120, ntu60, nw-ucla, pku1, pku2; or give the path"
+    ):
         load_dataset(name)
 
 

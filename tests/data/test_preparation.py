@@ -14,7 +14,7 @@ from kinestream.data.recording import Recording, RecordingError
 from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout
 
 PUBLISHED, TRACKED = PREPARATIONS["published"], PREPARATIONS["tracked"]
-PELVIS, ROOT, LEFT, RIGHT = NTU25.pelvis, NTU25.root, *NTU25.heading
+PELVIS, ROOT, LEFT, RIGHT = *NTU25.pelvis, NTU25.root, *NTU25.heading
 Frames = Mapping[int, np.ndarray]
 """Joints (v, c) of one body by frame."""
 

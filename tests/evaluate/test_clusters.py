@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.evaluate.clusters import cluster, match_clusters
+from kinestream.evaluate.clusters import find_clusters, match_clusters
 from kinestream.features.metrics import accuracy, ranked
 
 
@@ -56,7 +56,7 @@ def test_measures_against_their_definitions() -> None:
     generator = torch.Generator().manual_seed(3)
     labels = np.arange(24) % 3
     features = torch.randn(24, 4, generator=generator) + 1.2 * torch.eye(4)[labels]
-    found = cluster(features, labels, classes=5, seed=0)
+    found = find_clusters(features, labels, classes=5, seed=0)
     matched = ranked(found.class_scores)[:, 0].tolist()  # a class for each cluster: the clusters under other names
     assert found.nmi == pytest.approx(100 * naive_nmi(matched, labels.tolist()))
     assert found.ari == pytest.approx(100 * naive_ari(matched, labels.tolist()))
@@ -67,6 +67,6 @@ def test_separate_classes_are_found_whatever_their_numbers() -> None:
     generator = torch.Generator().manual_seed(0)
     labels = np.array([6, 2, 4] * 10)
     features = torch.eye(8)[labels] + 0.01 * torch.randn(30, 8, generator=generator)
-    found = cluster(features, labels, classes=9, seed=1)
+    found = find_clusters(features, labels, classes=9, seed=1)
     assert accuracy(ranked(found.class_scores), torch.from_numpy(labels)).top1 == 100
     assert (found.nmi, found.ari) == (pytest.approx(100), pytest.approx(100))

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.evaluate.retrieval import average_precision, retrieve
+from kinestream.evaluate.search import average_precision, retrieve
 from kinestream.features.metrics import accuracy, ranked
 from kinestream.features.neighbours import knn_ranking
 

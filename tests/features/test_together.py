@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from kinestream.features.neighbours import knn_ranking
-from kinestream.features.together import fuse_scores, side_by_side
+from kinestream.features.metrics import fuse_scores
+from kinestream.features.neighbours import knn_ranking, side_by_side
 
 
 def test_fused_scores_are_the_weighted_sum() -> None:

@@ -1,11 +1,13 @@
 """Small networks and views for tests of methods, without dropout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from kinestream.methods.in_batch import Projected
+from kinestream.methods.in_batch import InBatch, Projected
+from kinestream.methods.losses import nt_xent_loss, vicreg_loss
 from kinestream.methods.online_target import OnlineTarget
 from kinestream.methods.query_key import QueryKey
 from kinestream.methods.queue import KeyQueue
@@ -24,7 +26,7 @@ def encoder() -> STGCN:
 
 
 def recurrent_encoder() -> BiGRU:
-    return BiGRU(20, hidden=DIM // 2, layers=2, convolutions=1, absent="once", pool=2)
+    return BiGRU(20, hidden=DIM // 2, layers=2, absent="once", pool=2)
 
 
 def query_key(seed: int = 0, length: int = 10) -> QueryKey:
@@ -35,6 +37,14 @@ def query_key(seed: int = 0, length: int = 10) -> QueryKey:
 def projected(seed: int = 0, make: Callable[[], Encoder] = encoder) -> Projected:
     torch.manual_seed(seed)
     return Projected(make(), mlp_head(DIM, 16, EMBEDDING))
+
+
+def nt_xent(networks: Mapping[str, Projected], temperature: float = 0.1) -> InBatch:
+    return InBatch(networks, partial(nt_xent_loss, temperature=temperature))
+
+
+def vicreg(networks: Mapping[str, Projected]) -> InBatch:
+    return InBatch(networks, vicreg_loss)
 
 
 def pair(seed: int = 0) -> OnlineTarget:

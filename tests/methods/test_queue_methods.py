@@ -6,16 +6,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.methods.networks import EMBEDDING, projected, query_key, views
-from tests.reference import literal_contrast as literal
+from tests.methods.networks import EMBEDDING, nt_xent, projected, query_key, vicreg, views
 
 from kinestream.methods.aimclr import AimCLR, NeighbourMining
 from kinestream.methods.attention_drop import attention_drop
 from kinestream.methods.contrast import distribution_loss, info_nce, similarities
-from kinestream.methods.in_batch import InBatch, nt_xent, vicreg
+from kinestream.methods.in_batch import InBatch
 from kinestream.methods.losses import nt_xent_loss
 from kinestream.methods.method import Method, Progress
 from kinestream.methods.momentum_contrast import CrossMining, MomentumContrast, cross_losses
+from kinestream.methods.nt_xent import NTXentSettings
 from kinestream.methods.query_key import QueryKey
 from kinestream.methods.queue import KeyQueue
 
@@ -207,49 +207,6 @@ def test_in_batch_methods_sum_their_loss_over_the_streams() -> None:
     assert terms["loss/bone"] == pytest.approx(expected["bone"], rel=1e-5)
 
 
-def test_streams_that_meet_each_other() -> None:
-    """Terms of each stream by the literal loss, the first view of one stream against the second of every other."""
-    method = nt_xent({stream: projected(seed) for seed, stream in enumerate(STREAMS)}, temperature=0.2, across=0.5)
-    alone = copy.deepcopy(method)
-    first, second = views(0, STREAMS)
-    network = {stream: alone.get_submodule(f"networks.{stream}") for stream in STREAMS}
-    z1, z2 = ({s: network[s](view[s])[0].detach().numpy() for s in STREAMS} for view in (first, second))
-    terms = one_step(method)
-    total = 0.0
-    for stream in STREAMS:
-        own = literal.nt_xent(z1[stream], z2[stream], 0.2)
-        others = [literal.nt_xent(z1[stream], z2[other], 0.2) for other in STREAMS if other != stream]
-        assert terms[f"loss/{stream}"] == pytest.approx(own, rel=1e-5)
-        assert terms[f"agreement/{stream}"] == pytest.approx(0.5 / 2 * sum(others), rel=1e-5)
-        total += terms[f"loss/{stream}"] + terms[f"agreement/{stream}"]
-    assert terms["loss"] == pytest.approx(total, rel=1e-5)
-
-
-def test_a_stream_learns_from_the_others_through_the_term_across_alone() -> None:
-    def gradient(across: float) -> torch.Tensor:
-        method = nt_xent({"joint": projected(0), "bone": projected(1)}, across=across)
-        terms = method(views(0, ("joint", "bone")))
-        terms["loss/bone" if across == 0 else "agreement/bone"].backward()
-        grads = [p.grad for p in method.get_submodule("networks.joint").parameters()]
-        return torch.stack([torch.zeros(()) if grad is None else grad.abs().sum() for grad in grads]).sum()
-
-    assert gradient(0.0) == 0
-    assert gradient(1.0) > 0
-
-
-@pytest.mark.parametrize(
-    ("streams", "across", "words"),
-    [
-        (("joint",), 1.0, "needs two streams that meet each other, not 1"),
-        (("joint", "bone"), -1.0, "must be at least 0"),
-        (("joint", "bone"), float("nan"), "must be at least 0"),
-    ],
-)
-def test_refuses_streams_that_cannot_meet(streams: tuple[str, ...], across: float, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        nt_xent({stream: projected() for stream in streams}, across=across)
-
-
 @pytest.mark.parametrize("make", [nt_xent, vicreg])
 def test_in_batch_methods_learn_to_agree(make: object) -> None:
     network = {"joint": projected()}
@@ -267,7 +224,7 @@ def test_in_batch_methods_learn_to_agree(make: object) -> None:
 
 @pytest.mark.parametrize("temperature", [0.0, -0.1])
 def test_refuses_what_no_training_can_be_done_with(temperature: float) -> None:
-    for make in (lambda: nt_xent({"joint": projected()}, temperature=temperature), lambda: AimCLR(three(), decay=1.5)):
+    for make in (lambda: NTXentSettings(temperature=temperature), lambda: AimCLR(three(), decay=1.5)):
         with pytest.raises(ValueError, match=r"must be (above 0|in \[0, 1\])"):
             make()
     with pytest.raises(ValueError, match=rf"temperature \({temperature}\) must be above 0"):

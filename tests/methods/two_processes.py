@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tests.methods.networks import pair, projected, query_key, recurrent_encoder, views
+from tests.methods.networks import nt_xent, pair, projected, query_key, recurrent_encoder, vicreg, views
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from kinestream.distributed.collectives import mean_over_processes, sum_over_processes
 from kinestream.methods.aimclr import AimCLR, NeighbourMining
-from kinestream.methods.in_batch import nt_xent, vicreg
 from kinestream.methods.losses import whiten
 from kinestream.methods.method import Progress
 from kinestream.methods.momentum_contrast import CrossMining, MomentumContrast
@@ -42,7 +41,6 @@ METHODS: dict[str, Callable[[], Any]] = {
     "nt-xent, bigru": lambda: nt_xent(
         {"joint": projected(0, recurrent_encoder), "bone": projected(1, recurrent_encoder)}
     ),
-    "nt-xent across streams": lambda: nt_xent({"joint": projected(0), "bone": projected(1)}, across=0.7),
     "vicreg": lambda: vicreg({"joint": projected(0)}),
 }
 

@@ -8,22 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kinestream.models.bigru import BiGRU, Convolutions, Mixing
+from kinestream.models.bigru import BiGRU, BiGRUSettings
 from kinestream.models.classifier import StreamClassifier
-from kinestream.models.encoder_file import EncoderCard, load_encoder, new_encoder, save_encoder
+from kinestream.models.encoder_file import EncoderCard, load_encoder, save_encoder
 from kinestream.skeleton.layout import KINECT20
 
 CARD = EncoderCard(
-    architecture="bigru",
     stream="joint",
     layout=KINECT20,
-    hidden=5,
-    layers=2,
-    convolutions=1,
-    dim=10,
-    dropout=0.0,
-    absent="skip",
-    pool=2,
+    encoder=BiGRUSettings(hidden=5, layers=2, pool=2),
     frames=12,
     preparation="tracked",
     dataset="nw-ucla",
@@ -55,27 +48,6 @@ def normalised(y: np.ndarray, bn: nn.BatchNorm1d) -> np.ndarray:
     return (y - mean) / np.sqrt(variance + bn.eps) * weight + bias
 
 
-def naive_mixing(y: np.ndarray, part: Mixing) -> np.ndarray:
-    weight, bias = part.linear.weight.detach().numpy()[..., 0], part.linear.bias
-    assert bias is not None
-    return np.maximum(normalised(y @ weight.T + bias.detach().numpy(), part.bn), 0)
-
-
-def naive_convolution(y: np.ndarray, layer: nn.Conv1d) -> np.ndarray:
-    """Over the frames of (t, d), zeros beyond both ends."""
-    weight, bias = layer.weight.detach().numpy(), layer.bias
-    assert bias is not None
-    padded = np.pad(y, ((2, 2), (0, 0)))
-    frames = [sum(weight[..., tap] @ padded[t + tap] for tap in range(5)) for t in range(len(y))]
-    return np.stack(frames) + bias.detach().numpy()
-
-
-def naive_convolutions(y: np.ndarray, part: nn.Module) -> np.ndarray:
-    assert isinstance(part, Convolutions)
-    inner = np.maximum(normalised(naive_convolution(y, part.first), part.first_bn), 0)
-    return np.maximum(y + normalised(naive_convolution(inner, part.second), part.second_bn), 0)
-
-
 def naive_feature(body: np.ndarray, encoder: BiGRU) -> np.ndarray:
     """The feature of one body (c, t, v) in evaluation mode."""
     channels, frames, joints = body.shape
@@ -83,8 +55,6 @@ def naive_feature(body: np.ndarray, encoder: BiGRU) -> np.ndarray:
     y = np.stack([body[:, t : t + step].mean(axis=1) for t in range(0, frames, step)])  # (t, c, v)
     y = y.transpose(0, 2, 1).reshape(len(y), joints * channels)
     y = normalised(y, encoder.data_bn)
-    for part in encoder.before:
-        y = naive_mixing(y, part) if isinstance(part, Mixing) else naive_convolutions(y, part)
     for layer in encoder.layers:
         assert isinstance(layer, nn.GRU)
         y = np.concatenate((naive_gru(y, layer, ""), naive_gru(y[::-1], layer, "_reverse")[::-1]), axis=1)
@@ -104,9 +74,9 @@ def used(pool: int = 2, absent: str = "skip", **changed: object) -> BiGRU:
 
 
 @pytest.mark.parametrize("frames", [12, 13])
-@pytest.mark.parametrize(("pool", "layers", "convolutions"), [(1, 1, 0), (2, 2, 1), (3, 3, 2)])
-def test_the_feature_is_that_of_a_loop_over_frames(frames: int, pool: int, layers: int, convolutions: int) -> None:
-    encoder = used(pool, layers=layers, convolutions=convolutions)
+@pytest.mark.parametrize(("pool", "layers"), [(1, 1), (2, 2), (3, 3)])
+def test_the_feature_is_that_of_a_loop_over_frames(frames: int, pool: int, layers: int) -> None:
+    encoder = used(pool, layers=layers)
     x = torch.randn(3, 3, frames, 20, 1, dtype=torch.float64)
     expected = np.stack([naive_feature(clip, encoder) for clip in x[..., 0].numpy()])
     np.testing.assert_allclose(encoder(x).detach().numpy(), expected, rtol=1e-10, atol=1e-12)
@@ -165,15 +135,15 @@ def test_clips_of_other_joints_are_refused() -> None:
 
 
 def test_levels_hold_every_parameter_once_from_the_input_on() -> None:
-    model = StreamClassifier({"joint": used(convolutions=1), "bone": used(convolutions=1)}, 3, frozen_statistics=False)
+    model = StreamClassifier({"joint": used(), "bone": used()}, 3, frozen_statistics=False)
     groups = model.parameter_groups(0.5)
-    assert [factor for factor, _ in groups] == [0.5**depth for depth in range(6)]
+    assert [factor for factor, _ in groups] == [0.5**depth for depth in range(4)]
     assert sorted(id(one) for one in model.parameters() if one.requires_grad) == sorted(
         id(one) for _, group in groups for one in group
     )
     encoder = model.encoders["bone"]
     assert isinstance(encoder, BiGRU)
-    assert {id(encoder.data_bn.weight), id(encoder.data_bn.bias)} <= {id(one) for one in groups[5][1]}
+    assert {id(encoder.data_bn.weight), id(encoder.data_bn.bias)} <= {id(one) for one in groups[3][1]}
 
 
 def test_it_learns_in_evaluation_mode() -> None:
@@ -184,7 +154,7 @@ def test_it_learns_in_evaluation_mode() -> None:
 
 
 def test_files_keep_it(tmp_path: Path) -> None:
-    encoder = new_encoder(CARD)
+    encoder = CARD.new_encoder()
     x = torch.randn(4, 3, 12, 20, 1)
     encoder(x)
     save_encoder(tmp_path / "e.safetensors", encoder, CARD)
@@ -192,13 +162,17 @@ def test_files_keep_it(tmp_path: Path) -> None:
     assert isinstance(loaded, BiGRU)
     assert (card, loaded.dim, loaded.pool) == (CARD, 10, 2)
     assert torch.equal(loaded(x), encoder.eval()(x))
-    save_encoder(tmp_path / "e.safetensors", encoder, dataclasses.replace(CARD, layers=3))
+    save_encoder(
+        tmp_path / "e.safetensors",
+        encoder,
+        dataclasses.replace(CARD, encoder=BiGRUSettings(hidden=5, layers=3, pool=2)),
+    )
     with pytest.raises(ValueError, match="does not fit its card"):
         load_encoder(tmp_path / "e.safetensors")
     save_encoder(tmp_path / "e.safetensors", encoder, CARD)
     path = tmp_path / "e.json"
     path.write_text(path.read_text("utf-8").replace('"bigru"', '"lstm"'), "utf-8")
-    with pytest.raises(ValueError, match="architecture 'lstm', this kinestream has st-gcn and bigru"):
+    with pytest.raises(ValueError, match=r"unknown encoder 'lstm': there are bigru, st-gcn"):
         load_encoder(tmp_path / "e.safetensors")
 
 
@@ -207,7 +181,6 @@ def test_files_keep_it(tmp_path: Path) -> None:
     [
         ({"hidden": 0}, "length of a feature"),
         ({"layers": 0}, r"layers \(0\)"),
-        ({"convolutions": -1}, r"convolutions \(-1\)"),
         ({"pool": 0}, r"pool \(0\)"),
         ({"dropout": 1.0}, "dropout"),
     ],

@@ -5,26 +5,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from kinestream.models.encoder_file import (
-    Architecture,
-    EncoderCard,
-    load_encoder,
-    new_encoder,
-    save_encoder,
-    weights_hash,
-)
+from kinestream.models.bigru import BiGRUSettings
+from kinestream.models.encoder import EncoderSettings
+from kinestream.models.encoder_file import EncoderCard, load_encoder, save_encoder, weights_hash
 from kinestream.models.readout import Readout
+from kinestream.models.stgcn import STGCNSettings
 from kinestream.skeleton.layout import KINECT20
 from kinestream.skeleton.streams import distance
 
 CARD = EncoderCard(
     stream="joint",
     layout=KINECT20,
-    hidden=4,
-    dim=8,
-    dropout=0.5,
-    absent="skip",
-    partition="distance",
+    encoder=STGCNSettings(hidden=4, dim=8, absent="skip", partition="distance"),
     frames=20,
     preparation="tracked",
     dataset="nw-ucla",
@@ -32,19 +24,19 @@ CARD = EncoderCard(
     recipe="try",
     epochs_done=1,
     epochs=2,
-    readout=Readout(stretches=2, turns=3, whitening=0.5),
+    readout=Readout(turns=3, whitening=0.5),
 )
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     path = tmp_path / "encoder-joint.safetensors"
-    save_encoder(path, new_encoder(CARD), CARD)
+    save_encoder(path, CARD.new_encoder(), CARD)
     return path
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
-    encoder = new_encoder(CARD)
+    encoder = CARD.new_encoder()
     encoder(torch.randn(4, 3, 20, 20, 1))  # moves the BN statistics, which belong to the encoder
     save_encoder(tmp_path / "e.safetensors", encoder, CARD)
     loaded, card = load_encoder(tmp_path / "e.safetensors")
@@ -57,8 +49,8 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 def test_encoders_of_distances_are_files_as_others_and_no_st_gcn(tmp_path: Path) -> None:
-    card = dataclasses.replace(CARD, stream="distance", architecture="bigru", dim=8, layers=2)
-    encoder = new_encoder(card)
+    card = dataclasses.replace(CARD, stream="distance", encoder=BiGRUSettings(hidden=4))
+    encoder = card.new_encoder()
     encoder(distance(torch.randn(4, 3, 20, 20, 1), KINECT20))
     save_encoder(tmp_path / "e.safetensors", encoder, card)
     loaded, read = load_encoder(tmp_path / "e.safetensors")
@@ -68,32 +60,21 @@ def test_encoders_of_distances_are_files_as_others_and_no_st_gcn(tmp_path: Path)
     with pytest.raises(ValueError, match="the encoder takes 1 coordinates of 190 joints, the clips have 3 of 20"):
         loaded(x)
     with pytest.raises(ValueError, match="stream 'distance' is of pairs of joints"):
-        new_encoder(dataclasses.replace(card, architecture="st-gcn"))
+        dataclasses.replace(card, encoder=STGCNSettings()).new_encoder()
 
 
-@pytest.mark.parametrize("architecture", ["st-gcn", "bigru"])
-def test_an_encoder_takes_as_many_coordinates_as_its_stream_has(architecture: Architecture) -> None:
-    card = dataclasses.replace(CARD, architecture=architecture, stream="displacement")
-    assert new_encoder(card).eval()(torch.randn(2, 8, 16, len(card.layout.joints), 1)).shape[0] == 2
+@pytest.mark.parametrize("settings", [STGCNSettings(), BiGRUSettings()], ids=["st-gcn", "bigru"])
+def test_an_encoder_takes_as_many_coordinates_as_its_stream_has(settings: EncoderSettings) -> None:
+    card = dataclasses.replace(CARD, encoder=settings, stream="displacement")
+    assert card.new_encoder().eval()(torch.randn(2, 8, 16, len(card.layout.joints), 1)).shape[0] == 2
 
 
 def test_the_hash_sees_one_changed_weight() -> None:
-    encoder = new_encoder(CARD)
+    encoder = CARD.new_encoder()
     before = weights_hash(encoder)
     with torch.no_grad():
         encoder.blocks[3].temporal.bias[0] += 1e-6
     assert weights_hash(encoder) != before
-
-
-@pytest.mark.parametrize(("skip", "absent"), [(True, "skip"), (False, "published")])
-def test_cards_of_earlier_versions_are_read(saved: Path, skip: bool, absent: str) -> None:
-    path = saved.with_suffix(".json")
-    card = json.loads(path.read_text())
-    del card["absent"], card["readout"]
-    path.write_text(json.dumps({**card, "skip_absent": skip}))
-    encoder, read = load_encoder(saved)
-    assert read.absent == encoder.absent == absent
-    assert read.readout.is_plain
 
 
 def test_missing_files_are_named(saved: Path) -> None:
@@ -111,7 +92,7 @@ def test_missing_weights_are_named(saved: Path) -> None:
 
 
 def test_weights_that_do_not_fit_the_card_are_refused(saved: Path) -> None:
-    save_encoder(saved, new_encoder(dataclasses.replace(CARD, dim=9)), CARD)
+    save_encoder(saved, dataclasses.replace(CARD, encoder=STGCNSettings(hidden=4, dim=9)).new_encoder(), CARD)
     with pytest.raises(ValueError, match="does not fit its card"):
         load_encoder(saved)
 

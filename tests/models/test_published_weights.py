@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from kinestream.models.encoder_file import EncoderCard, new_encoder
+from kinestream.models.encoder_file import EncoderCard
 from kinestream.models.heads import mlp_head
 from kinestream.models.kernels.graph import adjacency
 from kinestream.models.published_names import encoder_name, head_name, published_encoder_name, published_head_name
 from kinestream.models.published_weights import Released, check_released, read_state
-from kinestream.models.stgcn import STGCN
+from kinestream.models.stgcn import STGCN, STGCNSettings
 from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout
 from kinestream.skeleton.streams import make_streams
 
@@ -29,10 +29,7 @@ def encoder_of(found: Released, stream: str, layout: SkeletonLayout = NTU25) -> 
     card = EncoderCard(
         stream=stream,
         layout=layout,
-        hidden=encoder.hidden,
-        dim=encoder.dim,
-        dropout=0.5,
-        partition=encoder.partition,
+        encoder=STGCNSettings(hidden=encoder.hidden, dim=encoder.dim, partition=encoder.partition),
         frames=50,
         preparation="published",
         dataset="",
@@ -41,7 +38,8 @@ def encoder_of(found: Released, stream: str, layout: SkeletonLayout = NTU25) -> 
         epochs_done=0,
         epochs=0,
     )
-    network = new_encoder(card)
+    network = card.new_encoder()
+    assert isinstance(network, STGCN)
     network.load_state_dict(dict(encoder.state))
     return network.eval()
 

@@ -98,11 +98,11 @@ COMPILED = """
 import copy, torch
 from kinestream.skeleton.layout import KINECT20
 from kinestream.models.kernels.graph import adjacency
-from kinestream.models.stgcn import STGCN, compile_blocks
+from kinestream.models.stgcn import STGCN
 torch.manual_seed(0)
 ours = STGCN(torch.from_numpy(adjacency(KINECT20)), hidden=4, dim=8, dropout=0.0)
 compiled = copy.deepcopy(ours)
-compile_blocks(compiled.blocks[4], backend="eager")
+compiled.compile_parts(backend="eager")
 x = torch.randn(2, 3, 8, 20, 1)
 expected, found = ours(x), compiled(x)
 torch.testing.assert_close(found, expected)

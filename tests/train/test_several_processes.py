@@ -15,10 +15,9 @@ import pytest
 import torch
 import yaml
 from tests.runs import without_times
-from tests.stores import SMALL
+from tests.stores import SMALL, write_pairs
 
 from kinestream.cli import main
-from kinestream.data.partners import write_pairs
 from kinestream.data.store import Store
 from kinestream.train.run_folder import read_metrics
 

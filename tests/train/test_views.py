@@ -102,7 +102,7 @@ def test_an_epoch_can_be_entered_at_any_step(small_store: Path) -> None:
 
 
 def test_refuses_fewer_clips_than_a_batch(small_store: Path) -> None:
-    with pytest.raises(ValueError, match="27 training clips are less than one batch of 64: lower it"):
+    with pytest.raises(ValueError, match="27 training clips are less than one batch of 64: set batch_size"):
         loader(small_store, batch_size=64)
 
 

@@ -72,7 +72,7 @@ def test_far_limbs_are_hidden_by_near_ones(tmp_path: Path) -> None:
         parents=(0, 0, 0),
         pairs=((1, 2),),
         heading=(1, 2),
-        pelvis=0,
+        pelvis=(0,),
     )
     shares = []
     for near in (1, 2):

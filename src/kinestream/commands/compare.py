@@ -8,6 +8,12 @@ Examples:
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kinestream.console import Screen
+
+if TYPE_CHECKING:
+    from kinestream.evaluate.run_results import SavedRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +29,26 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.viz.plotting import need_drawing
+    from kinestream.viz.comparison import compare
 
-    need_drawing()
-    if len(config.runs) < 2:
-        raise ValueError(f"one run ({config.runs[0]}) has nothing to be compared with: give two or more")
-    from kinestream.viz.compare_runs import compare
+    found, screen = compare(config.runs), Screen()
+    found.save(config.out, dark=config.dark)
+    names = [one.name for one in found.runs]
+    if differing := found.differing():
+        screen.table("settings that differ", ("setting", *names), [(key, *row) for key, row in differing.items()])
+    else:
+        screen.say("no setting differs")
+    if found.protocols:
+        screen.table(
+            "top-1 accuracy, %, with 95 % interval, of what stands for each run",
+            ("protocol, split", *names),
+            [(key, *(_cell(one.reached.get(key)) for one in found.runs)) for key in found.protocols],
+        )
+    for one, path in zip(found.runs, config.runs, strict=True):
+        if not one.reached:
+            screen.say(f"{one.name} has no evaluation: make one with 'kinestream evaluate linear {path} --data STORE'")
+    screen.say(f"comparison: {config.out}")
 
-    compare(config.runs, config.out, dark=config.dark)
+
+def _cell(result: "SavedRow | None") -> str:
+    return "-" if result is None else f"{result.top1:.2f} ({result.low:.1f} to {result.high:.1f})"

@@ -9,33 +9,36 @@ Examples:
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from kinestream.arguments import required_option, typed_words
-from kinestream.commands.options import LookOptions, open_subject
+from kinestream.arguments import typed_words
+from kinestream.commands.evaluate import FrozenOptions
 from kinestream.distributed.launch import in_processes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(LookOptions):
+class Config(FrozenOptions):
     """Arguments of `kinestream features`."""
 
-    data: Path = required_option()
-    """The store with the clips."""
-    split: str | None = None
-    """Split whose training clips calibrate the untrained encoder; that of the run if not given."""
     devices: int = 1
     """Processes that share the clips, one a GPU with --device cuda."""
 
 
 def run(config: Config) -> None:
     in_processes(typed_words(), config.devices)
+    from kinestream.console import Screen
     from kinestream.distributed.devices import contact, in_turn, make_fabric
+    from kinestream.evaluate.session import open_session
 
-    subject = open_subject(config, "features", references=not config.bare)
+    screen = Screen()
+    session = open_session(config.run, config.data, **config.shared, progress=screen.progress_callback())
     fabric = make_fabric(config.device)
     if not fabric.is_global_zero:
-        subject.screen.quiet()
+        screen.quiet()
+    for text in session.notes:
+        screen.warn(text)
     with contact():
-        in_turn(fabric, lambda: subject.clips)
-        subject.keep_features()
+        in_turn(fabric, lambda: session.clips)
+        session.of_run()
+        if session.baselines:
+            session.of_untrained()
+    screen.say(f"features: {session.source.folder.path / 'features'}")

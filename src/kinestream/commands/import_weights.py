@@ -17,8 +17,8 @@ from kinestream.data.preparation import PREPARATIONS
 from kinestream.files import new_folder
 from kinestream.plugins import unknown
 from kinestream.recipes import Recipe, resolve
-from kinestream.skeleton.layout import LAYOUTS, SkeletonLayout
-from kinestream.skeleton.stream_names import PUBLISHED, StreamName
+from kinestream.skeleton import STREAMS
+from kinestream.skeleton.layout import SkeletonLayout, load_layout
 
 if TYPE_CHECKING:
     from kinestream.models.encoder_file import EncoderCard
@@ -37,10 +37,10 @@ class Config:
     """Name or .yaml file of the recipe that the weights were trained by."""
     set: tuple[str, ...] = ()
     """Change a setting of the recipe: KEY=VALUE; may be given several times."""
-    stream: StreamName | None = None
+    stream: str | None = None
     """Without a recipe: the stream of weights whose keys name none."""
     layout: str | None = None
-    """Without a recipe: the skeleton layout, as in ntu25."""
+    """Without a recipe: name or .yaml file of the skeleton layout."""
     preparation: str | None = None
     """Without a recipe: how the clips that it learnt from were prepared."""
     frames: int | None = None
@@ -89,14 +89,11 @@ def _recipe(config: Config) -> Recipe | None:
 def _layout(config: Config, recipe: Recipe | None) -> SkeletonLayout:
     if recipe is not None:
         return load_dataset(recipe.dataset or "").layout
-    if config.layout is None or config.layout not in LAYOUTS:
-        raise ValueError(f"unknown layout '{config.layout}': choose from {', '.join(LAYOUTS)}")
-    return LAYOUTS[config.layout]
+    assert config.layout is not None
+    return load_layout(config.layout)
 
 
-def _by_stream(
-    released: "Released", recipe: Recipe | None, stream: StreamName | None
-) -> "dict[StreamName, ReleasedEncoder]":
+def _by_stream(released: "Released", recipe: Recipe | None, stream: str | None) -> "dict[str, ReleasedEncoder]":
     """The encoders of the streams that the recipe has, all of them and no other."""
     names = list(released.encoders)
     if names == [""]:
@@ -106,15 +103,15 @@ def _by_stream(
                 f"the recipe has {', '.join(recipe.streams)}" if recipe is not None else "say which, --stream joint"
             )
             raise ValueError(f"the weights are of one stream that their keys do not name: {wanted}")
-        if single not in PUBLISHED:
-            raise ValueError(f"nobody released weights of stream {single}: choose from {', '.join(PUBLISHED)}")
+        if not STREAMS.get(single).published:
+            raise ValueError(f"nobody released weights of stream {single}: choose from joint, motion, bone")
         return {single: released.encoders[""]}
     if stream is not None:
         raise ValueError(f"the keys name their streams ({', '.join(names)}): leave --stream out")
     wanted_names = names if recipe is None else list(recipe.streams)
     if set(names) != set(wanted_names):
         raise ValueError(f"the weights have the streams {', '.join(names)}, the recipe {', '.join(wanted_names)}")
-    return {name: released.encoders[name] for name in wanted_names}  # type: ignore[misc]
+    return {name: released.encoders[name] for name in wanted_names}
 
 
 def _card(
@@ -150,14 +147,14 @@ def _card(
 def _write(
     config: Config,
     recipe: Recipe | None,
-    encoders: "dict[StreamName, ReleasedEncoder]",
-    cards: "dict[StreamName, EncoderCard]",
+    encoders: "dict[str, ReleasedEncoder]",
+    cards: "dict[str, EncoderCard]",
 ) -> None:
     from kinestream.models.encoder_file import save_encoder
-    from kinestream.train.run_folder import RunConfig, RunFolder
+    from kinestream.train.run_folder import Run, RunConfig
 
     with new_folder(config.out) as folder:
-        made = RunFolder(folder)
+        made = Run(folder)
         if recipe is not None:
             origin = f"weights imported from {config.file.absolute().name}"
             name = Path(config.recipe or "").stem
@@ -172,8 +169,8 @@ def _report(
     config: Config,
     recipe: Recipe | None,
     released: "Released",
-    encoders: "dict[StreamName, ReleasedEncoder]",
-    cards: "dict[StreamName, EncoderCard]",
+    encoders: "dict[str, ReleasedEncoder]",
+    cards: "dict[str, EncoderCard]",
     beside: tuple[str, ...],
 ) -> None:
     screen = Screen()

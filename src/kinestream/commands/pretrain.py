@@ -23,7 +23,7 @@ from kinestream.distributed.launch import check_shares, in_processes, is_first
 from kinestream.recipes import resolve
 
 if TYPE_CHECKING:
-    from kinestream.train.run_folder import RunFolder
+    from kinestream.train.run_folder import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ def run(config: Config) -> None:
         _show(screen, done, (time.monotonic() - began) / 60)
 
 
-def _show(screen: Screen, run: "RunFolder", minutes: float) -> None:
+def _show(screen: Screen, run: "Run", minutes: float) -> None:
     from kinestream.train.summary import summarise
 
     config, summary = run.config(), summarise(run)

@@ -1,9 +1,9 @@
 """Writes a run as one page that opens from disk and loads nothing: results beside the published figure, all figures,
-configuration, commands, and a map of the test clips to explore, on which every clip plays its skeleton beside its five
+configuration, commands, and a map of the clips to explore, on which every clip plays its skeleton beside its five
 nearest neighbours. Figures and predictions come from the evaluations that the run holds: make those first.
 
 Examples:
-  kinestream report runs/caca-joint --data ntu60/
+  kinestream report runs/caca-joint
   kinestream report runs/caca-joint --data ntu60/ --points 5000 --megabytes 10 --out caca-joint.html
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinestream.arguments import required_option
+from kinestream.console import Screen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +20,12 @@ class Config:
 
     run: Path
     """Folder of a pre-training run."""
-    data: Path = required_option()
-    """The store with the clips."""
+    data: Path | None = None
+    """The store with the clips; that which the run learnt from if not given."""
     out: Path | None = None
     """Page to write; RUN/report.html if not given."""
     split: str | None = None
-    """Split whose test clips are shown; that of the run if not given."""
+    """Split whose test clips are shown; that of the run if not given. Without labels or splits all recordings are."""
     points: int = 20_000
     """Most clips on the map; of more, some are drawn by lot."""
     frames: int = 24
@@ -40,20 +40,22 @@ class Config:
 
 
 def run(config: Config) -> None:
-    from kinestream.viz.plotting import need_drawing
+    from kinestream.viz.report import report
 
-    need_drawing()
-    if config.points < 1 or config.frames < 2 or not config.megabytes >= 0:
-        raise ValueError(
-            f"--points {config.points} --frames {config.frames} --megabytes {config.megabytes}: at least 1 point, "
-            "2 frames and 0 megabytes are needed"
-        )
-    out = config.out or config.run / "report.html"
-    if out.suffix not in (".html", ".htm"):
-        raise ValueError(f"{out}: the suffix '{out.suffix}' is not one of .html, .htm")
-    from kinestream.evaluate.protocols.subject import Subject
-    from kinestream.viz.report import Limits, write_report
-
-    subject = Subject(config.run, config.data, config.split, config.device, references=not config.bare)
-    limits = Limits(points=config.points, frames=config.frames, megabytes=config.megabytes)
-    write_report(subject, out, limits)
+    screen = Screen()
+    done = report(
+        config.run,
+        config.data,
+        out=config.out,
+        split=config.split,
+        points=config.points,
+        frames=config.frames,
+        megabytes=config.megabytes,
+        baselines=not config.bare,
+        device=config.device,
+        progress=screen.progress_callback(),
+        notice=screen.notice,
+    )
+    for one in done.left_out:
+        screen.say(f"left out: {one.name} ({one.reason})")
+    screen.say(str(done))

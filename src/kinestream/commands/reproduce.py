@@ -1,18 +1,17 @@
-"""Runs a recipe and its evaluations, and writes one report with our figures beside the published one. What is already
-done is not done again: the same command goes on after a stop. With several seeds, the report gives mean and deviation.
+"""Runs a recipe and its evaluations, and writes our figures beside the published one. What is already
+done is not done again: the same command goes on after a stop. Of several seeds, mean and deviation are given.
 
 Examples:
   kinestream reproduce caca-3s-ntu60-xsub --data ntu60/ --out runs/caca-3s --device cuda
   kinestream reproduce nw-ucla --data nw-ucla/ --out runs/nw-ucla --seeds 3
-  kinestream reproduce laptop-pairs-nw-ucla --data nw-ucla/ --out runs/pairs --seeds 3 --bare
 """
 
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from kinestream.arguments import required_option, typed_words
+from kinestream.distributed.launch import Device, Precision
 from kinestream.recipes import resolve
 
 
@@ -25,7 +24,7 @@ class Config:
     data: Path = required_option()
     """The store to learn from and to evaluate on."""
     out: Path = required_option()
-    """Folder for the runs (seed-0, seed-1, ..., and seed-0-first, ... of a recipe that finds pairs) and the report."""
+    """Folder for the runs (seed-0, seed-1, ...) and their figures."""
     also: tuple[Path, ...] = ()
     """A further store of unlabelled recordings to learn from; may be given several times."""
     seeds: int = 1
@@ -34,9 +33,9 @@ class Config:
     """Change a setting of the recipe: KEY=VALUE; may be given several times."""
     bare: bool = False
     """Leave out the untrained encoder and the raw coordinates."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     """Where to compute."""
-    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
+    precision: Precision = "32-true"
     """Number format of the training."""
 
 
@@ -44,18 +43,24 @@ def run(config: Config) -> None:
     recipe = resolve(config.recipe, config.set)
     if config.seeds < 1:
         raise ValueError(f"--seeds {config.seeds}: at least one run is needed")
-    from kinestream.reproduce import reproduce
+    from kinestream.console import Screen
+    from kinestream.reproduction import reproduce
 
-    reproduce(
+    screen = Screen()
+    made = reproduce(
         recipe,
-        Path(config.recipe).stem,
         config.data,
         config.out,
+        name=Path(config.recipe).stem,
+        seeds=range(recipe.seed, recipe.seed + config.seeds),
         also=config.also,
         command=shlex.join(["kinestream", *typed_words()]),
         changes=config.set,
-        seeds=range(recipe.seed, recipe.seed + config.seeds),
-        references=not config.bare,
+        baselines=not config.bare,
         device=config.device,
         precision=config.precision,
+        progress=screen.progress_callback(),
+        notice=screen.warn,
     )
+    screen.say(str(made))
+    screen.say(f"all of it: {made.file}")

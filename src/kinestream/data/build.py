@@ -226,9 +226,9 @@ def _prepare(
         recording = _middle(recording, dataset.longest)
     try:
         filled, _ = fill_gaps(recording, dataset.layout)
-        if filled is not recording.joints:
-            recording = dataclasses.replace(recording, joints=filled)
-        joints = preparation.clean(recording, dataset.layout, dataset.most_bodies, all_frames=task.continuous)
+        joints = preparation.clean(
+            recording.with_joints(filled), dataset.layout, dataset.most_bodies, all_frames=task.continuous
+        )
     except RecordingError as error:
         return _rejected(source.path, error)
     return _Prepared(source=source, joints=joints.astype(np.float32), segments=segments)

@@ -16,16 +16,22 @@ from kinestream.skeleton.layout import SkeletonLayout
 
 
 @runtime_checkable
-class AnyClips(Protocol):
-    """Clips of one length, one for each recording of a store and in its order, with the joints of `layout`."""
+class FixedClips(Protocol):
+    """Clips of one length with the joints of `layout`."""
 
-    store: Store
     frames: int
 
     @property
     def layout(self) -> SkeletonLayout: ...
     def __len__(self) -> int: ...
     def batch(self, indices: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n t m v c"]: ...
+
+
+@runtime_checkable
+class AnyClips(FixedClips, Protocol):
+    """One for each recording of a store, in its order."""
+
+    store: Store
 
 
 class Clips:

@@ -31,14 +31,6 @@ class Recordings:
     """Length in frames, CRC-32 and hash of each; the first two spare most others the third."""
 
 
-def recordings_of(store: Store, indices: Int64[np.ndarray, " n"]) -> Recordings:
-    """These recordings of a store."""
-    return Recordings(
-        names=frozenset(store.table.name[index] for index in indices.tolist()),
-        contents=frozenset((*store.content_key(index), _content_hash(store, index)) for index in indices.tolist()),
-    )
-
-
 def write_recordings(path: Path, *parts: tuple[Store, Int64[np.ndarray, " n"]]) -> None:
     """Writes a row for each of these recordings of one or more stores, whole."""
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:

@@ -207,8 +207,13 @@ def _place(scene: Joints, start: Float[np.ndarray, "v c"], layout: SkeletonLayou
     reach = float(np.hypot(across[0], across[2]))
     cosine, sine = (across[0] / reach, across[2] / reach) if reach > 0 else (1.0, 0.0)
     present = scene.any(axis=(2, 3), keepdims=True)
-    placed = _turn(scene - start[layout.pelvis], np.asarray(cosine), np.asarray(sine))
+    placed = _turn(scene - _pelvis(start, layout), np.asarray(cosine), np.asarray(sine))
     return np.where(present, placed, 0.0)
+
+
+def _pelvis(body: Float[np.ndarray, "v c"], layout: SkeletonLayout) -> Float[np.ndarray, " c"]:
+    joints = body[list(layout.pelvis)]
+    return joints[0] if len(joints) == 1 else joints.mean(axis=0)
 
 
 def clip_by_resizing(joints: Joints, frames: int, layout: SkeletonLayout) -> Clip:
@@ -236,7 +241,7 @@ def clean_planar(recording: Recording, layout: SkeletonLayout, most_bodies: int,
         joints, present = joints[kept], present[kept]
     body = int(np.flatnonzero(present.any(axis=0))[0])
     start = joints[np.flatnonzero(present[:, body])[0], body]
-    return np.where(present[..., None, None], joints - start[layout.pelvis], 0.0).astype(joints.dtype)
+    return np.where(present[..., None, None], joints - _pelvis(start, layout), 0.0).astype(joints.dtype)
 
 
 PREPARATIONS: Registry[Preparation] = Registry("preparation", {})

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -242,7 +242,7 @@ def _write(
                     if source.name in names:
                         raise RecordingError("a second recording of that name")
                     joints, count = fill_gaps(one, layout)
-                    cleaned = chosen.clean(replace(one, joints=joints), layout, most)
+                    cleaned = chosen.clean(one.with_joints(joints), layout, most)
                     writer.add(source, cleaned.astype(np.float32))
                     filled += count
                     crowded += len(np.unique(one.bodies[one.bodies > 0])) > most

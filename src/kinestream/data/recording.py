@@ -191,6 +191,10 @@ class Recording:
         """How long it is; None where the rate is not known."""
         return None if self.fps is None else len(self) / self.fps
 
+    def with_joints(self, joints: Float[np.ndarray, "t m v c"]) -> "Recording":
+        """With other positions, in metres and y up, of the same bodies."""
+        return self if joints is self.joints else dataclasses.replace(self, joints=joints)
+
     def cut(self, frames: slice) -> "Recording":
         """Some of its frames, without its segments."""
         confidence = None if self.confidence is None else self.confidence[frames]

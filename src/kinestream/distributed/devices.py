@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from lightning_fabric import Fabric
@@ -16,11 +16,9 @@ from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from kinestream.distributed.collectives import place, several_processes
-from kinestream.distributed.launch import GO_ON, LostContactError, is_worker
+from kinestream.distributed.launch import GO_ON, Device, LostContactError, Precision, is_worker
 
 Made = TypeVar("Made")
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["32-true", "bf16-mixed", "16-mixed", "64-true"]
 
 
 def make_fabric(device: Device, precision: Precision = "32-true") -> Fabric:

@@ -15,13 +15,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import IO
+from typing import IO, Literal
 
 FAILED, LOST, INTERRUPTED = 1, 3, 130
 """Exit status of work that cannot be done, where another process of the same command is gone, and after Ctrl-C."""
 
 GO_ON = "what was written is whole: give the same command again, a training with --resume"
 """What to do when a process was lost."""
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed", "64-true"]
 
 _GRACE_SECONDS = 20.0
 """For the others to end by themselves after one has failed."""

@@ -1,5 +1,6 @@
 """Groups that k-means finds in features, against the classes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,33 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from kinestream.evaluate import register
+from kinestream.evaluate.result import Row, mean_of_seeds
+from kinestream.evaluate.session import Session
+from kinestream.evaluate.settings import ClusterSettings, seed_range
+from kinestream.features.metrics import ranked
+
 Labels = Int64[np.ndarray, " n"]
+
+
+@register("cluster", first="matched %", columns=lambda settings: {"NMI %": "nmi", "ARI %": "ari"})
+def cluster(session: Session, settings: ClusterSettings) -> Iterator[Row]:
+    """k-means on unit features of the test clips, a cluster for each class; no label is used but to match clusters with
+    classes, one to one. The accuracy of a row is that after matching."""
+    seeds = seed_range(settings.seed, settings.seeds)
+    session.settings |= {"seeds": list(seeds), "starts": 10, "features": "unit length, test clips"}
+    labels = session.test_labels.numpy().astype(np.int64)
+    for features in session.features():
+        for streams, how in features.choices():
+            values, rows = features.joined(streams)[1], []
+            advance = session.advance(f"clusters, {features.kind}, {' + '.join(streams)}", "seeds")
+            for number, seed in enumerate(seeds):
+                advance(number, len(seeds))
+                found = find_clusters(values, labels, classes=session.classes, seed=seed)
+                extra = {"nmi": found.nmi, "ari": found.ari}
+                rows.append(session.row(features.kind, streams, how, ranked(found.class_scores), extra))
+            advance(len(seeds), len(seeds))
+            yield mean_of_seeds(rows, seeds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +69,7 @@ def match_clusters(assignment: Labels, labels: Labels) -> dict[int, int]:
     return {int(clusters[row]): int(classes[column]) for row, column in zip(rows, columns, strict=True)}
 
 
-def cluster(features: Float[Tensor, "n d"], labels: Labels, *, classes: int, seed: int) -> Clustering:
+def find_clusters(features: Float[Tensor, "n d"], labels: Labels, *, classes: int, seed: int) -> Clustering:
     """k-means (ten starts, the tightest kept) on unit features, one cluster for each class that occurs.
 
     Raises ValueError when there are fewer clips than two, or than classes.

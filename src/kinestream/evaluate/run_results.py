@@ -1,8 +1,7 @@
-"""What evaluations left in a run's folder, read as far as it goes: files of other versions may hold less, or more."""
+"""What evaluations saved in a run's folder. What is no such file, or damaged, is passed over."""
 
 import csv
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ PROTOCOLS = ("linear", "knn")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class SavedRow:
     """One row of an evaluation; accuracies in percent."""
 
     name: str
@@ -24,7 +23,7 @@ class Result:
     streams: tuple[str, ...]
     top1: float
     low: float
-    """With `high` the 95 % interval of `top1`: that of the file, else Wilson's by the number of test clips."""
+    """With `high` the 95 % interval of `top1`."""
     high: float
     top5: float | None
     mean_class: float | None
@@ -34,7 +33,7 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
+class SavedResult:
     """One `evaluation-<protocol>-<split>.json`."""
 
     protocol: str
@@ -49,13 +48,13 @@ class Evaluation:
     """The words that make it again; none where it was part of a larger command."""
     fusion: Mapping[str, float] | None
     """Weights of the streams' scores where they are fused; None for alike."""
-    results: tuple[Result, ...]
+    rows: tuple[SavedRow, ...]
 
-    def headline(self, kind: str = "run") -> Result | None:
+    def headline(self, kind: str = "run") -> SavedRow | None:
         """What stands for the run (or for the `untrained` encoder, or the `raw` coordinates): all its streams together,
         or its only one."""
-        own = [result for result in self.results if result.kind == kind]
-        return next((result for result in own if result.how == "together"), own[0] if own else None)
+        own = [row for row in self.rows if row.kind == kind]
+        return next((row for row in own if row.how == "together"), own[0] if own else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,22 +67,7 @@ class Prediction:
     confidence: float | None
 
 
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `count` trials (Wilson 1927).
-
-    Example:
-        >>> [round(bound, 3) for bound in wilson(0.5, 100)]
-        [0.404, 0.596]
-    """
-    if count < 1:
-        return 0.0, 1.0
-    z = 1.959964
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def read_evaluations(run: Path) -> tuple[Evaluation, ...]:
+def read_evaluations(run: Path) -> tuple[SavedResult, ...]:
     """All evaluations of a run that can be read, the linear ones first. What is no evaluation is passed over."""
     found = [evaluation for path in sorted(run.glob("evaluation-*.json")) for evaluation in _read(path)]
     return tuple(sorted(found, key=lambda one: _rank(one.protocol)))
@@ -109,44 +93,38 @@ def read_predictions(run: Path, split: str) -> dict[str, tuple[Prediction, ...]]
     return found
 
 
-def _read(path: Path) -> Iterator[Evaluation]:
+def _read(path: Path) -> Iterator[SavedResult]:
     try:
         plain = json.loads(path.read_text("utf-8"))
-        clips = int(plain["test_clips"])
-        yield Evaluation(
+        yield SavedResult(
             protocol=str(plain["protocol"]),
             split=str(plain["split"]),
             train_clips=plain.get("train_clips"),
-            test_clips=clips,
+            test_clips=int(plain["test_clips"]),
             copies=int(plain.get("test_clips_that_are_copies") or 0),
             leak=str(plain["leak"]) if plain.get("leak") else None,
             command=tuple(map(str, plain.get("command", ()))),
-            fusion=_weights((plain.get("settings") or {}).get("fusion_weights")),
-            results=tuple(
-                result
-                for name, entry in plain["results"].items()
-                if (result := _result(name, entry, clips)) is not None
-            ),
+            fusion=_weights((plain.get("settings") or {}).get("weights")),
+            rows=tuple(row for name, entry in plain["results"].items() if (row := _row(name, entry)) is not None),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return
 
 
-def _result(name: str, plain: Mapping[str, Any], clips: int) -> Result | None:
+def _row(name: str, plain: Mapping[str, Any]) -> SavedRow | None:
     """None for an entry without an accuracy: other protocols have figures of other kinds."""
     top1 = _number(plain.get("top1"))
     if top1 is None:
         return None
-    low, high = (100 * bound for bound in wilson(top1 / 100, clips))
     streams: Sequence[str] = plain.get("streams") or ()
-    return Result(
+    return SavedRow(
         name=name,
         kind=str(plain.get("features", "run")),
         how=str(plain.get("how", "alone")),
         streams=tuple(streams),
         top1=top1,
-        low=_or(_number(plain.get("top1_low")), low),
-        high=_or(_number(plain.get("top1_high")), high),
+        low=float(plain["top1_low"]),
+        high=float(plain["top1_high"]),
         top5=_number(plain.get("top5")),
         mean_class=_number(plain.get("mean_class")),
         without_copies=_number(plain.get("top1_without_copies")),
@@ -157,10 +135,6 @@ def _result(name: str, plain: Mapping[str, Any], clips: int) -> Result | None:
 def _weights(plain: Any) -> dict[str, float] | None:
     """None for the word `uniform`, and where nothing is said."""
     return {str(stream): float(weight) for stream, weight in plain.items()} if isinstance(plain, Mapping) else None
-
-
-def _or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
 
 
 def _number(value: Any) -> float | None:

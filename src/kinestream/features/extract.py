@@ -12,14 +12,14 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinestream.augment.transforms import ResizedCrop, axis_rotation, transform_points
-from kinestream.data.clips import AnyClips
+from kinestream.augment.transforms import axis_rotation, transform_points
+from kinestream.data.clips import AnyClips, FixedClips
 from kinestream.data.store import batches
 from kinestream.distributed.collectives import agree, by_themselves, place, sum_over_processes
 from kinestream.files import replacing
 from kinestream.models.encoder_file import weights_hash
 from kinestream.models.readout import Readout
-from kinestream.skeleton.stream_names import SAME_FROM_ALL_SIDES
+from kinestream.skeleton import STREAMS
 from kinestream.skeleton.streams import make_streams
 
 Features = Float32[np.ndarray, "n d"]
@@ -30,22 +30,20 @@ _PLAIN = Readout()
 @torch.no_grad()
 def compute_features(
     encoders: Mapping[str, nn.Module],
-    clips: AnyClips,
+    clips: FixedClips,
     *,
     readout: Readout = _PLAIN,
     device: torch.device | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Features]:
     """For each stream the features `(n, d)` of all clips, in the order of the store, in evaluation mode, without
-    augmentation; d is the encoder's, times the places of the `readout`. The encoders' modes are left as they were; all
-    streams share one pass over the clips.
+    augmentation. The encoders' modes are left as they were; all streams share one pass over the clips.
 
     Several processes take the batches in turn and all have the features of all: the same bits as of one process, for
     the batches are the same."""
     device = device or torch.device("cpu")
     modes = {stream: encoder.training for stream, encoder in encoders.items()}
-    parts = len(readout.places)
-    made = {stream: torch.zeros(len(clips), parts * cast(int, encoder.dim)) for stream, encoder in encoders.items()}
+    made = {stream: torch.zeros(len(clips), cast(int, encoder.dim)) for stream, encoder in encoders.items()}
     rank, processes = place()
     try:
         for encoder in encoders.values():
@@ -66,7 +64,7 @@ def compute_features(
 
 
 def _read(
-    x: Float[Tensor, "n c t v m"], encoders: Mapping[str, nn.Module], clips: AnyClips, readout: Readout
+    x: Float[Tensor, "n c t v m"], encoders: Mapping[str, nn.Module], clips: FixedClips, readout: Readout
 ) -> dict[str, Tensor]:
     """The features of some clips by stream, as the readout says."""
 
@@ -79,15 +77,10 @@ def _read(
     every = list(encoders)
     if readout.is_plain:
         return look(x, every)
-    turning = [stream for stream in every if stream not in SAME_FROM_ALL_SIDES]
-    parts = []
-    for share, start in readout.places:
-        cut = {"share": x.new_full((len(x),), share), "start": x.new_full((len(x),), start)}
-        stretch = ResizedCrop().apply(x, cut) if share < 1 else x
-        looks = [look(stretch, every)]
-        looks += [look(_turned(stretch, turn / readout.turns), turning) for turn in range(1, readout.turns) if turning]
-        parts.append({stream: _mean_direction([each[stream] for each in looks if stream in each]) for stream in every})
-    return {stream: torch.cat([part[stream] for part in parts], dim=1) for stream in every}
+    turning = [stream for stream in every if not STREAMS.get(stream).same_from_all_sides]
+    looks = [look(x, every)]
+    looks += [look(_turned(x, turn / readout.turns), turning) for turn in range(1, readout.turns) if turning]
+    return {stream: _mean_direction([each[stream] for each in looks if stream in each]) for stream in every}
 
 
 def _turned(x: Float[Tensor, "n c t v m"], share: float) -> Float[Tensor, "n c t v m"]:
@@ -112,7 +105,7 @@ def cached_features(
     """As `compute_features`, kept in `folder` under a name made of the weights, the data and the readout: never
     stale. Of several processes the first one writes."""
     mapped = "" if clips.layout == clips.store.layout else f"-{clips.layout.name}"
-    looks = "" if readout.is_plain else f"-{readout.stretches}-{readout.turns}"
+    looks = "" if readout.is_plain else f"-{readout.turns}"
     what = f"{clips.store.fingerprint[:12]}-{clips.frames}{mapped}{looks}"
     files = {
         stream: folder / f"{stream}-{weights_hash(encoder)[:12]}-{what}.npy" for stream, encoder in encoders.items()

@@ -1,4 +1,6 @@
-"""Nearest-neighbour classification of frozen features by cosine similarity."""
+"""Nearest neighbours of frozen features by cosine similarity, of one stream or several."""
+
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float, Int
@@ -36,3 +38,13 @@ def knn_ranking(
         votes.scatter_add_(1, labels[nearest], (similarity / temperature).exp())
         ranking[rows] = ranked(votes)
     return ranking
+
+
+def side_by_side(features: Mapping[str, Float[Tensor, "n _"]]) -> Float[Tensor, "n d"]:
+    """Unit features of all streams in one row: the cosine of two rows is the mean of the streams' cosines.
+
+    Example:
+        >>> side_by_side({"joint": torch.tensor([[0.0, 4.0]]), "bone": torch.tensor([[2.0]])}).tolist()
+        [[0.0, 1.0, 1.0]]
+    """
+    return torch.cat([functional.normalize(values, dim=1) for values in features.values()], dim=1)

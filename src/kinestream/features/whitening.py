@@ -9,13 +9,13 @@ from sklearn.covariance import ledoit_wolf
 from torch import Tensor
 from torch.nn import functional
 
-from kinestream.features.together import side_by_side
+from kinestream.features.neighbours import side_by_side
 
 _LEAST = 1e-4
 """Directions in which clips vary less than this share of the most are left out: what a test clip has there is nothing
 that was learnt."""
 _NEIGHBOURS = 5
-"""Chosen on the training views of NW-UCLA, where 3 and 10 do nearly as well (docs/results.md)."""
+"""Chosen on the training views of NW-UCLA, where 3 and 10 do nearly as well."""
 _ROWS_AT_ONCE = 1024
 
 Pairs = Int[Tensor, "m 2"]
@@ -77,12 +77,9 @@ def whiten_streams(
     return {stream: rows for stream, (rows, _) in both.items()}, {stream: rows for stream, (_, rows) in both.items()}
 
 
-def mutual_neighbours(
-    train: Mapping[str, Float[Tensor, "n _"]], k: int = _NEIGHBOURS, *, camera: Int[Tensor, " n"] | None = None
-) -> Pairs:
+def mutual_neighbours(train: Mapping[str, Float[Tensor, "n _"]], k: int = _NEIGHBOURS) -> Pairs:
     """The pairs of clips that are each among the `k` nearest of the other, by the features of all streams together,
-    each whitened by all clips to the power 0.5. Nothing but features tells them: no label, no person; nor a camera,
-    unless the `camera` of each clip is given: then only clips of other cameras than its own can be near to it.
+    each whitened by all clips to the power 0.5. Nothing but features tells them: no label, person or camera.
 
     Rows are compared some at a time, so that memory grows with their number only.
     """
@@ -92,11 +89,8 @@ def mutual_neighbours(
     for some in torch.arange(len(rows)).split(_ROWS_AT_ONCE):
         similarity = rows[some] @ rows.T
         similarity[torch.arange(len(some)), some] = -torch.inf
-        if camera is not None:
-            similarity[camera[some][:, None] == camera] = -torch.inf
-        values, nearest[some] = similarity.topk(k, dim=1)
-        nearest[some] = nearest[some].where(values > -torch.inf, -1)
+        nearest[some] = similarity.topk(k, dim=1).indices
     first = torch.arange(len(rows)).repeat_interleave(k)
     second = nearest.flatten()
-    mutual = (nearest[second] == first[:, None]).any(dim=1) & (second >= 0)
+    mutual = (nearest[second] == first[:, None]).any(dim=1)
     return torch.stack((first, second), dim=1)[mutual & (first < second)]

@@ -14,8 +14,8 @@ from kinestream import models
 from kinestream.models.encoder import BodyEncoder, EncoderSettings, check_sizes
 from kinestream.models.kernels.batch_norm import BatchNorm1d
 from kinestream.models.kernels.bodies import Absent
+from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.skeleton.stream_names import stream_shape
 
 
 @models.register("bigru")
@@ -46,7 +46,7 @@ class BiGRUSettings(EncoderSettings):
         return 2 * self.hidden
 
     def build(self, stream: str, layout: SkeletonLayout) -> "BiGRU":
-        channels, joints = stream_shape(stream, layout)
+        channels, joints = STREAMS.get(stream).shape(layout)
         return BiGRU(
             joints,
             in_channels=channels,

@@ -34,7 +34,6 @@ _PART = re.compile(rf"((?:online|target)_(?:backbone|projector|predictor))(?:_({
 _LINEAR = re.compile(r"(.*(?:fc|linear|classifier).*)\.(weight|bias)", re.IGNORECASE)
 _NEVER_ZERO = re.compile(r"weight|running_var|edge_importance")
 _WRAPPINGS = ("state_dict", "model_state_dict", "model", "net")
-_ENCODERS = ("online_backbone", "target_backbone")
 _HEADS = ("online_projector", "target_projector", "online_predictor")
 _KEYS_SHOWN = 4
 _CLOSE = 1e-5

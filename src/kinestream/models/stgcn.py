@@ -24,8 +24,8 @@ from kinestream.models.kernels.folding import Affine, folded, running_affine
 from kinestream.models.kernels.graph import Partition, adjacency
 from kinestream.models.kernels.spatial import Links, gather_links
 from kinestream.models.kernels.temporal import as_image, as_rows, temporal_convolution
+from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.skeleton.stream_names import PAIRED, stream_shape
 
 TEMPORAL_TAPS = 9
 FEW_CHANNELS = 8
@@ -58,7 +58,7 @@ class STGCNSettings(EncoderSettings):
         check_sizes(self, "hidden", "dim", "pool")
 
     def check_stream(self, stream: str) -> None:
-        if stream in PAIRED:
+        if STREAMS.get(stream).of_pairs:
             raise ValueError(
                 f"stream '{stream}' is of pairs of joints, which the graph of encoder st-gcn does not have: leave it "
                 "out of streams, or set encoder.name=bigru"
@@ -68,7 +68,7 @@ class STGCNSettings(EncoderSettings):
         self.check_stream(stream)
         return STGCN(
             torch.as_tensor(adjacency(layout, self.partition)),
-            in_channels=stream_shape(stream, layout)[0],
+            in_channels=STREAMS.get(stream).shape(layout)[0],
             hidden=self.hidden,
             dim=self.dim,
             dropout=self.dropout,

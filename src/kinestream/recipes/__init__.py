@@ -1,4 +1,5 @@
-"""Recipes: everything that decides a pre-training run, in one YAML file each, found by name.
+"""Recipes: everything that decides a pre-training run, found by name (see `kinestream.recipes.families`), or in a YAML
+file of one's own.
 
 The YAML keys are the fields of `Recipe`; unknown keys and values that do not fit are refused. `resolve` reads a recipe
 by name or path and applies overrides `key=value`, with dots into its parts: `optimiser.rate=0.05`. A file that begins
@@ -8,7 +9,6 @@ with `base: NAME` holds only what differs from that recipe.
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,9 +19,10 @@ from kinestream.config import load_yaml, parse_strictly, registered
 from kinestream.methods import METHODS
 from kinestream.models import ENCODERS
 from kinestream.models.readout import Readout
-from kinestream.plugins import Registry, unknown
+from kinestream.plugins import unknown
+from kinestream.recipes.families import REGISTRIES, USUAL, is_of_another_kind, laid_over, published_recipes
+from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.skeleton.stream_names import STREAM_NAMES
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -30,10 +31,7 @@ if TYPE_CHECKING:
     from kinestream.methods.method import Method, Networks
     from kinestream.models.encoder_file import EncoderCard
 
-_REGISTRIES: Mapping[str, Registry[Any]] = {"method": METHODS, "encoder": ENCODERS}
-"""The parts of a recipe that are one of several kinds, told by their names."""
-_DEFAULTS = {"method": "caca", "encoder": "st-gcn"}
-_NAMES = tuple(f"{part}.name=" for part in _REGISTRIES)
+_NAMES = tuple(f"{part}.name=" for part in REGISTRIES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +97,7 @@ class PublishedFigure:
             raise ValueError(f"published.accuracy ({self.accuracy}) must be in percent, from 0 to 100")
         if len(set(self.streams)) != len(self.streams):
             raise ValueError(f"published.streams {list(self.streams)} must name no stream twice")
+        _check_streams(self.streams)
         if self.fusion is not None and (len(self.streams) < 2 or set(self.fusion) != set(self.streams)):
             raise ValueError(
                 f"published.fusion has weights for {', '.join(self.fusion)}, it must have one for each of several "
@@ -165,8 +164,8 @@ class Recipe:
             raise ValueError(f"other_camera ({self.other_camera}) is a probability: it must be in [0, 1]")
         if not self.streams or len(set(self.streams)) != len(self.streams):
             raise ValueError(f"streams {list(self.streams)} must name at least one stream, none twice")
-        if found := [stream for stream in self.streams if stream not in STREAM_NAMES]:
-            raise ValueError(unknown("stream", found[0], STREAM_NAMES))
+        if found := [stream for stream in self.streams if stream not in STREAMS]:
+            raise ValueError(unknown("stream", found[0], STREAMS.names()))
         for stream in self.streams:
             self.encoder.check_stream(stream)
         self.method.check_streams(self.streams)
@@ -180,9 +179,9 @@ class Recipe:
     def from_dict(cls, plain: Mapping[str, Any], where: str) -> "Recipe":
         """Raises ValueError, naming `where`, for a key that is unknown, a value that does not fit, or streams that the
         encoder cannot take or that are too few for the method. A method or encoder without a name is the usual one."""
-        parts = {part: plain.get(part, {}) for part in _DEFAULTS}
+        parts = {part: plain.get(part, {}) for part in USUAL}
         named = {
-            part: {"name": _DEFAULTS[part], **value} if isinstance(value, Mapping) else value
+            part: {"name": USUAL[part], **value} if isinstance(value, Mapping) else value
             for part, value in parts.items()
         }
         return parse_strictly(cls, {**plain, **named}, where)
@@ -217,6 +216,13 @@ class Recipe:
         )
 
 
+def _check_streams(names: Sequence[str]) -> None:
+    known = STREAMS.names()
+    for name in names:
+        if name not in known:
+            raise ValueError(unknown("stream", name, known))
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
@@ -225,8 +231,7 @@ def _plain(value: Any) -> Any:
 
 def recipe_names() -> tuple[str, ...]:
     """The recipes of the package."""
-    files = resources.files(__package__).iterdir()
-    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
+    return tuple(published_recipes())
 
 
 def resolve(recipe: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -255,39 +260,21 @@ def _read(recipe: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
         raise ValueError(f"recipe '{recipe}': base '{base}' is not the name of another recipe, or goes round in a ring")
     below = _read(base, (*above, recipe))
     below.pop("recommended", None)
-    return _laid_over(below, plain)
-
-
-def _laid_over(base: dict[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with what `plain` says instead; parts (mappings) are laid over each other key by key. A method or encoder
-    of another kind than that of `base` takes nothing over: its settings are others."""
-    merged = dict(base)
-    for key, value in plain.items():
-        parts = isinstance(value, Mapping) and isinstance(base.get(key), dict)
-        if parts and _is_of_another_kind(key, base[key], value):
-            parts = False
-        merged[key] = _laid_over(base[key], value) if parts else value
-    return merged
-
-
-def _is_of_another_kind(key: str, base: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
-    """Whether the part `key` of a recipe changes from one kind to another; a part without a name is the usual one."""
-    if key not in _REGISTRIES or not isinstance(part.get("name"), str):
-        return False
-    return not _REGISTRIES[key].are_one_kind(base.get("name", _DEFAULTS[key]), part["name"])
+    return laid_over(below, plain)
 
 
 def _read_one(recipe: str) -> dict[str, Any]:
-    if recipe.endswith((".yaml", ".yml")):
-        path = Path(recipe)
-        if not path.is_file():
-            raise ValueError(f"no recipe file {recipe}")
-        text = path.read_text("utf-8")
-    elif recipe in recipe_names():
-        text = resources.files(__package__).joinpath(f"{recipe}.yaml").read_text("utf-8")
-    else:
-        raise ValueError(f"{unknown('recipe', recipe, recipe_names())}; or give the path of a .yaml file")
-    plain = load_yaml(text, f"recipe '{recipe}'")
+    if not recipe.endswith((".yaml", ".yml")):
+        known = published_recipes()
+        if recipe not in known:
+            raise ValueError(
+                f"{unknown('recipe', recipe, tuple(known))}: see 'kinestream recipes', or give the path of a .yaml file"
+            )
+        return known[recipe]
+    path = Path(recipe)
+    if not path.is_file():
+        raise ValueError(f"no recipe file {recipe}")
+    plain = load_yaml(path.read_text("utf-8"), f"recipe '{recipe}'")
     if not isinstance(plain, dict):
         raise ValueError(f"recipe '{recipe}' is not a mapping of keys to values")
     return plain
@@ -304,6 +291,6 @@ def _apply(plain: dict[str, Any], override: str) -> None:
         if not isinstance(target, dict):
             raise ValueError(f"'{override}': {part} has no parts to set")
     value = load_yaml(text, f"'{override}': the value")
-    if last == "name" and _is_of_another_kind(".".join(parts), target, {"name": value}):
+    if last == "name" and is_of_another_kind(".".join(parts), target, {"name": value}):
         target.clear()
     target[last] = value

@@ -1,7 +1,7 @@
 """How the joints of one layout are made from those of another, so that an encoder can see recordings of other sensors.
 
-As data: for each joint of the target that has another name in the source, the source joints whose mean it is. What is
-not declared must have the same name in both; a map that cannot be complete is refused.
+Joints with the same canonical name correspond. One that the source lacks is the mean of some of its joints: as the
+source's own `derive` says, else as the table here. A map with a joint that cannot be made is refused.
 """
 
 from collections.abc import Mapping
@@ -11,24 +11,33 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Float32
 
-from kinestream.skeleton.layout import COCO17, KINECT20, LAYOUTS, NTU25, SkeletonLayout
+from kinestream.skeleton.layout import SkeletonLayout
 
-_SHOULDERS, _HIPS = "left_shoulder right_shoulder", "left_hip right_hip"
-_ENDS = "head nose, left_hand left_wrist, right_hand right_wrist, left_foot left_ankle, right_foot right_ankle"
-_FINGERS = "left_hand_tip left_{0}, left_thumb left_{0}, right_hand_tip right_{0}, right_thumb right_{0}"
-
-_DECLARED: Mapping[tuple[str, str], str] = MappingProxyType(
+_MEANS = {
+    "pelvis": ("left_hip right_hip",),
+    "neck": ("left_shoulder right_shoulder",),
+    "spine": ("pelvis neck", "left_hip right_hip left_shoulder right_shoulder"),
+    "lower_spine": ("pelvis spine",),
+    "chest": ("spine neck",),
+    "upper_neck": ("neck head",),
+    "head": ("nose", "left_ear right_ear", "left_eye right_eye", "head_top"),
+    "SIDE_collar": ("neck SIDE_shoulder",),
+    "SIDE_hand": ("SIDE_wrist",),
+    "SIDE_hand_tip": ("SIDE_hand",),
+    "SIDE_thumb": ("SIDE_hand",),
+    "SIDE_foot": ("SIDE_ankle",),
+    "SIDE_toes": ("SIDE_foot",),
+    "SIDE_heel": ("SIDE_ankle",),
+}
+MEANS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
     {
-        (NTU25.name, KINECT20.name): "hip_centre spine_base, spine spine_mid, shoulder_centre spine_shoulder",
-        (KINECT20.name, NTU25.name): "spine_base hip_centre, spine_mid spine, spine_shoulder shoulder_centre, "
-        f"neck shoulder_centre head, {_FINGERS.format('hand')}",
-        (COCO17.name, KINECT20.name): f"hip_centre {_HIPS}, spine {_HIPS} {_SHOULDERS}, shoulder_centre {_SHOULDERS}, "
-        f"{_ENDS}",
-        (COCO17.name, NTU25.name): f"spine_base {_HIPS}, spine_mid {_HIPS} {_SHOULDERS}, spine_shoulder {_SHOULDERS}, "
-        f"neck {_SHOULDERS} nose, {_ENDS}, {_FINGERS.format('wrist')}",
+        name.replace("SIDE", side): tuple(tuple(means.replace("SIDE", side).split()) for means in choices)
+        for name, choices in _MEANS.items()
+        for side in ("left", "right")
     }
 )
-"""Names of source and target: `joint source-joint ...` for each joint that differs, with commas between."""
+"""Canonical joints as the mean of others; the first choice whose joints the source has is taken, else the first whose
+joints can be made in turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +58,13 @@ class JointMap:
 
     @property
     def filled(self) -> Mapping[str, tuple[str, ...]]:
-        """Target joints that stand where no joint of their own is: those made of several, or of one that is another
-        target joint already."""
-        names = [tuple(self.source.joints[v] for v in part) for part in self.parts]
-        same = [self.target.joints[w] == names[w][0] for w in range(len(names))]
-        first = {part: w for w, part in reversed(list(enumerate(names)))} | {
-            part: w for w, part in enumerate(names) if same[w]
+        """Target joints that have no joint of their own in the source, and what they are the mean of."""
+        own = self.source.canonical
+        return {
+            self.target.joints[w]: tuple(self.source.joints[v] for v in part)
+            for w, (part, name) in enumerate(zip(self.parts, self.target.canonical, strict=True))
+            if [own[v] for v in part] != [name]
         }
-        return {self.target.joints[w]: part for w, part in enumerate(names) if len(part) > 1 or first[part] != w}
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -66,26 +74,33 @@ class JointMap:
 
 
 def joint_map(source: SkeletonLayout, target: SkeletonLayout) -> JointMap:
-    """The declared map from `source` to `target`. Raises ValueError where there is none, or it does not fit.
+    """The map from `source` to `target`. Raises ValueError where joints of the target cannot be made, naming them.
 
     Example:
+        >>> from kinestream.skeleton.layout import KINECT20, NTU25
         >>> made = joint_map(KINECT20, NTU25)
         >>> made.filled["neck"], made.unused
         (('shoulder_centre', 'head'), ())
     """
-    text = _DECLARED.get((source.name, target.name))
-    if text is None or LAYOUTS.get(source.name) != source or LAYOUTS.get(target.name) != target:
-        known = ", ".join(f"{a} to {b}" for a, b in _DECLARED)
-        raise ValueError(f"no joint map from layout {source.name} to {target.name} is declared: there are {known}")
-    declared = {words[0]: words[1:] for words in (entry.split() for entry in text.split(","))}
-    for name in declared:
-        if name not in target.joints:
-            raise ValueError(f"joint map {source.name} to {target.name}: the target has no joint '{name}'")
-    parts = []
-    for name in target.joints:
-        made_of = declared.get(name, [name])
-        lacking = [one for one in made_of if one not in source.joints]
-        if lacking:
-            raise ValueError(f"joint map {source.name} to {target.name}: {name} needs '{lacking[0]}' of the source")
-        parts.append(tuple(source.joints.index(one) for one in made_of))
-    return JointMap(source=source, target=target, parts=tuple(parts))
+    has: dict[str, tuple[int, ...]] = {name: (v,) for v, name in enumerate(source.canonical)}
+    has |= {name: tuple(map(source.joints.index, parts)) for name, parts in source.derive.items()}
+    made = {joint: _make(name, has) for joint, name in zip(target.joints, target.canonical, strict=True)}
+    lacking = [joint for joint, part in made.items() if not part]
+    if lacking:
+        raise ValueError(
+            f"no joint map from layout {source.name} to {target.name}: {', '.join(lacking)} cannot be made; "
+            f"'aliases' or 'derive' of {source.name} may say how"
+        )
+    return JointMap(source=source, target=target, parts=tuple(part for part in made.values() if part))
+
+
+def _make(name: str, has: Mapping[str, tuple[int, ...]]) -> tuple[int, ...] | None:
+    """The joints of the source whose mean the canonical joint is."""
+    if name in has:
+        return has[name]
+    choices = MEANS.get(name, ())
+    for choice in sorted(choices, key=lambda choice: not all(one in has for one in choice)):
+        parts = [_make(one, has) for one in choice]
+        if all(parts):
+            return tuple(v for part in parts for v in part or ())
+    return None

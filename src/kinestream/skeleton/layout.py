@@ -1,27 +1,33 @@
 """Skeleton layouts: which joints there are and how they hang together.
 
-A layout is the one literal list of joints of a sensor; bones, mirroring, hop distances and drawings derive from it.
+A layout is the one literal list of joints of a sensor; bones, mirroring, hop distances, joint maps and drawings derive
+from it. Each built-in one is a YAML file in `layouts/`, and one of your own is a file of the same form.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from kinestream.plugins import Registry
+
+MOST_JOINTS = 1000
+UNITS = ("m", "cm", "mm", "in", "px")
+UP = ("x", "y", "z", "-x", "-y", "-z")
+_WORDS = ("units", "up", "title", "source")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SkeletonLayout:
     """Joints of one sensor as a tree.
 
-    Joints are counted from 0, in file order. `parents[v]` is the next joint on the way to the root, which is its own
-    parent. `pairs` are (left, right) joints that change places under mirroring. `heading` is the (left, right) pair
-    whose line tells where a body faces; `pelvis` is the joint that tells where it stands. The vertical axis is y, in
-    metres.
+    Joints are counted from 0, in file order. Two layouts are equal when their joints are: what only tells how they
+    correspond to others, or how files are read, does not count.
 
     Example:
         >>> layout = SkeletonLayout(name="stick", joints=("hip", "head"), parents=(0, 0), pairs=(), heading=(0, 1),
-        ...                         pelvis=0)
+        ...                         pelvis=(0,))
         >>> layout.root, layout.bones
         (0, ((1, 0),))
     """
@@ -29,37 +35,81 @@ class SkeletonLayout:
     name: str
     joints: tuple[str, ...]
     parents: tuple[int, ...]
+    """For each joint the next one on the way to the root, which is its own parent."""
     pairs: tuple[tuple[int, int], ...]
+    """(left, right) joints that change places under mirroring."""
     heading: tuple[int, int]
-    pelvis: int
+    """The (left, right) pair whose line tells where a body faces."""
+    pelvis: tuple[int, ...]
+    """The joints whose mean tells where a body stands."""
+    aliases: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Joints that have another name among the canonical ones: own name to canonical name."""
+    derive: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    """Canonical joints that this layout has only as the mean of some of its own."""
+    units: str = field(default="", compare=False)
+    """Of recordings, as one of `UNITS`; empty where the layout does not say."""
+    up: str = field(default="", compare=False)
+    """Which axis of recordings points up, as one of `UP`; empty where the layout does not say."""
+    title: str = field(default="", compare=False)
+    source: str = field(default="", compare=False)
+    """Where its definition stands."""
 
     def __post_init__(self) -> None:
         count = len(self.joints)
+        if count > MOST_JOINTS:
+            raise self._wrong("joints", f"there are {count}, at most {MOST_JOINTS} are taken")
         if len(self.parents) != count:
-            raise ValueError(f"layout '{self.name}': {len(self.parents)} parents for {count} joints")
+            raise self._wrong("joints", f"{len(self.parents)} parents for {count} joints")
         if len(set(self.joints)) != count:
-            raise ValueError(f"layout '{self.name}': a joint name stands twice")
-        named = (*self.parents, *self.heading, self.pelvis, *(joint for pair in self.pairs for joint in pair))
+            raise self._wrong("joints", "a joint name stands twice")
+        if not self.pelvis or len(set(self.pelvis)) != len(self.pelvis):
+            raise self._wrong("pelvis", f"it needs one joint or several different ones, has {list(self.pelvis)}")
+        named = (*self.parents, *self.heading, *self.pelvis, *(joint for pair in self.pairs for joint in pair))
         for joint in named:
             if not 0 <= joint < count:
-                raise ValueError(f"layout '{self.name}': joint {joint} is not in 0..{count - 1}")
+                raise self._wrong("joints", f"joint {joint} is not in 0..{count - 1}")
         roots = [v for v, parent in enumerate(self.parents) if parent == v]
         if len(roots) != 1:
-            raise ValueError(f"layout '{self.name}' needs one root (a joint that is its own parent), has {len(roots)}")
+            raise self._wrong("root", f"it needs one root (a joint that is its own parent), has {len(roots)}")
         for joint in range(count):
             self._path_to_root(joint)
         paired = [joint for pair in self.pairs for joint in pair]
         if len(set(paired)) != len(paired):
-            raise ValueError(f"layout '{self.name}': a joint stands in two left-right pairs")
+            raise self._wrong("pairs", "a joint stands in two left-right pairs")
         if self.heading[0] == self.heading[1]:
-            raise ValueError(f"layout '{self.name}': the heading needs two joints, has {self.heading[0]} twice")
+            raise self._wrong("heading", f"it needs two joints, has {self.joints[self.heading[0]]} twice")
+        self._check_names()
+
+    def _check_names(self) -> None:
+        unknown = [name for name in self.aliases if name not in self.joints]
+        if unknown:
+            raise self._wrong("aliases", f"there is no joint '{unknown[0]}'")
+        canonical = self.canonical
+        twice = [name for name in canonical if canonical.count(name) > 1]
+        if twice:
+            raise self._wrong("aliases", f"two joints are called '{twice[0]}'")
+        for name, parts in self.derive.items():
+            if name in canonical:
+                raise self._wrong("derive", f"'{name}' is a joint already")
+            lacking = [part for part in parts if part not in self.joints]
+            if lacking or not parts:
+                what = f"there is no joint '{lacking[0]}'" if lacking else "it is made of no joint"
+                raise self._wrong("derive", f"{name}: {what}")
+        for key, value, allowed in (("units", self.units, UNITS), ("up", self.up, UP)):
+            if value and value not in allowed:
+                raise self._wrong(key, f"'{value}' is not one of {', '.join(allowed)}")
+
+    def _wrong(self, key: str, what: str) -> ValueError:
+        return ValueError(f"layout '{self.name}': {key}: {what}")
 
     def _path_to_root(self, joint: int) -> list[int]:
         path = [joint]
         while self.parents[path[-1]] != path[-1]:
             path.append(self.parents[path[-1]])
             if len(path) > len(self.joints):
-                raise ValueError(f"layout '{self.name}': joint {joint} hangs in a ring, not in the tree")
+                raise self._wrong(
+                    "bones", f"joint {joint} hangs in a ring, not in the tree: it is '{self.joints[joint]}'"
+                )
         return path
 
     @property
@@ -91,16 +141,27 @@ class SkeletonLayout:
         """Number of bones between each joint and the root."""
         return tuple(len(self._path_to_root(v)) - 1 for v in range(len(self.joints)))
 
+    @property
+    def canonical(self) -> tuple[str, ...]:
+        """For each joint the name under which it corresponds to joints of other layouts."""
+        return tuple(self.aliases.get(joint, joint) for joint in self.joints)
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain containers, as `store.json` keeps them."""
-        return {
+        """Plain containers, as `store.json` keeps them; what is not given is left out."""
+        plain = {
             "name": self.name,
             "joints": list(self.joints),
             "parents": list(self.parents),
             "pairs": [list(pair) for pair in self.pairs],
             "heading": list(self.heading),
-            "pelvis": self.pelvis,
+            "pelvis": list(self.pelvis),
         }
+        more = {
+            "aliases": dict(self.aliases),
+            "derive": {name: list(parts) for name, parts in self.derive.items()},
+            **{key: getattr(self, key) for key in _WORDS},
+        }
+        return plain | {key: value for key, value in more.items() if value}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "SkeletonLayout":
@@ -113,85 +174,78 @@ class SkeletonLayout:
                 parents=tuple(int(parent) for parent in plain["parents"]),
                 pairs=tuple((int(a), int(b)) for a, b in plain["pairs"]),
                 heading=(int(left), int(right)),
-                pelvis=int(plain["pelvis"]),
+                pelvis=tuple(int(joint) for joint in plain["pelvis"]),
+                aliases={str(own): str(name) for own, name in dict(plain.get("aliases", {})).items()},
+                derive={
+                    str(name): tuple(str(part) for part in parts)
+                    for name, parts in dict(plain.get("derive", {})).items()
+                },
+                **{key: str(plain.get(key, "")) for key in _WORDS},
             )
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"not a skeleton layout: {error}") from error
 
 
-def _layout(name: str, joints: str, chains: tuple[str, ...], pelvis: str) -> SkeletonLayout:
-    """Layout from the joints in file order and chains of joints, each hanging on the one before it; the first joint of
-    the first chain is the root. A chain with SIDE stands for a left and a right one, and so are the pairs found."""
-    names = tuple(joints.split())
-    parent_of = {chains[0].split()[0]: chains[0].split()[0]}
-    for chain in chains:
-        for side in ("left", "right"):
-            links = chain.replace("SIDE", side).split()
-            parent_of |= dict(zip(links[1:], links[:-1], strict=True))
-    pairs = tuple(
-        (v, names.index(joint.replace("left", "right"))) for v, joint in enumerate(names) if joint.startswith("left")
-    )
-    return SkeletonLayout(
-        name=name,
-        joints=names,
-        parents=tuple(names.index(parent_of[joint]) for joint in names),
-        pairs=pairs,
-        heading=(names.index("left_shoulder"), names.index("right_shoulder")),
-        pelvis=names.index(pelvis),
-    )
+Layout = SkeletonLayout
 
 
-NTU25 = _layout(
-    "ntu25",
-    """spine_base spine_mid neck head left_shoulder left_elbow left_wrist left_hand right_shoulder right_elbow
-    right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot
-    spine_shoulder left_hand_tip left_thumb right_hand_tip right_thumb""",
-    (
-        "spine_shoulder spine_mid spine_base",
-        "spine_shoulder neck head",
-        "spine_shoulder SIDE_shoulder SIDE_elbow SIDE_wrist SIDE_hand SIDE_thumb SIDE_hand_tip",
-        "spine_base SIDE_hip SIDE_knee SIDE_ankle SIDE_foot",
-    ),
-    pelvis="spine_base",
-)
-"""Kinect v2, as NTU RGB+D and PKU-MMD store it: 25 joints, root spine_shoulder (joint 21 counted from 1)."""
-
-KINECT20 = _layout(
-    "kinect20",
-    """hip_centre spine shoulder_centre head left_shoulder left_elbow left_wrist left_hand right_shoulder right_elbow
-    right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot""",
-    (
-        "shoulder_centre spine hip_centre",
-        "shoulder_centre head",
-        "shoulder_centre SIDE_shoulder SIDE_elbow SIDE_wrist SIDE_hand",
-        "hip_centre SIDE_hip SIDE_knee SIDE_ankle SIDE_foot",
-    ),
-    pelvis="hip_centre",
-)
-"""Kinect v1, as NW-UCLA stores it: 20 joints, root shoulder_centre (joint 3 counted from 1)."""
-
-COCO17 = _layout(
-    "coco17",
-    """nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist
-    right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle""",
-    (
-        "nose SIDE_eye SIDE_ear",
-        "nose SIDE_shoulder SIDE_elbow SIDE_wrist",
-        "SIDE_shoulder SIDE_hip SIDE_knee SIDE_ankle",
-    ),
-    pelvis="left_hip",
-)
-"""COCO key points, as pose estimators find them in pictures: 17 joints. There is none in the middle of the body below
-the head, so the nose is the root, each half of the body hangs on its shoulder, and the left hip stands in for the
-pelvis."""
-
-LAYOUTS: Mapping[str, SkeletonLayout] = MappingProxyType({layout.name: layout for layout in (NTU25, KINECT20, COCO17)})
+def _check(name: str, entry: object) -> None:
+    if not isinstance(entry, SkeletonLayout | Path):
+        raise ValueError(f"layout '{name}' must be a SkeletonLayout or the Path of a .yaml file, not {entry!r}")
 
 
-def load_layout(layout: "str | Path | SkeletonLayout") -> SkeletonLayout:
-    """TEMPORARY: the skeleton branch brings the real one."""
+LAYOUTS: Registry["SkeletonLayout | Path"] = Registry("layout", {}, _check)
+"""Layouts, or their YAML files, by name. Add one with `LAYOUTS.add("mine", Path("mine.yaml"))`."""
+
+for _file in sorted((Path(__file__).parent / "layouts").glob("*.yaml")):
+    LAYOUTS.add(_file.stem, _file)
+
+if TYPE_CHECKING:
+    NTU25: SkeletonLayout
+    KINECT20: SkeletonLayout
+    COCO17: SkeletonLayout
+else:
+
+    def __getattr__(name: str) -> SkeletonLayout:
+        if name in ("NTU25", "KINECT20", "COCO17"):
+            return load_layout(name.lower())
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def layout_names() -> tuple[str, ...]:
+    """The layouts that there are, those of plug-ins too."""
+    return LAYOUTS.names()
+
+
+def load_layout(layout: str | Path | SkeletonLayout) -> SkeletonLayout:
+    """The layout of that name, or of that `.yaml` file. Raises ValueError in one line where there is none, or its file
+    is wrong.
+
+    Example:
+        >>> load_layout("body16").joints[:4]
+        ('pelvis', 'spine', 'neck', 'head')
+        >>> load_layout("body17")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: unknown layout 'body17': did you mean body16 ... or give the path of a .yaml file
+    """
     if isinstance(layout, SkeletonLayout):
         return layout
-    if str(layout) not in LAYOUTS:
-        raise ValueError(f"unknown layout '{layout}': there are {', '.join(LAYOUTS)}")
-    return LAYOUTS[str(layout)]
+    if isinstance(layout, Path) or layout.endswith((".yaml", ".yml")):
+        return _read(Path(layout), Path(layout).stem)
+    try:
+        entry = LAYOUTS.get(layout)
+    except ValueError as error:
+        raise ValueError(f"{error}; or give the path of a .yaml file") from None
+    return entry if isinstance(entry, SkeletonLayout) else _read_once(entry, layout)
+
+
+def _read(path: Path, name: str) -> SkeletonLayout:
+    from kinestream.skeleton.layout_file import read_fields  # and YAML, which not everybody needs
+
+    try:
+        return SkeletonLayout(name=name, **read_fields(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+_read_once = cache(_read)

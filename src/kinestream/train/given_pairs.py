@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from kinestream.data.partners import ClipPairs, parse_pairs
 from kinestream.data.store import Store
 from kinestream.recipes import Recipe
-from kinestream.train.run_folder import RunFolder
+from kinestream.train.run_folder import Run
 
 Chosen = Sequence[tuple[Store, Int64[np.ndarray, " n"]]]
 """Stores, and which of their recordings are learnt from."""
@@ -35,7 +35,7 @@ class Given:
         return len(np.unique(self.pairs))
 
 
-def read_given(file: Path, run: RunFolder, chosen: Chosen, split: str | None, *, resume: bool) -> Given:
+def read_given(file: Path, run: Run, chosen: Chosen, split: str | None, *, resume: bool) -> Given:
     """Raises ValueError where there is no such file, or it does not fit the stores."""
     if not file.is_file():
         kept = f": the run keeps its own, --pairs {run.pairs}" if resume and run.pairs.is_file() else ""

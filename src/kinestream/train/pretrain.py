@@ -15,8 +15,8 @@ from kinestream.data.leaks import write_recordings
 from kinestream.data.partners import Partners, pairs_of_equal
 from kinestream.data.store import Store
 from kinestream.data.unlabelled import Part, Unlabelled, choose_further
-from kinestream.distributed.devices import Device, Precision, contact, in_turn, make_fabric
-from kinestream.distributed.launch import check_shares
+from kinestream.distributed.devices import contact, in_turn, make_fabric
+from kinestream.distributed.launch import Device, Precision, check_shares
 from kinestream.files import replacing
 from kinestream.models.encoder_file import save_encoder
 from kinestream.progress import Notice, Progress, silent, unheard
@@ -24,7 +24,7 @@ from kinestream.recipes import Recipe, resolve
 from kinestream.train.checkpoint import Position, load_checkpoint
 from kinestream.train.fit import Interrupted, fit
 from kinestream.train.given_pairs import Given, check_partners, read_given
-from kinestream.train.run_folder import Further, GivenPairs, Log, MetricsLog, RunConfig, RunFolder, SilentLog
+from kinestream.train.run_folder import Further, GivenPairs, Log, MetricsLog, Run, RunConfig, SilentLog
 from kinestream.train.same_run import check_same
 from kinestream.train.schedule import make_schedule
 from kinestream.train.seeds import derive_seed
@@ -57,7 +57,7 @@ def pretrain(
     name: str | None = None,
     progress: Progress = silent,
     notice: Notice = unheard,
-) -> RunFolder:
+) -> Run:
     """Learns encoders from the unlabelled recordings of a store and leaves them in the run folder `out`: in this
     process, or in all that were started together with it.
 
@@ -90,7 +90,7 @@ def pretrain(
     else:
         name, recipe = name or Path(recipe).stem, resolve(str(recipe), changes)
     recipe = _fitted(recipe, opened)
-    run = RunFolder(Path(out))
+    run = Run(Path(out))
     others = [Store(Path(path)) for path in also]
     split = recipe.split
     chosen = [Chosen(store=opened, indices=opened.select(split, "train"))]
@@ -131,7 +131,7 @@ class _Training:
         fabric: Fabric,
         chosen: Sequence[Chosen],
         given: Given | None,
-        run: RunFolder,
+        run: Run,
         config: RunConfig,
         progress: Progress,
         notice: Notice,
@@ -271,7 +271,7 @@ def _give_notice(recipe: Recipe, chosen: Sequence[Chosen], given: Given | None, 
         notice(f"{given.file}: {len(given.pairs)} pairs; {given.paired} of {clips} recordings have a partner")
 
 
-def _check_run(run: RunFolder, config: RunConfig, *, resume: bool) -> bool:
+def _check_run(run: Run, config: RunConfig, *, resume: bool) -> bool:
     """Whether the folder holds this run already; changes nothing in it."""
     if resume and (run.path / "config.yaml").is_file():
         check_same(run.config(), config, run)

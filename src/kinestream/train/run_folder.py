@@ -57,7 +57,7 @@ class RunConfig:
     """Which recordings stand in for each other; None where the stores tell."""
 
 
-class RunFolder:
+class Run:
     """A run on disk."""
 
     def __init__(self, path: Path) -> None:
@@ -82,6 +82,21 @@ class RunFolder:
     @property
     def pairs(self) -> Path:
         return self.path / "pairs.csv"
+
+    def __repr__(self) -> str:
+        if not (self.path / "config.yaml").is_file():
+            return f"Run({str(self.path)!r}: not begun)"
+        recipe, done = self.config().recipe, self.epochs_done
+        return (
+            f"Run({str(self.path)!r}: {self.config().recipe_name}, {done} of {recipe.epochs} epochs, "
+            f"{' + '.join(recipe.streams)})"
+        )
+
+    @property
+    def epochs_done(self) -> int:
+        """Whole epochs that are trained."""
+        lines = read_metrics(self.metrics) if self.metrics.is_file() else []
+        return max((line.get("epoch", 0) for line in lines if line.get("kind") == "epoch"), default=0)
 
     def encoder(self, stream: str) -> Path:
         return self.path / f"encoder-{stream}.safetensors"

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from kinestream.models.readout import Readout
-from kinestream.train.run_folder import RunConfig, RunFolder
+from kinestream.train.run_folder import Run, RunConfig
 
 
-def check_same(found: RunConfig, asked: RunConfig, run: RunFolder) -> None:
+def check_same(found: RunConfig, asked: RunConfig, run: Run) -> None:
     """Raises ValueError, saying what differs, for another store, other pairs or other settings."""
     out = run.path
     if found.store_fingerprint != asked.store_fingerprint:

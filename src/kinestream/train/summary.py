@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kinestream.train.run_folder import RunFolder, read_metrics
+from kinestream.train.run_folder import Run, read_metrics
 from kinestream.train.watch import TOGETHER
 
 
@@ -24,7 +24,7 @@ class Summary:
     """Streams whose features have collapsed, with the first epoch in which they had."""
 
 
-def summarise(run: RunFolder) -> Summary:
+def summarise(run: Run) -> Summary:
     """Raises ValueError when the folder is no run."""
     recipe = run.config().recipe
     epochs = (

@@ -73,7 +73,7 @@ class ViewLoader:
         if not self.steps:
             raise ValueError(
                 f"{len(clips)} training clips are less than one batch of {batch_size}: "
-                "lower it with --set batch_size=..."
+                f"set batch_size to at most that, --set batch_size={len(clips)}"
             )
 
     def chosen(self, epoch: int, step: int) -> Int64[Tensor, " B"]:

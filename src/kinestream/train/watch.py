@@ -12,8 +12,7 @@ from kinestream.data.unlabelled import Unlabelled
 from kinestream.distributed.collectives import own_rows, place
 from kinestream.features.extract import compute_features
 from kinestream.features.metrics import accuracy
-from kinestream.features.neighbours import knn_ranking
-from kinestream.features.together import side_by_side
+from kinestream.features.neighbours import knn_ranking, side_by_side
 from kinestream.methods.agreement import watched_by_labels
 from kinestream.methods.method import Method
 from kinestream.progress import Notice

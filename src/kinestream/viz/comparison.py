@@ -1,37 +1,106 @@
-"""Several runs in one figure: how they learnt, and what they reached, with intervals."""
+"""Runs side by side: the settings that differ, how they learnt, and what they reached, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from kinestream.evaluate.run_results import SavedRow, read_evaluations
+from kinestream.train.run_folder import Run
 from kinestream.viz.curves import Epoch
 from kinestream.viz.palette import class_symbol
-from kinestream.viz.style import MARKERS, SMALL, class_colours, grid, new_figure, shortened
+from kinestream.viz.run_figures import epochs_of
+from kinestream.viz.settings import differing, flat, in_yaml
+from kinestream.viz.style import MARKERS, SMALL, class_colours, format_of, grid, new_figure, save, shortened, theme
 
 _DASHES = ("-", "--", "-.", ":")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reached:
-    """An accuracy in percent and its 95 % interval."""
+class ComparedRun:
+    """What is compared of one run."""
 
-    top1: float
-    low: float
-    high: float
+    name: str
+    """As much of its path as tells it from the others."""
+    settings: Mapping[str, Any]
+    """Flat, with what it learnt from."""
+    epochs: Sequence[Epoch]
+    reached: Mapping[str, SavedRow]
+    """What stands for it in each of its evaluations, by protocol and split, as `linear xview`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparedRun:
-    """What is drawn of one run."""
+class Comparison:
+    """Runs side by side."""
 
-    name: str
-    epochs: Sequence[Epoch]
-    reached: Mapping[str, Reached]
-    """By protocol and split, as `linear xview`."""
+    runs: tuple[ComparedRun, ...]
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(protocol for run in self.runs for protocol in run.reached))
+
+    def differing(self) -> Mapping[str, Sequence[str]]:
+        """The settings that are not the same in all runs, with the value of each."""
+        found = differing([run.settings for run in self.runs])
+        return {key: [in_yaml(value) for value in values] for key, values in found.items() if key != "title"}
+
+    def save(self, path: Path, *, dark: bool = False) -> None:
+        """Draws the comparison into a .png or .svg file. Raises ValueError when there is nothing of any run to draw."""
+        format_of(path)
+        with theme(dark=dark):
+            save(draw_comparison(self.runs), path)
+
+
+def compare(runs: Sequence[Path]) -> Comparison:
+    """Reads two runs or more. Raises ValueError for a folder that is no run, or stands twice."""
+    if len(runs) < 2:
+        raise ValueError(f"{'no' if not runs else 'one'} run has nothing to be compared with: give two or more")
+    folders = [Run(path) for path in runs]
+    return Comparison(
+        runs=tuple(
+            ComparedRun(name=name, settings=_settings(folder), epochs=epochs_of(folder), reached=_headlines(folder))
+            for name, folder in zip(distinct_names(runs), folders, strict=True)
+        )
+    )
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """As many of the last parts of each path as tell all apart.
+
+    Example:
+        >>> distinct_names([Path("a/seed-0"), Path("b/seed-0")])
+        ['a/seed-0', 'b/seed-0']
+    """
+    whole = [path.resolve().parts for path in paths]
+    for length in range(1, max(map(len, whole)) + 1):
+        names = ["/".join(parts[-length:]) for parts in whole]
+        if len(set(names)) == len(names):
+            return names
+    raise ValueError(f"a run stands twice among {', '.join(map(str, paths))}")
+
+
+def _settings(folder: Run) -> Mapping[str, Any]:
+    config = folder.config()
+    return {
+        "recipe": config.recipe_name,
+        "store": config.store_fingerprint[:8],
+        "also": " ".join(one.store_fingerprint[:8] for one in config.also),
+        "pairs": config.pairs.sha256[:8] if config.pairs else "",
+        **flat(config.recipe.to_dict()),
+    }
+
+
+def _headlines(folder: Run) -> Mapping[str, SavedRow]:
+    found = ((evaluation, evaluation.headline()) for evaluation in read_evaluations(folder.path))
+    return {
+        f"{'1-NN' if evaluation.protocol == 'knn' else evaluation.protocol} {evaluation.split}": result
+        for evaluation, result in found
+        if result is not None
+    }
 
 
 def draw_comparison(runs: Sequence[ComparedRun]) -> Figure:

@@ -1,37 +1,27 @@
 """How a training went, epoch by epoch: every term of the loss, the online 1-NN, the spread of the features."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from itertools import cycle
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kinestream.viz.palette import STREAM_COLOURS
+from kinestream.viz.palette import LINE_COLOURS, TOGETHER_COLOUR
 from kinestream.viz.style import grid, new_figure
 
 Epoch = Mapping[str, Any]
 """A line of kind `epoch` of `metrics.jsonl`."""
 
 Dashes = Literal["-", "--", "-.", ":"] | tuple[int, tuple[int, ...]]
-STREAM_LINES: Mapping[str, Dashes] = MappingProxyType(
-    {
-        "joint": "-",
-        "motion": "--",
-        "bone": "-.",
-        "bone-motion": (0, (6, 2, 1, 2, 1, 2)),
-        "distance": (0, (5, 1)),
-        "distance-motion": (0, (5, 1, 1, 1)),
-        "lagged-distance": (0, (3, 1)),
-        "displacement": (0, (1, 1, 3, 1, 1, 3)),
-        "cylindrical": (0, (8, 2)),
-        "cylindrical-motion": (0, (8, 2, 1, 2)),
-        "together": ":",
-    }
+_DASHES: tuple[Dashes, ...] = (
+    *("-", "--", "-.", (0, (6, 2, 1, 2, 1, 2)), (0, (5, 1))),
+    *((0, (5, 1, 1, 1)), (0, (3, 1)), (0, (1, 1, 3, 1, 1, 3)), (0, (8, 2)), (0, (8, 2, 1, 2))),
 )
+_BY_STREAM = ("loss/", "agreement/", "knn/", "spread/", "outvoted/")
 _PANEL = 0.95
 _CHANGE: Any = {"color": "#8a8a8a", "linewidth": 0.8, "linestyle": (0, (2, 2))}
 
@@ -61,19 +51,36 @@ def draw_curves(epochs: Sequence[Epoch], *, stage_change: int | None = None, tit
     """
     if not epochs:
         raise ValueError("no epoch is finished: there is no curve to draw")
-    kinds = [(panel.title, _lines(epochs, panel)) for panel in _PANELS]
+    styles = line_styles(epochs)
+    kinds = [(panel.title, _lines(epochs, panel, styles)) for panel in _PANELS]
     kinds = [(name, lines) for name, lines in kinds if lines]
     terms = [key for epoch in epochs for key in epoch if key.startswith(("loss/", "agreement/"))]
     if len(set(terms)) > 1:
         kinds.insert(0, ("loss, all terms together", {"": _series(epochs, "loss")}))
-    streams = [stream for stream in STREAM_LINES if any(stream in lines for _, lines in kinds)]
+    shown = [stream for stream in styles if any(stream in lines for _, lines in kinds)]
     return draw_panels(
-        [(name, _drawing(lines)) for name, lines in kinds],
+        [(name, _drawing(lines, styles)) for name, lines in kinds],
         epochs=(float(epochs[0]["epoch"]), float(epochs[-1]["epoch"])),
         stage_change=stage_change,
         title=title,
-        handles=[Line2D([], [], color=STREAM_COLOURS[s], linestyle=STREAM_LINES[s], label=s) for s in streams],
+        handles=[Line2D([], [], label=stream, **styles[stream]) for stream in shown],
     )
+
+
+def line_styles(epochs: Sequence[Epoch]) -> Mapping[str, Any]:
+    """Colour and dashes of each stream of a log, of all streams together last.
+
+    Example:
+        >>> [*line_styles([{"knn/together": 80.0, "loss/joint": 1.0, "loss/bone": 1.0}])]
+        ['joint', 'bone', 'together']
+    """
+    found = dict.fromkeys(key.split("/")[1] for epoch in epochs for key in epoch if key.startswith(_BY_STREAM))
+    streams = [stream for stream in found if stream != "together"]
+    looks = zip(cycle(LINE_COLOURS), cycle(_DASHES), strict=False)
+    styles: dict[str, Any] = {
+        stream: {"color": colour, "linestyle": dashes} for stream, (colour, dashes) in zip(streams, looks, strict=False)
+    }
+    return styles | {"together": {"color": TOGETHER_COLOUR, "linestyle": ":"}}
 
 
 def draw_panels(
@@ -110,7 +117,7 @@ def draw_panels(
     return figure
 
 
-def _lines(epochs: Sequence[Epoch], panel: _Panel) -> dict[str, list[tuple[float, float]]]:
+def _lines(epochs: Sequence[Epoch], panel: _Panel, streams: Iterable[str]) -> dict[str, list[tuple[float, float]]]:
     """The points (epoch, value) of each stream."""
     keys = {
         key.removeprefix(panel.prefix).removesuffix(panel.suffix): key
@@ -118,19 +125,17 @@ def _lines(epochs: Sequence[Epoch], panel: _Panel) -> dict[str, list[tuple[float
         for key in epoch
         if key.startswith(panel.prefix) and key.endswith(panel.suffix)
     }
-    return {stream: _series(epochs, keys[stream]) for stream in STREAM_LINES if stream in keys}
+    return {stream: _series(epochs, keys[stream]) for stream in streams if stream in keys}
 
 
 def _series(epochs: Sequence[Epoch], key: str) -> list[tuple[float, float]]:
     return [(float(epoch["epoch"]), float(epoch[key])) for epoch in epochs if key in epoch]
 
 
-def _drawing(lines: Mapping[str, Sequence[tuple[float, float]]]) -> Callable[[Axes], object]:
+def _drawing(lines: Mapping[str, Sequence[tuple[float, float]]], styles: Mapping[str, Any]) -> Callable[[Axes], object]:
     def draw(axes: Axes) -> None:
         for stream, points in lines.items():
-            style: Any = (
-                {"color": STREAM_COLOURS[stream], "linestyle": STREAM_LINES[stream]} if stream else {"color": "#8a8a8a"}
-            )
+            style = styles[stream] if stream else {"color": "#8a8a8a"}
             few = len(points) <= 20
             axes.plot(*zip(*points, strict=True), marker="o" if few else None, markersize=2.5, **style)
 

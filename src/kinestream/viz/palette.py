@@ -1,8 +1,6 @@
 """Colours and shapes that tell classes and streams apart, for colour-blind eyes too; figures and report share them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 CLASS_COLOURS = (
     *("#0170b1", "#f98b06", "#7a0b05", "#00bad1", "#8c6a83"),
@@ -21,22 +19,14 @@ DARK_PAPER = "#14171c"
 
 SHAPES = ("circle", "square", "up", "diamond", "down", "plus")
 
-STREAM_COLOURS: Mapping[str, str] = MappingProxyType(
-    {
-        "joint": "#0072b2",
-        "motion": "#d55e00",
-        "bone": "#009e73",
-        "bone-motion": "#b8860b",
-        "distance": "#c2417c",
-        "distance-motion": "#7d7d00",
-        "lagged-distance": "#e0004b",
-        "displacement": "#888cba",
-        "cylindrical": "#f14cea",
-        "cylindrical-motion": "#bc1ff6",
-        "together": "#8a5ab5",
-    }
+LINE_COLOURS = (
+    *("#0072b2", "#d55e00", "#009e73", "#b8860b", "#c2417c"),
+    *("#7d7d00", "#e0004b", "#888cba", "#f14cea", "#bc1ff6"),
 )
-"""Of the lines that belong to a stream; legible on white and on dark."""
+"""Of the lines that belong to a stream, in the order of the run; legible on white and on dark."""
+
+TOGETHER_COLOUR = "#8a5ab5"
+"""Of the line of all streams together."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,5 @@
 """Features laid out in a plane: PCA and t-SNE, the same each time."""
 
-import contextlib
-import io
-import re
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -33,12 +29,7 @@ def pca(features: Float[np.ndarray, "n d"]) -> Plane:
     return plane
 
 
-def tsne(
-    features: Float[np.ndarray, "n d"],
-    *,
-    seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Plane:
+def tsne(features: Float[np.ndarray, "n d"], *, seed: int = 0) -> Plane:
     """t-SNE of the unit rows, begun from their PCA.
 
     Perplexity 30, or what few points allow; 1 000 steps, or 500 above 2 000 points. On one thread, because sums of
@@ -51,30 +42,14 @@ def tsne(
         return pca(features)
     start = pca(features)
     deviation = float(start[:, 0].std())
-    steps = 1000 if len(features) <= 2000 else 500
     model = TSNE(
         init=start / deviation * 1e-4 if deviation > 0 else "random",
         perplexity=min(_PERPLEXITY, (len(features) - 1) / 3),
-        max_iter=steps,
+        max_iter=1000 if len(features) <= 2000 else 500,
         random_state=seed,
-        verbose=2,
     )
-    progress(0, steps)
-    with threadpool_limits(limits=1), contextlib.redirect_stdout(_Steps(steps, progress)):
-        plane = model.fit_transform(unit(features))
-    progress(steps, steps)
-    return np.asarray(plane, dtype=np.float32)
-
-
-def plane_of(
-    method: Method,
-    features: Float[np.ndarray, "n d"],
-    *,
-    seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Plane:
-    """`tsne` or `pca`."""
-    return pca(features) if method == "pca" else tsne(features, seed=seed, progress=progress)
+    with threadpool_limits(limits=1):
+        return np.asarray(model.fit_transform(unit(features)), dtype=np.float32)
 
 
 def sample(count: int, most: int, *, seed: int = 0) -> Int64[np.ndarray, " n"]:
@@ -87,17 +62,3 @@ def sample(count: int, most: int, *, seed: int = 0) -> Int64[np.ndarray, " n"]:
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
-
-
-class _Steps(io.StringIO):
-    """Takes what scikit-learn prints while it works (it has no other way to tell) and reports the steps done."""
-
-    def __init__(self, total: int, progress: Callable[[int, int], None]) -> None:
-        super().__init__()
-        self._total = total
-        self._progress = progress
-
-    def write(self, text: str) -> int:
-        if (step := re.search(r"Iteration (\d+)", text)) is not None:
-            self._progress(min(int(step[1]), self._total), self._total)
-        return len(text)

@@ -1,4 +1,4 @@
-"""From a run to its page: what it says, its figures, and the map of its test clips."""
+"""From a run to its page: what it says, its figures, and the map of its clips."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -11,52 +11,94 @@ import yaml
 from jaxtyping import Float32, Int64
 
 from kinestream.data.clips import Clips
-from kinestream.evaluate.protocols.subject import Subject
-from kinestream.evaluate.run_results import Evaluation, Result, read_evaluations
+from kinestream.data.store import Store
+from kinestream.distributed.launch import Device
+from kinestream.evaluate.run_results import SavedResult, SavedRow, read_evaluations
+from kinestream.evaluate.session import Session
+from kinestream.evaluate.source import AnyRun, open_source
 from kinestream.files import replacing
+from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.train.run_folder import RunConfig
+from kinestream.viz.encoded import METHODS, ShownClips, encode, plane_of
 from kinestream.viz.page.packing import bodies_of, budget, in_unit_square, nearest, pack_clips, text_of
 from kinestream.viz.page.page import Cell, Page, Picture, Row, render
 from kinestream.viz.palette import CLASS_COLOURS, CLASS_COLOURS_ON_DARK, class_symbol
 from kinestream.viz.projection import sample, unit
-from kinestream.viz.run_figures import LeftOut, RunFigure, epochs_of, figures_of_run, write_figure
+from kinestream.viz.run_figures import LeftOut, RunFigure, epochs_of, figures_of_run
 from kinestream.viz.settings import changed_settings
 from kinestream.viz.style import encoded, theme
-from kinestream.viz.test_clips import EncodedTest, Guesses, cached_plane, encode_test_clips, guesses
 
 _NEIGHBOURS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What the page may hold."""
+class Report:
+    """A page that was written."""
 
-    points: int = 20_000
-    frames: int = 24
-    megabytes: float = 30.0
+    path: Path
+    megabytes: float
+    """Size of the page."""
+    figures: tuple[str, ...]
+    """By name, in their order."""
+    left_out: tuple[LeftOut, ...]
+    """Figures that could not be made, and why."""
+
+    def __str__(self) -> str:
+        return f"report: {self.path} ({self.megabytes:.1f} MB)"
 
 
-def write_report(run: Subject, out: Path, limits: Limits, *, figures: Path | None = None) -> None:
-    """Writes the page, and the figures as .png and .svg into the folder `figures` where one is given; says where,
-    how large it is, and which figures could not be made."""
-    clips = encode_test_clips(run)
-    guessed = guesses(run.source.folder.path, run.store, run.split, clips)
-    made = list(figures_of_run(run.source.folder, run.store, run.split, clips, guessed, run.screen))
+def report(
+    run: AnyRun,
+    store: Store | Path | str | None = None,
+    *,
+    out: Path | str | None = None,
+    split: str | None = None,
+    points: int = 20_000,
+    frames: int = 24,
+    megabytes: float = 30.0,
+    figures: Path | str | None = None,
+    baselines: bool = True,
+    device: Device = "auto",
+    progress: Progress = silent,
+    notice: Notice = unheard,
+) -> Report:
+    """Writes a run as one page that opens from disk: results, figures, and a map of its clips to explore.
+
+    Args:
+        store: that which the run learnt from, if None.
+        out: `report.html` in the run, if None.
+        split: whose test clips are shown; that of the run if None. Without labels or splits all recordings are shown.
+        points: most clips on the map; of more, some are drawn by lot.
+        frames: most frames of each skeleton.
+        megabytes: most that the skeletons take; beyond it they have fewer frames, then fewer clips have one.
+        figures: a folder for the figures as .png and .svg.
+        baselines: show the untrained encoder, too.
+
+    Raises ValueError for impossible bounds, and where run and store do not go together.
+    """
+    if points < 1 or frames < 2 or not megabytes >= 0:
+        raise ValueError(
+            f"{points} points, {frames} frames, {megabytes} megabytes: at least 1 point, 2 frames and 0 megabytes are "
+            "needed"
+        )
+    path = open_source(run).folder.path / "report.html" if out is None else Path(out)
+    if path.suffix not in (".html", ".htm"):
+        raise ValueError(f"{path}: the suffix '{path.suffix}' is not one of .html, .htm")
+    clips = encode(run, store, split, baselines=baselines, device=device, progress=progress, notice=notice)
+    made = list(figures_of_run(clips))
     drawn = [figure for figure in made if isinstance(figure, RunFigure)]
-    left_out = [figure for figure in made if isinstance(figure, LeftOut)]
-    if figures is not None:
-        for figure in drawn:
-            for suffix in ("png", "svg"):
-                write_figure(figure, figures / f"{figure.name}.{suffix}")
-        run.screen.say(f"figures: {figures}")
-    data, skeletons, words = _map(run, clips, guessed, limits)
-    page = _page(run, words, [_picture(figure) for figure in drawn], [f"{one.name}: {one.reason}" for one in left_out])
-    text = render(page, data, skeletons)
-    with replacing(out) as part:
-        part.write_text(text, encoding="utf-8")
-    for one in left_out:
-        run.screen.say(f"left out: {one.name} ({one.reason})")
-    run.screen.say(f"report: {out} ({len(text.encode()) / 1e6:.1f} MB, skeletons {len(skeletons) / 1e6:.1f} MB)")
+    left_out = tuple(figure for figure in made if isinstance(figure, LeftOut))
+    for figure in drawn if figures is not None else ():
+        for suffix in ("png", "svg"):
+            figure.save(Path(figures or "") / f"{figure.name}.{suffix}")
+    data, skeletons, note = _map(clips, points, frames, megabytes)
+    page = _page(clips, note, [_picture(figure) for figure in drawn], [f"{one.name}: {one.reason}" for one in left_out])
+    text = render(page, data, skeletons).encode()
+    with replacing(path) as part:
+        part.write_bytes(text)
+    return Report(
+        path=path, megabytes=len(text) / 1e6, figures=tuple(figure.name for figure in drawn), left_out=left_out
+    )
 
 
 def _picture(figure: RunFigure) -> Picture:
@@ -70,44 +112,43 @@ def _picture(figure: RunFigure) -> Picture:
     return Picture(title=figure.title, words=figure.words, light=contents[0], dark=contents[1], kind=kind)
 
 
-def _map(run: Subject, clips: EncodedTest, guessed: Guesses, limits: Limits) -> tuple[dict[str, Any], str, str]:
+def _map(clips: ShownClips, points: int, frames: int, megabytes: float) -> tuple[dict[str, Any], str, str]:
     """What the map reads, the skeletons, and what is said above it."""
-    rows = sample(len(clips.labels), limits.points)
-    features = unit(clips.after.features[rows])
-    neighbours, cosines = nearest(features, _NEIGHBOURS)
-    skeletons, bodies, frames, scale = _skeletons(run, clips.indices[rows], limits)
-    layout = run.store.layout
-    sure = guessed.confidence
+    rows = sample(len(clips.labels), points)
+    neighbours, cosines = nearest(unit(clips.after.features[rows]), _NEIGHBOURS)
+    skeletons, bodies, frames, scale = _skeletons(clips.session, clips.indices[rows], frames, megabytes)
+    layout, guesses = clips.session.store.layout, clips.guesses
+    sure = None if guesses is None else guesses.confidence
     data = {
-        "classes": [_class(number, name) for number, name in enumerate(run.store.info.classes)],
+        "classes": [_class(number, name) for number, name in enumerate(clips.classes)],
         "names": [clips.names[row] for row in rows.tolist()],
         "labels": text_of(clips.labels[rows], "<u2"),
-        "predicted": text_of(guessed.predicted[rows], "<u2"),
+        "predicted": None if guesses is None else text_of(guesses.predicted[rows], "<u2"),
         "confidence": None if sure is None else text_of(np.round(100 * np.clip(sure[rows], 0, 1)), "<u1"),
         "neighbours": text_of(neighbours, "<u4"),
         "cosines": text_of(np.round(100 * cosines), "<i1"),
-        "layouts": list(_layouts(run, clips, rows)),
+        "layouts": list(_layouts(clips, rows)),
         "skeleton": {
             "frames": frames,
             "joints": len(layout.joints),
             "bones": [list(bone) for bone in layout.bones],
             "sides": list(layout.bone_sides),
-            "head": layout.joints.index("head") if "head" in layout.joints else None,
+            "head": layout.canonical.index("head") if "head" in layout.canonical else None,
             "unit": scale,
             "bodies": text_of(bodies, "<u1"),
         },
     }
     with_skeleton = int((bodies > 0).sum())
     some = "" if len(rows) == len(clips.labels) else f" of {len(clips.labels):,}, drawn by lot"
-    lacking = (
-        "" if with_skeleton == len(rows) else f" of {with_skeleton:,} of them, as many as {limits.megabytes:g} MB hold"
+    lacking = "" if with_skeleton == len(rows) else f" of {with_skeleton:,} of them, as many as {megabytes:g} MB hold"
+    note = (
+        f"{len(rows):,} {clips.kind}{some}; skeletons{lacking} with {frames} frames. Clips that lie close are close to "
+        f"the encoder; the five neighbours are the nearest of these {clips.kind} by the cosine of their features, and "
+        "lines join them."
     )
-    words = (
-        f"{len(rows):,} test clips{some}; skeletons{lacking} with {frames} frames. Clips that lie close are close to "
-        "the encoder; the five neighbours are the nearest of these test clips by the cosine of their features, and "
-        f"lines join them. A ring marks a clip that the {guessed.how} takes for another class."
-    )
-    return data, skeletons, words
+    if guesses is not None:
+        note += f" A ring marks a clip that the {guesses.how} takes for another class."
+    return data, skeletons, note
 
 
 def _class(number: int, name: str) -> dict[str, Any]:
@@ -116,38 +157,29 @@ def _class(number: int, name: str) -> dict[str, Any]:
     return {"name": name, "shape": symbol.shape, "filled": symbol.filled, **colours}
 
 
-def _layouts(run: Subject, clips: EncodedTest, rows: Int64[np.ndarray, " n"]) -> Iterator[dict[str, str]]:
-    stages = (("after pre-training", clips.after), ("untrained encoder", clips.before))
-    for method, name in (("tsne", "t-SNE"), ("pca", "PCA")):
-        for stage, found in stages:
+def _layouts(clips: ShownClips, rows: Int64[np.ndarray, " n"]) -> Iterator[dict[str, str]]:
+    for method, name in METHODS.items():
+        for stage, found in (("after pre-training", clips.after), ("untrained encoder", clips.before)):
             if found is not None:
-                with run.screen.progress(f"map, {name}, {stage}", "steps") as advance:
-                    plane = cached_plane(
-                        run.source.folder.path, "pca" if method == "pca" else "tsne", found.features[rows], advance
-                    )
+                plane = plane_of(clips, found, rows, method, f"map, {stage}")
                 yield {"name": f"{name}, {stage}", "points": text_of(in_unit_square(plane), "<u2")}
 
 
 def _skeletons(
-    run: Subject, indices: Int64[np.ndarray, " n"], limits: Limits
+    session: Session, indices: Int64[np.ndarray, " n"], most_frames: int, megabytes: float
 ) -> tuple[str, Int64[np.ndarray, " n"], int, float]:
     """Base64 of the clips that fit, bodies of each clip (0 for none), frames and unit."""
-    clips = Clips(run.store, run.source.frames)
+    clips = Clips(session.store, session.source.frames)
     bodies, reach = np.zeros(len(indices), np.int64), 0.0
-    with run.screen.progress("skeletons", "clips") as advance:
-        advance(0, len(indices))
-        for row, clip in enumerate(_each(clips, indices)):
-            bodies[row] = bodies_of(clip)
-            reach = max(reach, float(np.abs(clip).max()))
-            if row % 500 == 499 or row + 1 == len(indices):
-                advance(row + 1, len(indices))
+    for row, clip in enumerate(_each(clips, indices)):
+        if row % 500 == 0:
+            session.progress("skeletons", "clips", row, len(indices))
+        bodies[row] = bodies_of(clip)
+        reach = max(reach, float(np.abs(clip).max()))
+    session.progress("skeletons", "clips", len(indices), len(indices))
     lot = np.random.default_rng(0).permutation(len(indices))
-    fits = budget(
-        bodies[lot],
-        len(run.store.layout.joints),
-        frames=min(limits.frames, clips.frames),
-        most_bytes=1e6 * limits.megabytes,
-    )
+    joints, frames = len(session.store.layout.joints), min(most_frames, clips.frames)
+    fits = budget(bodies[lot], joints, frames=frames, most_bytes=1e6 * megabytes)
     bodies[lot[fits.clips :]] = 0
     packed = pack_clips(_each(clips, indices), bodies, fits.frames, reach)
     return packed.base64, packed.bodies, packed.frames, packed.unit
@@ -158,21 +190,21 @@ def _each(clips: Clips, indices: Int64[np.ndarray, " n"]) -> Iterator[Float32[np
         yield clips.batch(np.array([index]))[0]
 
 
-def _page(run: Subject, map_note: str, pictures: Sequence[Picture], left_out: Sequence[str]) -> Page:
-    config = run.source.of_run()
+def _page(clips: ShownClips, map_note: str, pictures: Sequence[Picture], left_out: Sequence[str]) -> Page:
+    session, info = clips.session, clips.session.store.info
+    folder, config = session.source.folder, session.source.of_run()
     recipe = config.recipe
-    every = read_evaluations(run.source.folder.path)
-    evaluations = [evaluation for evaluation in every if evaluation.split == run.split]
-    epochs = epochs_of(run.source.folder)
+    evaluations = [one for one in read_evaluations(folder.path) if one.split == session.split]
+    epochs = epochs_of(folder)
     minutes = sum(epoch.get("seconds", 0.0) for epoch in epochs) / 60
-    info = run.store.info
+    parts = f"{len(session.train):,} training, {len(session.test):,} test" if session.split else f"{len(clips.names):,}"
     facts = [
-        ("run", run.source.folder.path.name),
+        ("run", folder.path.name),
         ("recipe", config.recipe_name),
-        ("data", f"{info.title}, {run.split}"),
-        ("clips", f"{len(run.train_labels):,} training, {len(run.test_labels):,} test"),
-        ("classes", f"{run.classes}"),
-        ("streams", ", ".join(run.streams)),
+        ("data", f"{info.title}, {session.split}".removesuffix(", ")),
+        ("clips", parts),
+        ("classes", f"{len(info.classes) or 'none'}"),
+        ("streams", ", ".join(session.streams)),
         ("epochs", f"{len(epochs)} of {recipe.epochs}"),
         ("training", f"{minutes:.0f} min, seed {recipe.seed}"),
     ]
@@ -183,7 +215,7 @@ def _page(run: Subject, map_note: str, pictures: Sequence[Picture], left_out: Se
             f"{copied.copies} of the {copied.test_clips} test clips are copies of a training clip, to the bit: what "
             "they add to an accuracy is no generalisation. Figures without them stand beside the usual ones."
         )
-    mixed = any(result.without_copies is not None for one in evaluations for result in one.results)
+    mixed = any(result.without_copies is not None for one in evaluations for result in one.rows)
     headings = ["protocol", "features", "top-1 and 95 % interval", *(["without copies"] if mixed else []), "mean class"]
     if recipe.published is not None:
         headings += ["published", "difference"]
@@ -193,29 +225,31 @@ def _page(run: Subject, map_note: str, pictures: Sequence[Picture], left_out: Se
     )
     if recipe.published is not None:
         note += f" Published: {recipe.published.accuracy:.2f}, {recipe.published.what}."
-    if not evaluations:
-        missing = shlex.join(
-            ["kinestream", "evaluate", "linear", str(run.source.folder.path), "--data", str(run.store.path)]
-        )
-        note = f"This run has not been evaluated on split {run.split}: '{missing}' does it; then make the report again."
+    if clips.guesses is None:
+        note = "The store has no labels or no split into training and test clips, which an evaluation needs."
+    elif not evaluations:
+        missing = shlex.join(["kinestream", "evaluate", "linear", str(folder.path), "--data", str(session.store.path)])
+        note = f"This run has not been evaluated on split {session.split}: '{missing}' does it; then make the report "
+        note += "again."
     return Page(
         title=recipe.title,
         subtitle=f"A kinestream run: what an encoder learnt from unlabelled skeletons of {info.title}.",
         facts=facts,
         warnings=list(dict.fromkeys(warnings)),
         headings=headings,
-        rows=[_row(one, result, config, mixed) for one in evaluations for result in one.results],
+        rows=[_row(one, result, config, mixed) for one in evaluations for result in one.rows],
         results_note=note,
         map_note=map_note,
         pictures=pictures,
         left_out=left_out,
         configuration=yaml.safe_dump(recipe.to_dict(), sort_keys=False, allow_unicode=True),
-        environment=_environment(run),
-        commands=_commands(run, evaluations),
+        environment=folder.environment.read_text("utf-8").rstrip() if folder.environment.is_file() else "not recorded",
+        commands=_commands(session, config, evaluations),
+        guessed=clips.guesses is not None,
     )
 
 
-def _row(evaluation: Evaluation, result: Result, config: RunConfig, mixed: bool) -> Row:
+def _row(evaluation: SavedResult, result: SavedRow, config: RunConfig, mixed: bool) -> Row:
     own = result is evaluation.headline()
     cells = [
         Cell(text="1-NN" if evaluation.protocol == "knn" else evaluation.protocol),
@@ -241,13 +275,8 @@ def _row(evaluation: Evaluation, result: Result, config: RunConfig, mixed: bool)
     return Row(cells=cells, strong=own)
 
 
-def _environment(run: Subject) -> str:
-    file = run.source.folder.environment
-    return file.read_text("utf-8").rstrip() if file.is_file() else "not recorded"
-
-
-def _commands(run: Subject, evaluations: Sequence[Evaluation]) -> list[str]:
-    config, data, folder = run.source.of_run(), str(run.store.path), str(run.source.folder.path)
+def _commands(session: Session, config: RunConfig, evaluations: Sequence[SavedResult]) -> list[str]:
+    data, folder = str(session.store.path), str(session.source.folder.path)
     lines = []
     known, changes = changed_settings(config)
     if not known:
@@ -255,7 +284,7 @@ def _commands(run: Subject, evaluations: Sequence[Evaluation]) -> list[str]:
     recipe = config.recipe_name if known else f"{config.recipe_name}.yaml"
     words = ["kinestream", "pretrain", recipe, "--data", data, "--out", folder]
     words += [word for store in config.also for word in ("--also", store.data)]
-    words += ["--pairs", str(run.source.folder.pairs)] if config.pairs else []
+    words += ["--pairs", str(session.source.folder.pairs)] if config.pairs else []
     lines.append(shlex.join([*words, *(word for change in changes for word in ("--set", change))]))
     for one in evaluations:
         fusion = ",".join(f"{stream}={weight:g}" for stream, weight in (one.fusion or {}).items())

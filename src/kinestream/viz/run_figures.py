@@ -3,31 +3,23 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from kinestream.console import Screen
-from kinestream.data.store import Store
-from kinestream.evaluate.run_results import Evaluation, Result, read_evaluations
-from kinestream.train.run_folder import RunFolder, read_metrics
+from kinestream.evaluate.run_results import SavedResult, SavedRow, read_evaluations
+from kinestream.train.run_folder import Run, read_metrics
 from kinestream.viz.agreement import draw_agreement
 from kinestream.viz.confusion import confusion_matrix, draw_confusion, worst_pairs
 from kinestream.viz.curves import Epoch, draw_curves
 from kinestream.viz.embedding import Panel, draw_embedding
+from kinestream.viz.encoded import METHODS, ShownClips, plane_of
 from kinestream.viz.per_class import draw_classes
 from kinestream.viz.projection import Method, sample
-from kinestream.viz.test_clips import EncodedTest, Guesses, cached_plane
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from kinestream.viz.style import save, theme
 
 MOST_POINTS = 5000
 MOST_CLASSES = 12
-_METHODS: Mapping[Method, str] = {"tsne": "t-SNE", "pca": "PCA"}
-
-Draw = Callable[[], "Figure"]
-"""Draws in the theme in force; what is slow has been done before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +29,13 @@ class RunFigure:
     name: str
     title: str
     words: str
-    draw: Draw
+    draw: Callable[[], Figure]
+    """Draws in the theme in force; what is slow has been done before."""
+
+    def save(self, path: Path, *, dark: bool = False) -> None:
+        """Writes a .png or .svg file."""
+        with theme(dark=dark):
+            save(self.draw(), path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,76 +46,79 @@ class LeftOut:
     reason: str
 
 
-def figures_of_run(
-    folder: RunFolder, store: Store, split: str, clips: EncodedTest, guessed: Guesses, screen: Screen
-) -> Iterator[RunFigure | LeftOut]:
+def figures_of_run(clips: ShownClips) -> Iterator[RunFigure | LeftOut]:
     """In the order of the report."""
-    yield embedding_figure(folder, store, split, clips, screen, method="tsne")
-    yield embedding_figure(folder, store, split, clips, screen, method="pca")
-    yield confusion_figure(store, split, clips.labels, guessed)
-    for name, make in (("classes", classes_figure), ("curves", curves_figure), ("agreement", agreement_figure)):
+    folder, split = clips.session.source.folder, clips.session.split
+    makers: Mapping[str, Callable[[], RunFigure]] = {
+        "embedding-tsne": lambda: embedding_figure(clips, "tsne"),
+        "embedding-pca": lambda: embedding_figure(clips, "pca"),
+        "confusion": lambda: confusion_figure(clips),
+        "classes": lambda: classes_figure(folder, split),
+        "curves": lambda: curves_figure(folder),
+        "agreement": lambda: agreement_figure(folder),
+    }
+    for name, make in makers.items():
         try:
-            yield make(folder, split)
+            yield make()
         except ValueError as error:
             yield LeftOut(name=name, reason=str(error))
 
 
 def embedding_figure(
-    folder: RunFolder,
-    store: Store,
-    split: str,
-    clips: EncodedTest,
-    screen: Screen,
-    *,
-    method: Method,
-    points: int = MOST_POINTS,
-    classes: int = MOST_CLASSES,
+    clips: ShownClips, method: Method, *, points: int = MOST_POINTS, classes: int = MOST_CLASSES
 ) -> RunFigure:
-    """The test clips before and after pre-training. Of many classes some are drawn by lot, and so of many clips."""
+    """The clips before and after pre-training. Of many classes some are drawn by lot, and so of many clips."""
+    if classes < 1 or points < 1:
+        raise ValueError(f"{classes} classes and {points} points: at least one of each is needed")
     present = np.unique(clips.labels)
     chosen = present[sample(len(present), classes)]
     of_chosen = np.flatnonzero(np.isin(clips.labels, chosen))
     rows = of_chosen[sample(len(of_chosen), points)]
     panels = []
-    stages = [("untrained encoder", clips.before), ("after pre-training", clips.after)]
-    for title, encoded in stages:
-        if encoded is None:
-            continue
-        with screen.progress(f"{_METHODS[method]}, {title}", "steps") as advance:
-            plane = cached_plane(folder.path, method, encoded.features[rows], advance)
-        panels.append(Panel(title=f"{title}\n1-NN {encoded.right:.1f} %", points=plane))
+    for title, encoded in (("untrained encoder", clips.before), ("after pre-training", clips.after)):
+        if encoded is not None:
+            nearest = "" if encoded.right is None else f"\n1-NN {encoded.right:.1f} %"
+            panels.append(Panel(title=title + nearest, points=plane_of(clips, encoded, rows, method, title)))
     some = "" if len(chosen) == len(present) else f" of {len(chosen)} classes of {len(present)}, drawn by lot"
     less = "" if len(rows) == len(of_chosen) else f" ({len(rows):,} of {len(of_chosen):,}, drawn by lot)"
-    note = f"{_METHODS[method]} of the test clips{less}{some}, {store.info.dataset} {split}"
+    note = f"{METHODS[method]} of the {clips.kind}{less}{some}, {clips.where}"
+    words = f"{note}. Each dot is a clip; axes have no unit."
+    if clips.after.right is not None:
+        words += " 1-NN: share of the test clips whose nearest training clip is of their class."
     return RunFigure(
         name=f"embedding-{method}",
-        title=f"Embedding, {_METHODS[method]}",
-        words=f"{note}. Each dot is a clip; axes have no unit. 1-NN: share of the test clips whose nearest training "
-        "clip is of their class.",
-        draw=lambda: draw_embedding(panels, clips.labels[rows], store.info.classes, note),
+        title=f"Embedding, {METHODS[method]}",
+        words=words,
+        draw=lambda: draw_embedding(panels, clips.labels[rows], clips.classes, note),
     )
 
 
-def confusion_figure(store: Store, split: str, labels: np.ndarray, guessed: Guesses) -> RunFigure:
-    """By the predictions of an evaluation, or the nearest training clips."""
-    classes = store.info.classes
-    matrix = confusion_matrix(labels, guessed.predicted, len(classes))
+def confusion_figure(clips: ShownClips) -> RunFigure:
+    """By the predictions of an evaluation, or the nearest training clips. Raises ValueError without labels."""
+    guesses = clips.guesses
+    if guesses is None:
+        raise ValueError(f"{clips.session.store.path} has no labelled test clips, whose confusions could be counted")
+    matrix = confusion_matrix(clips.labels, guesses.predicted, len(clips.classes))
     worst = [
-        f"{classes[pair.label]} taken for {classes[pair.predicted]} ({pair.clips} of {pair.of})"
+        f"{clips.classes[pair.label]} taken for {clips.classes[pair.predicted]} ({pair.clips} of {pair.of})"
         for pair in worst_pairs(matrix, 3)
     ]
     right = 100 * float(np.trace(matrix)) / max(1, int(matrix.sum()))
-    title = f"confusion, {guessed.how}, {store.info.dataset} {split}, {right:.1f} % right"
+    title = f"confusion, {guesses.how}, {clips.where}, {right:.1f} % right"
     return RunFigure(
         name="confusion",
         title="Confusion matrix",
-        words=f"Shares of each true class, by the {guessed.how}. Worst: {'; '.join(worst) if worst else 'none'}.",
-        draw=lambda: draw_confusion(matrix, classes, title),
+        words=f"Shares of each true class, by the {guesses.how}. Worst: {'; '.join(worst) if worst else 'none'}.",
+        draw=lambda: draw_confusion(matrix, clips.classes, title),
     )
 
 
-def classes_figure(folder: RunFolder, split: str, protocol: str | None = None, most: int = 40) -> RunFigure:
+def classes_figure(folder: Run, split: str, protocol: str | None = None, most: int = 40) -> RunFigure:
     """Raises ValueError when no evaluation of the split has accuracies by class."""
+    if most < 2:
+        raise ValueError(f"{most} classes: at least two are drawn")
+    if not split:
+        raise ValueError("without labels and a split into training and test clips no class has an accuracy")
     for evaluation in read_evaluations(folder.path):
         own = evaluation.headline()
         if evaluation.split == split and protocol in (None, evaluation.protocol) and own is not None and own.per_class:
@@ -129,7 +130,7 @@ def classes_figure(folder: RunFolder, split: str, protocol: str | None = None, m
     )
 
 
-def curves_figure(folder: RunFolder, split: str = "") -> RunFigure:
+def curves_figure(folder: Run) -> RunFigure:
     """Raises ValueError when no epoch is finished."""
     config = folder.config()
     epochs = epochs_of(folder)
@@ -143,7 +144,7 @@ def curves_figure(folder: RunFolder, split: str = "") -> RunFigure:
     )
 
 
-def agreement_figure(folder: RunFolder, split: str = "") -> RunFigure:
+def agreement_figure(folder: Run) -> RunFigure:
     """Raises ValueError when the run has no stage 2."""
     config = folder.config()
     epochs = epochs_of(folder)
@@ -160,22 +161,14 @@ def agreement_figure(folder: RunFolder, split: str = "") -> RunFigure:
     )
 
 
-def epochs_of(folder: RunFolder) -> Sequence[Epoch]:
+def epochs_of(folder: Run) -> Sequence[Epoch]:
     """The lines of the log that end an epoch; none where there is no log yet."""
     if not folder.metrics.is_file():
         return []
     return [line for line in read_metrics(folder.metrics) if line.get("kind") == "epoch"]
 
 
-def write_figure(figure: RunFigure, path: Path, *, dark: bool = False) -> None:
-    """A .png or .svg file."""
-    from kinestream.viz.style import save, theme
-
-    with theme(dark=dark):
-        save(figure.draw(), path)
-
-
-def _classes_of(evaluation: Evaluation, own: Result, most: int) -> RunFigure:
+def _classes_of(evaluation: SavedResult, own: SavedRow, most: int) -> RunFigure:
     untrained = evaluation.headline("untrained")
     before: Mapping[str, float | None] = untrained.per_class if untrained else {}
     words = f"Accuracy by class, {evaluation.protocol} on split {evaluation.split}; all classes: {own.top1:.1f} %"

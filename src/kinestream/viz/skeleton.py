@@ -1,4 +1,4 @@
-"""Drawings of recordings: a strip of frames, or an animation.
+"""Drawings of recordings: a strip of frames, or an animation; and of layouts.
 
 Front view, x to the right and y up, the same scale in every frame; left limbs, right limbs and trunk have a colour
 each, further bodies are lighter. Needs the extra `[viz]`.
@@ -21,6 +21,7 @@ from matplotlib.patches import Circle
 
 from kinestream.files import replacing
 from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.skeleton.pose import standing
 from kinestream.viz.style import save
 
 COLOURS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -91,6 +92,29 @@ def skeleton_animation(
                 artist.remove()
 
 
+def layout_picture(layout: SkeletonLayout, path: Path) -> None:
+    """Draws a body of this layout standing, with the number of each joint, and the numbers with their names beside it,
+    into a .png or .svg file."""
+    pose = standing(layout)
+    view = _View.over(pose[None, None], layout)
+    rows = max(34, -(-len(layout.joints) // 2))
+    figure = Figure(figsize=(6.6, 4.2 * max(1.0, rows / 36)), dpi=DPI)
+    panel = figure.add_axes((0.0, 0.02, 0.6, 0.9))
+    view.prepare(panel)
+    view.draw(panel, pose[None])
+    for v, (x, y, _) in enumerate(pose.tolist()):
+        panel.plot(x, y, "o", color=view.colour(v), markersize=2.5, zorder=4)
+        side = -1 if x < -1e-6 else 1
+        align = "left" if side > 0 else "right"
+        panel.annotate(str(v), (x, y), (3 * side, 1), textcoords="offset points", fontsize=5.5, ha=align, zorder=5)
+        column, row = divmod(v, rows)
+        words = f"{v}  {layout.joints[v]}"
+        where = (0.62 + 0.2 * column, 0.9 - 0.88 * row / rows)
+        figure.text(*where, words, fontsize=6.5, color=view.colour(v))
+    figure.text(0.02, 0.95, f"{layout.name}: {layout.title}" if layout.title else layout.name, fontsize=9)
+    save(figure, path, dpi=DPI)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _View:
     """What all frames of a clip share: limits, floor, and which part of the body each bone belongs to."""
@@ -116,12 +140,17 @@ class _View:
             top=float(shown[..., 1].max()) + margin,
             bones=layout.bones,
             parts=layout.bone_sides,
-            head=layout.joints.index("head") if "head" in layout.joints else None,
+            head=layout.canonical.index("head") if "head" in layout.canonical else None,
         )
 
     @property
     def aspect(self) -> float:
         return float(np.clip((self.right - self.left) / (self.top - self.floor), 0.4, 2.5))
+
+    def colour(self, joint: int) -> str:
+        """Of a joint of the first body."""
+        part = next((part for bone, part in zip(self.bones, self.parts, strict=True) if bone[0] == joint), "trunk")
+        return COLOURS[part][0]
 
     def prepare(self, panel: Axes) -> None:
         panel.set_xlim(self.left, self.right)

@@ -12,7 +12,7 @@ const numbers = (text, Kind) => new Kind(bytes(text).buffer);
 
 const count = page.names.length;
 const labels = numbers(page.labels, Uint16Array);
-const predicted = numbers(page.predicted, Uint16Array);
+const predicted = page.predicted ? numbers(page.predicted, Uint16Array) : labels;
 const confidence = page.confidence ? numbers(page.confidence, Uint8Array) : null;
 const neighbours = numbers(page.neighbours, Uint32Array);
 const cosines = numbers(page.cosines, Int8Array);
@@ -64,6 +64,12 @@ function symbolOf(label) {
   path.setAttribute("stroke-width", filled ? 0 : 2.6);
   svg.append(path);
   return svg;
+}
+
+// The class of a clip and what it was taken for, where that is known.
+function classInWords(index) {
+  if (!page.predicted) return className(labels[index]);
+  return `${className(labels[index])}, ${guessInWords(index)}`;
 }
 
 function guessInWords(index) {

@@ -13,7 +13,7 @@ class Legend {
       const button = document.createElement("button");
       button.type = "button";
       button.hidden = !sizes[label];
-      button.title = `${name}: ${sizes[label]} clips, ${wrong[label]} wrong`;
+      button.title = `${name}: ${sizes[label]} clips${page.predicted ? `, ${wrong[label]} wrong` : ""}`;
       const words = document.createElement("span");
       words.textContent = name;
       const number = document.createElement("small");

@@ -239,7 +239,8 @@ class ClipMap {
       const name = document.createElement("b");
       name.textContent = page.names[index];
       const line = document.createElement("span");
-      line.append(symbolOf(labels[index]), ` ${className(labels[index])}`, document.createElement("br"), guessInWords(index));
+      line.append(symbolOf(labels[index]), ` ${className(labels[index])}`);
+      if (page.predicted) line.append(document.createElement("br"), guessInWords(index));
       this.tip.replaceChildren(name, line);
       this.tipped = index;
     }

@@ -11,7 +11,7 @@ const map = new ClipMap({
   marks: element("marks"),
   tip: element("tip"),
   onChoose: showClip,
-  onFocus: (index) => speak(`${page.names[index]}, ${className(labels[index])}, ${guessInWords(index)}`),
+  onFocus: (index) => speak(`${page.names[index]}, ${classInWords(index)}`),
 });
 const legend = new Legend(element("legend"), element("find"), filter);
 
@@ -27,7 +27,8 @@ function filter() {
     wrong += map.shown[i] && isWrong(i) ? 1 : 0;
   }
   const some = (number) => number.toLocaleString("en");
-  element("count").textContent = `${some(shown)} of ${some(count)} clips shown, ${some(wrong)} of them wrong`;
+  const mistakes = page.predicted ? `, ${some(wrong)} of them wrong` : "";
+  element("count").textContent = `${some(shown)} of ${some(count)} clips shown${mistakes}`;
 }
 
 function showFrame(frame) {
@@ -39,7 +40,7 @@ function showClip(index) {
   element("empty").hidden = true;
   element("clip").hidden = false;
   element("clip-name").textContent = page.names[index];
-  element("clip-class").replaceChildren(symbolOf(labels[index]), ` ${className(labels[index])}, ${guessInWords(index)}`);
+  element("clip-class").replaceChildren(symbolOf(labels[index]), ` ${classInWords(index)}`);
   const skeletons = [new Skeleton(element("player"), index, false)];
   element("neighbours").replaceChildren(
     ...Array.from({ length: perClip }, (_, k) => {
@@ -66,7 +67,7 @@ function showClip(index) {
   );
   player.show(skeletons);
   player.play(!matchMedia("(prefers-reduced-motion: reduce)").matches);
-  speak(`${page.names[index]}, ${className(labels[index])}, ${guessInWords(index)}; plays`);
+  speak(`${page.names[index]}, ${classInWords(index)}; plays`);
 }
 
 function closeClip() {

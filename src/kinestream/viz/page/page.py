@@ -56,6 +56,8 @@ class Page:
     configuration: str
     environment: str
     commands: Sequence[str]
+    guessed: bool = True
+    """Whether it is known what each clip was taken for."""
 
 
 def render(page: Page, data: Mapping[str, Any], skeletons: str) -> str:

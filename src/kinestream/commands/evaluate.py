@@ -1,0 +1,113 @@
+"""Every evaluation as a command: its settings become options, its figures a table and files in the run."""
+
+import inspect
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from kinestream.distributed.launch import Device
+from kinestream.evaluate import EVALUATIONS, settings_of, uses_of
+from kinestream.models.readout import WhitenedBy
+
+if TYPE_CHECKING:
+    from kinestream.console import Screen
+    from kinestream.evaluate.result import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What is evaluated on what."""
+
+    run: Path
+    """Folder of a pre-training run, or an encoder file (.safetensors)."""
+    data: Path | None = None
+    """The store; the one that the run learnt from if not given."""
+    split: str | None = None
+    """Split to evaluate on; that of the run if not given."""
+    allow_leak: bool = False
+    """Go on where test clips were learnt from; the results are marked."""
+    device: Device = "auto"
+    """Where to compute."""
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """As functions of Python take them."""
+        return {"split": self.split, "device": self.device, "allow_leak": self.allow_leak}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenOptions(RunOptions):
+    """How frozen encoders are read."""
+
+    bare: bool = False
+    """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
+    turns: int | None = None
+    """Directions about the vertical to read each clip from, averaged; as the run's recipe says if not given. One is
+    taken for streams that are the same from all sides."""
+    whitening: float | None = None
+    """How far features are whitened, 0 (not at all) to 1; as the recipe says if not given."""
+    whitened_by: WhitenedBy | None = None
+    """By which training clips features are whitened: all of them, or pairs of nearest neighbours; as the recipe says if
+    not given."""
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        readout = {"turns": self.turns, "whitening": self.whitening, "whitened_by": self.whitened_by}
+        return {**super().shared, "baselines": not self.bare, "readout": readout}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetOptions(FrozenOptions):
+    """The options of evaluations that search by example."""
+
+    queries: int = 6
+    """Test clips on the sheet of what was found; 0 for none."""
+    seed: int = 0
+    """Of the choice of those."""
+
+
+def command(name: str) -> Any:
+    """Arguments, help and work of `kinestream evaluate NAME`. Raises ValueError for an unknown name."""
+    settings = settings_of(name)
+    options = RunOptions if uses_of(settings) != "features" else SheetOptions if name == "retrieval" else FrozenOptions
+    made = type("Config", (options, settings), {"__doc__": f"Arguments of `kinestream evaluate {name}`."})
+    config: type[Any] = dataclass(frozen=True, kw_only=True)(made)
+    return SimpleNamespace(Config=config, run=partial(_run, name), __doc__=inspect.getdoc(settings))
+
+
+def _run(name: str, config: Any) -> None:
+    from kinestream.arguments import typed_words
+    from kinestream.console import Screen
+
+    screen, evaluation = Screen(), EVALUATIONS.get(name)
+    settings = {field.name: getattr(config, field.name) for field in fields(evaluation.settings)}
+    result = evaluation(
+        config.run,
+        config.data,
+        **config.shared,
+        **settings,
+        progress=screen.progress_callback(),
+        notice=screen.warn,
+        command=("kinestream", *typed_words()),
+    )
+    screen.say(str(result))
+    evaluation_file, predictions, figures = result.save()
+    screen.say("hardest classes: " + ", ".join(f"{key} {share:.0f} %" for key, share in result.hardest()))
+    if result.published:
+        screen.say(f"published: {result.published}")
+    screen.say(f"per class and all settings: {evaluation_file}")
+    screen.say(f"each test clip: {predictions}; all figures of all evaluations: {figures}")
+    if isinstance(config, SheetOptions) and config.queries:
+        _draw(screen, result, evaluation_file.with_name(f"{name}-{result.split}.png"), config.queries, config.seed)
+
+
+def _draw(screen: "Screen", result: "Result", path: Path, queries: int, seed: int) -> None:
+    try:
+        from kinestream.viz.retrieval_sheet import draw_found
+    except ModuleNotFoundError as error:
+        screen.warn(f"no picture: it needs {error.name}, install kinestream[viz]")
+        return
+    draw_found(result, path, queries=queries, seed=seed)
+    screen.say(f"queries and what they found: {path}")

@@ -1,0 +1,243 @@
+"""What the built-in evaluations may be told. The docstrings are the help of `kinestream evaluate NAME`; nothing
+heavy is imported here, so that help is quick."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Uses = Literal["features", "weights", "architecture"]
+"""What an evaluation takes of the encoders: features of frozen ones, the weights to train on, or only their form."""
+Fusion = Literal["together", "fused", "both"]
+"""Of several streams: one classifier on all, logits summed; or one for each, and their scores summed; or both."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearSettings:
+    """Accuracy of a linear layer trained on the frozen encoder of a run, the published protocol, beside an untrained
+    encoder and raw coordinates. Of several streams: each alone, all trained together (logits summed, as published), and
+    the scores of the single ones fused. Features are computed once and kept in the run.
+
+    Examples:
+      kinestream evaluate linear runs/caca-joint --data ntu60/
+      kinestream evaluate linear runs/caca-joint --data ntu60/ --epochs 50 --learning-rate 1
+      kinestream evaluate linear runs/caca-3s --data ntu60/ --weights joint=0.6,motion=0.4,bone=0.6
+    """
+
+    epochs: int = 100
+    """Passes over the features."""
+    learning_rate: float = 3.0
+    """Of SGD with momentum 0.9; a tenth of it after four fifths of the epochs."""
+    batch_size: int = 128
+    """Features a step."""
+    weights: str | None = None
+    """Of the streams when their scores are fused, as in joint=0.6,motion=0.4,bone=0.6; alike if not given."""
+    seed: int = 0
+    """Of the layer's weights and the order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KNNSettings:
+    """Accuracy of nearest neighbours by the frozen features of a run (cosine similarity): 1-NN, and k-NN with votes
+    weighted exp(cos / temperature), beside an untrained encoder and raw coordinates. Several streams count alone and
+    together, by their unit features side by side.
+
+    Examples:
+      kinestream evaluate knn runs/caca-joint --data ntu60/
+      kinestream evaluate knn runs/caca-joint --data ntu60/ --k 50 --temperature 0.07
+    """
+
+    k: int = 20
+    """Neighbours that vote, beside the 1-NN."""
+    temperature: float = 0.1
+    """Of the votes' weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeGridSettings:
+    """Accuracy of a linear probe whose learning rate and weight decay are chosen on held-out clips of the training
+    part, never on the test clips: all of them are trained at once on the kept features.
+
+    Examples:
+      kinestream evaluate probe-grid runs/caca-joint --data ntu60/
+      kinestream evaluate probe-grid runs/caca-joint --data ntu60/ --learning-rate 0.3 --learning-rate 3
+    """
+
+    learning_rate: tuple[float, ...] = ()
+    """Learning rate to try; may be given several times. 0.1, 0.3, 1, 3, 10, 30 if not given."""
+    weight_decay: tuple[float, ...] = ()
+    """Weight decay to try; may be given several times. 0, 1e-5, 1e-4, 1e-3 if not given."""
+    held_out: float = 20.0
+    """Percent of the training clips of each class to choose by."""
+    epochs: int = 100
+    """Passes over the features."""
+    batch_size: int = 128
+    """Features a step."""
+    seed: int = 0
+    """Of what is held out, the layer's weights and the order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrievalSettings:
+    """Search by example: for each test clip the training clips ranked by the cosine of frozen features. 1-NN, precision
+    at k, mean average precision, and a sheet of queries with what they found (needs the extra kinestream[viz]).
+
+    Examples:
+      kinestream evaluate retrieval runs/caca-joint --data ntu60/
+      kinestream evaluate retrieval runs/caca-joint --data ntu60/ --k 5 --k 20 --queries 10 --bare
+    """
+
+    k: tuple[int, ...] = ()
+    """How many of the nearest precision is taken of; may be given several times. 5 and 10 if not given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterSettings:
+    """Clusters that k-means finds in the frozen features of the test clips, against their classes: accuracy after the
+    best one-to-one matching, normalised mutual information, adjusted Rand index.
+
+    Examples:
+      kinestream evaluate cluster runs/caca-joint --data ntu60/
+      kinestream evaluate cluster runs/caca-joint --data ntu60/ --seeds 5 --bare
+    """
+
+    seeds: int = 1
+    """How many clusterings, with the seeds from --seed on; the figures are means."""
+    seed: int = 0
+    """Of the first clustering."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuneSettings:
+    """Accuracy after fine-tuning the encoder of a run, or of all its streams, with all labels of the training part.
+    Stopped, the same command goes on; what is trained is not trained again.
+
+    Examples:
+      kinestream evaluate finetune runs/caca-joint --data ntu60/
+      kinestream evaluate finetune runs/caca-joint --data ntu60/ --form published
+      kinestream evaluate finetune runs/caca-3s --data ntu60/ --fusion fused --weights joint=0.6,motion=0.4,bone=0.6
+      kinestream evaluate finetune runs/caca-joint --data ntu60/ --seeds 3 --learning-rate 0.0005 --layer-decay 0.6
+    """
+
+    uses: ClassVar[Uses] = "weights"
+
+    form: Literal["usual", "published"] = "usual"
+    """usual: encoder in training mode, AdamW, a rate for each layer; published: encoder in evaluation mode, SGD."""
+    epochs: int = 50
+    """Passes over the labelled clips."""
+    batch_size: int | None = None
+    """Clips a step; if not given that of the form, as for the options from here to --augment."""
+    optimiser: Literal["adamw", "sgd"] | None = None
+    """Which optimiser."""
+    learning_rate: float | None = None
+    """Of the linear layers."""
+    layer_decay: float | None = None
+    """Factor on the learning rate for each layer further down; 1 for one rate."""
+    weight_decay: float | None = None
+    """On every parameter."""
+    augment: Literal["none", "published", "recipe"] | None = None
+    """Of the training clips: none, crop and shear as published, or as in the run's recipe."""
+    fusion: Fusion = "together"
+    """Of several streams: one classifier on all (logits summed), or one for each and their scores summed, or both."""
+    weights: str | None = None
+    """Of the streams when their scores are fused, as in joint=0.6,motion=0.4,bone=0.6; alike if not given."""
+    seeds: int = 1
+    """How many trainings, with the seeds from --seed on; the figures are means."""
+    seed: int = 0
+    """Of the first training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemiSettings(FineTuneSettings):
+    """Accuracy after fine-tuning with few labels: a share of those of each class, drawn with a seed and written into
+    the run (subsets/). Smaller shares lie within larger ones of the same seed. With several seeds, each draws anew.
+
+    Examples:
+      kinestream evaluate semi runs/caca-joint --data ntu60/ --percent 1 --percent 10
+      kinestream evaluate semi runs/caca-joint --data ntu60/ --percent 5 --seeds 5 --form published
+    """
+
+    percent: tuple[float, ...] = ()
+    """Share of the labels; may be given several times. 1 and 10 if not given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupervisedSettings(FineTuneSettings):
+    """Accuracy of the same encoder trained from random weights with all labels: the bar that pre-training has to pass.
+    The run gives the form of the encoder and the augmentation; its weights are not used.
+
+    Examples:
+      kinestream evaluate supervised runs/caca-joint --data ntu60/ --epochs 80
+      kinestream evaluate supervised runs/caca-joint --data ntu60/ --seeds 3
+    """
+
+    uses: ClassVar[Uses] = "architecture"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferSettings(FineTuneSettings):
+    """Accuracy of encoders that learnt on one data set on another: linear probe and nearest neighbours on frozen
+    features, and fine-tuning if asked for. The layouts may differ where joints can be mapped; the notes say how. The
+    store must have the preparation that the encoders learnt from.
+
+    Examples:
+      kinestream evaluate transfer runs/caca-joint-ntu60 --data pku2/ --split xsub
+      kinestream evaluate transfer runs/caca-joint-ntu60 --data nw-ucla-published/ --split xview --finetune --seeds 3
+    """
+
+    uses: ClassVar[Uses] = "features"
+
+    finetune: bool = False
+    """Fine-tune, too; the options from --form to --seed are for that."""
+    k: int = 20
+    """Neighbours that vote, beside the 1-NN."""
+    probe_epochs: int = 100
+    """Passes over the features for the linear probe."""
+
+
+BUILTIN: Mapping[str, tuple[type[object], str, str]] = {
+    "linear": (LinearSettings, "linear_probe", "accuracy of a linear layer on the frozen encoder"),
+    "knn": (KNNSettings, "nearest", "accuracy of nearest neighbours of the frozen encoder"),
+    "probe-grid": (ProbeGridSettings, "grid", "a linear layer, its rate and decay chosen on held-out training clips"),
+    "retrieval": (RetrievalSettings, "search", "search by example: precision at k, mAP, a sheet of what was found"),
+    "cluster": (ClusterSettings, "clusters", "clusters of the features against the classes"),
+    "finetune": (FineTuneSettings, "training", "accuracy after fine-tuning with all labels"),
+    "semi": (SemiSettings, "few_labels", "accuracy after fine-tuning with few labels"),
+    "supervised": (SupervisedSettings, "training", "the same encoder from random weights with all labels"),
+    "transfer": (TransferSettings, "other_data", "encoders of one data set on another, also of another sensor"),
+}
+"""Settings of each built-in evaluation, the module below `kinestream.evaluate` that registers it, and what it is."""
+
+
+def parse_weights(weights: str | Mapping[str, float] | None) -> dict[str, float] | None:
+    """Weights of streams from the words of a command line. Raises ValueError for words of another form.
+
+    Example:
+        >>> parse_weights("joint=0.6,bone=0.4")
+        {'joint': 0.6, 'bone': 0.4}
+    """
+    if weights is None or isinstance(weights, Mapping):
+        return None if weights is None else dict(weights)
+    found: dict[str, float] = {}
+    for entry in weights.split(","):
+        stream, equals, number = entry.strip().partition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = math.nan
+        if not equals or stream in found or not math.isfinite(weight):
+            raise ValueError(f"--weights '{weights}': write them as joint=0.6,motion=0.4,bone=0.6")
+        found[stream] = weight
+    return found
+
+
+def seed_range(first: int, count: int) -> range:
+    """Raises ValueError for less than one.
+
+    Example:
+        >>> list(seed_range(3, 2))
+        [3, 4]
+    """
+    if count < 1:
+        raise ValueError(f"--seeds {count}: at least one training is needed")
+    return range(first, first + count)
