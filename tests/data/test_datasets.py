@@ -124,12 +124,14 @@ def test_splits_of_nw_ucla(real_data: Path) -> None:
     assert {source.subject for source in sources} == set(range(1, 11))
 
 
-@pytest.mark.parametrize("name", ["", "ntu", "NTU60", "ntu121", "ntu60.yaml", "../datasets/ntu60", "nw_ucla"])
+@pytest.mark.parametrize("name", ["", "ntu", "NTU60", "ntu121", "../datasets/ntu60", "nw_ucla"])
 def test_unknown_names(name: str) -> None:
     with pytest.raises(
         ValueError, match=r"unknown data set '.*': .*ntu120, ntu60, nw-ucla, pku1, pku2; or give the path"
     ):
         load_dataset(name)
+    with pytest.raises(ValueError, match=r"the data set file ntu60\.yaml cannot be read"):
+        load_dataset("ntu60.yaml")
 
 
 @pytest.mark.parametrize(("name", "split"), PUBLISHED)

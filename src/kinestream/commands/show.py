@@ -35,7 +35,8 @@ def run(config: Config) -> None:
         from kinestream.viz import skeleton
     except ModuleNotFoundError as error:
         raise ValueError(f"drawing needs {error.name}: install kinestream[viz]") from None
-    label = "a whole video" if store.continuous else store.info.classes[int(store.labels[index])]
+    number = int(store.table.label[index])
+    label = "a whole video" if store.continuous else "no label" if number < 0 else store.info.classes[number]
     title = f"{config.clip}: {label} ({store.table.length[index]} frames)"
     joints = store.joints(index)
     if out.suffix == ".gif":

@@ -1,6 +1,5 @@
 """Recordings into a store: those of a data set's files, of files of one's own, or held in memory."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from kinestream.data.datasets import Part, Split, SplitField, drawn_split, load_
 from kinestream.data.formats import collection_at
 from kinestream.data.formats.importing import import_store
 from kinestream.data.gaps import fill_gaps
-from kinestream.data.preparation import PREPARATIONS, Preparation
+from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.reading import open_files
 from kinestream.data.recording import Recording, RecordingError, Source, Units, Up, as_recordings
 from kinestream.data.rejected import Rejected, write_rejected
@@ -34,7 +33,7 @@ def prepare(
     *,
     layout: str | Path | SkeletonLayout | None = None,
     format: str | None = None,  # noqa: A002  the word of the command line
-    fps: float | None = None,
+    fps: int | float | None = None,
     units: Units = "m",
     up: Up = "y",
     labels: Names | None = None,
@@ -45,7 +44,7 @@ def prepare(
     preparation: str | None = None,
     people: int | None = None,
     title: str | None = None,
-    processes: int | None = None,
+    processes: int = 1,
     progress: Progress = silent,
 ) -> Store:
     """Writes a store of prepared recordings, or nothing at all, and opens it.
@@ -69,7 +68,8 @@ def prepare(
         preparation: how they are prepared (see `kinestream.data.preparation.PREPARATIONS`); that of the data set, or
             `tracked` (`planar` for two coordinates) if None.
         people: bodies kept of a recording, those that move most; as many as there are, at most two, if None.
-        processes: that read files; as many as there are processors if None.
+        processes: that read the files of a data set. A script that asks for several needs
+            `if __name__ == "__main__":` around what it does.
 
     Raises:
         ValueError: nothing can be used, what is given does not go together, or the store exists.
@@ -96,8 +96,8 @@ def prepare(
             return Store(Path(out))
         if splits is not None:
             raise ValueError(f"the files of {dataset.name} are split by its description: leave out splits")
-        chosen, count = PREPARATIONS.get(preparation or dataset.preparation), processes or os.cpu_count() or 1
-        build_store(dataset, raw, Path(out), preparation=chosen, processes=count, progress=tell)
+        chosen = PREPARATIONS.get(preparation or dataset.preparation)
+        build_store(dataset, raw, Path(out), preparation=chosen, processes=processes, progress=tell)
         return Store(Path(out))
     said = _Said(labels=labels, subjects=subjects, cameras=cameras, names=names)
     if isinstance(source, str | Path):
@@ -205,6 +205,41 @@ class _Description:
     name: str = ""
 
 
+@dataclass(kw_only=True)
+class _Tally:
+    """What is to be told of the recordings that went into a store."""
+
+    most: int
+    filled: int = 0
+    crowded: int = 0
+    noisy: int = 0
+    seen: int = 1
+    """The most bodies of a recording."""
+    rates: set[float | None] = field(default_factory=set)
+
+    def count(self, recording: Recording, filled: int, cleaned: np.ndarray) -> None:
+        bodies = len(np.unique(recording.bodies[recording.bodies > 0]))
+        self.filled += filled
+        self.crowded += bodies > self.most
+        self.noisy += int(cleaned.any(axis=(0, 2, 3)).sum()) < min(bodies, self.most)
+        self.seen = max(self.seen, bodies)
+        self.rates.add(recording.fps)
+
+    def notes(self, preparation: str) -> Iterator[str]:
+        if self.filled:
+            yield f"{self.filled:,} joints that were not seen are filled in"
+        if self.crowded:
+            yield f"{self.crowded} recordings have more than {self.most} bodies: others than those are left out"
+        if self.noisy:
+            yield (
+                f"{self.noisy} recordings have bodies that '{preparation}' takes for noise and leaves out (seldom "
+                "seen, or wider than high)"
+            )
+        if len(self.rates) > 1:
+            told = ", ".join("unknown" if rate is None else f"{rate:g}" for rate in sorted(self.rates, key=str))
+            yield f"recordings differ in their frames a second ({told}): the store keeps none"
+
+
 def _write(
     out: Path,
     recordings: Iterator[Recording | Rejected],
@@ -220,59 +255,48 @@ def _write(
 ) -> Store:
     if people is not None and people < 1:
         raise ValueError(f"people ({people}) must be at least 1")
-    most = people or _MOST_PEOPLE
+    tally = _Tally(most=people or _MOST_PEOPLE)
     refused: list[Rejected] = []
     names: dict[str, None] = {}
-    rates: set[float | None] = set()
-    chosen: Preparation | None = None
-    filled = crowded = 0
+    first: Recording | None = None
     with new_folder(out) as folder:
-        with StoreWriter(folder, layout, most, shrink=people is None) as writer:
+        with StoreWriter(folder, layout, tally.most) as writer:
             tell(0)
             for number, one in enumerate(recordings):
                 if isinstance(one, Rejected):
                     refused.append(one)
+                    tell(number + 1)
                     continue
                 try:
-                    if one.layout != layout:
-                        raise RecordingError(f"layout {one.layout and one.layout.name}, the first has {layout.name}")
-                    if chosen is None:
-                        chosen = PREPARATIONS.get(preparation or ("planar" if one.planar else "tracked"))
+                    _check_alike(one, first, layout)
                     source = said.source(number, one)
                     if source.name in names:
                         raise RecordingError("a second recording of that name")
-                    joints, count = fill_gaps(one, layout)
-                    cleaned = chosen.clean(one.with_joints(joints), layout, most)
-                    writer.add(source, cleaned.astype(np.float32))
-                    filled += count
-                    crowded += len(np.unique(one.bodies[one.bodies > 0])) > most
+                    chosen = PREPARATIONS.get(preparation or ("planar" if one.planar else "tracked"))
+                    joints, filled = fill_gaps(one, layout)
+                    cleaned = chosen.clean(one.with_joints(joints), layout, tally.most).astype(np.float32)
+                    writer.add(source, cleaned)
+                    tally.count(one, filled, cleaned)
                     names[source.name] = None
-                    rates.add(one.fps)
+                    first = first or one
                 except RecordingError as error:
                     refused.append(Rejected(path=Path(one.name or str(number)), reason=str(error)))
                 tell(number + 1)
-            if not names:
-                first = f"; the first: {refused[0]}" if refused else ""
-                raise ValueError(f"none of {total} recordings can be used{first}")
-            assert chosen is not None
+            if first is None:
+                raise ValueError(f"none of {total} recordings can be used; the first: {refused[0]}")
             write_rejected(folder, refused)
-            notes = [*said.notes()]
-            if filled:
-                notes.append(f"{filled:,} joints that were not seen are filled in")
-            if crowded:
-                notes.append(f"{crowded} recordings have more than {most} bodies: those that move most are kept")
-            if len(rates) > 1:
-                told = ", ".join("unknown" if rate is None else f"{rate:g}" for rate in sorted(rates, key=str))
-                notes.append(f"recordings differ in their frames a second ({told}): the store keeps none")
+            notes = [*said.notes(), *tally.notes(chosen.name)]
             if refused:
                 notes.append(f"{len(refused)} recordings cannot be used, see rejected.csv")
+            if people is None:
+                writer.keep_bodies(tally.seen)
             made = {key: _split(key, split).draw(list(names)) for key, split in splits.items()}
             writer.finish(
                 _Description(title=title, classes=tuple(said.classes), splits=made),
                 chosen,
                 excluded=0,
                 rejected=len(refused),
-                fps=next(iter(rates)) if len(rates) == 1 else None,
+                fps=next(iter(tally.rates)) if len(tally.rates) == 1 else None,
                 notes=notes,
             )
         store = Store(folder)
@@ -282,6 +306,14 @@ def _write(
                 if not len(store.select(key, part)):
                     raise ValueError(f"split '{key}' ({splits[key]}) leaves no recording for {part}ing: choose another")
     return Store(out)
+
+
+def _check_alike(one: Recording, first: Recording | None, layout: SkeletonLayout) -> None:
+    """Raises RecordingError for a recording that does not go into a store with the first."""
+    if one.layout != layout:
+        raise RecordingError(f"layout {one.layout and one.layout.name}, the first has {layout.name}")
+    if first is not None and one.planar != first.planar:
+        raise RecordingError(f"{2 if one.planar else 3} coordinates, the first has {2 if first.planar else 3}")
 
 
 def _split(name: str, told: str | Split) -> Split:

@@ -19,7 +19,7 @@ def read(
     *,
     layout: str | Path | SkeletonLayout | None = None,
     format: str | None = None,  # noqa: A002  the word of the command line
-    fps: float | None = None,
+    fps: int | float | None = None,
     units: Units = "m",
     up: Up = "y",
 ) -> list[Recording]:
@@ -52,7 +52,7 @@ class Files:
     form: Format
     layout: SkeletonLayout
     paths: tuple[Path, ...]
-    fps: float | None
+    fps: int | float | None
     units: Units
     up: Up
 
@@ -118,7 +118,7 @@ def open_files(
     name: str | None = None,
     layout: str | Path | SkeletonLayout | None = None,
     *,
-    fps: float | None = None,
+    fps: int | float | None = None,
     units: Units = "m",
     up: Up = "y",
 ) -> Files | Collected:

@@ -123,7 +123,7 @@ class Recording:
         joints: Any,
         layout: str | Path | SkeletonLayout | None = None,
         *,
-        fps: float | None = None,
+        fps: int | float | None = None,  # beartype takes no int for a float
         units: Units = "m",
         up: Up = "y",
         name: str = "",
@@ -165,7 +165,14 @@ class Recording:
             confidence = confidence[:, None] if confidence.ndim == 2 else confidence
             if confidence.shape != array.shape[:3]:
                 raise ValueError(f"{_called(name)}: confidence {confidence.shape} for joints {array.shape}")
-        values: dict[str, Any] = {"joints": array, "layout": layout, "fps": fps, "units": "m", "up": "y", "name": name}
+        values: dict[str, Any] = {
+            "joints": array,
+            "layout": layout,
+            "fps": None if fps is None else float(fps),
+            "units": "m",
+            "up": "y",
+            "name": name,
+        }
         values |= {"label": label, "subject": subject, "camera": camera, "session": session, "confidence": confidence}
         values |= {"segments": tuple(segments), "bodies": bodies, "planar": planar}
         for key, value in values.items():

@@ -270,18 +270,14 @@ class StoreWriter:
     """Writes a store into an existing empty folder; the caller gives the folder its name when it is whole.
 
     Use as a context manager; `finish` writes the tables and `store.json`. `continuous` is for whole videos, of which
-    each has its segments. With `shrink` the store keeps no more bodies than some recording has.
+    each has its segments.
     """
 
-    def __init__(
-        self, folder: Path, layout: SkeletonLayout, most_bodies: int, *, continuous: bool = False, shrink: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, layout: SkeletonLayout, most_bodies: int, *, continuous: bool = False) -> None:
         self._folder = folder
         self._layout = layout
         self._most_bodies = most_bodies
         self._continuous = continuous
-        self._shrink = shrink
-        self._seen_bodies = 1
         self._segments: list[tuple[str | int, ...]] = []
         self._frames = 0
         self._rows: list[tuple[str | int, ...]] = []
@@ -305,8 +301,6 @@ class StoreWriter:
         if joints.shape != expected or not len(joints):
             raise ValueError(f"recording {source.name} has shape {joints.shape}, {expected} was expected")
         joints = np.ascontiguousarray(joints)
-        if self._shrink:
-            self._seen_bodies = max(self._seen_bodies, *(np.flatnonzero(joints.any(axis=(0, 2, 3))) + 1).tolist(), 1)
         self._file.write(joints.data)
         self._rows.append(
             (
@@ -316,6 +310,26 @@ class StoreWriter:
         )
         self._segments += [(source.name, entry.label, entry.start, entry.end) for entry in segments]
         self._frames += len(joints)
+
+    def keep_bodies(self, count: int) -> None:
+        """Writes the joints again with places for so many bodies only, where there are more: no recording has them."""
+        if count >= self._most_bodies:
+            return
+        self._file.close()
+        path, wide = self._folder / "joints.npy", self._folder / "wide"
+        path.replace(wide)
+        shape = (self._frames, self._most_bodies, len(self._layout.joints), 3)
+        joints = np.memmap(wide, np.float32, "r", HEADER_BYTES, shape)
+        self._most_bodies = count
+        self._file = path.open("wb")
+        self._file.write(bytes(HEADER_BYTES))
+        rows = []
+        for *told, offset, length, _ in self._rows:
+            kept = np.ascontiguousarray(joints[int(offset) : int(offset) + int(length), : self._most_bodies])
+            self._file.write(kept.data)
+            rows.append((*told, offset, length, zlib.crc32(kept.data)))
+        self._rows = rows
+        wide.unlink()
 
     def finish(
         self,
@@ -328,8 +342,6 @@ class StoreWriter:
         notes: Sequence[str] = (),
     ) -> StoreInfo:
         """Writes header, table and description."""
-        if self._shrink and self._seen_bodies < self._most_bodies:
-            self._drop_bodies()
         shape = (self._frames, self._most_bodies, len(self._layout.joints), 3)
         self._file.seek(0)
         self._file.write(header(shape))
@@ -357,24 +369,6 @@ class StoreWriter:
         )
         write_json(self._folder / "store.json", _info_to_dict(info))
         return info
-
-    def _drop_bodies(self) -> None:
-        """Writes the joints again without the places of bodies that no recording has."""
-        self._file.close()
-        path, wide = self._folder / "joints.npy", self._folder / "wide"
-        path.replace(wide)
-        shape = (self._frames, self._most_bodies, len(self._layout.joints), 3)
-        joints = np.memmap(wide, np.float32, "r", HEADER_BYTES, shape)
-        self._most_bodies = self._seen_bodies
-        self._file = path.open("wb")
-        self._file.write(bytes(HEADER_BYTES))
-        rows = []
-        for *told, offset, length, _ in self._rows:
-            kept = np.ascontiguousarray(joints[int(offset) : int(offset) + int(length), : self._most_bodies])
-            self._file.write(kept.data)
-            rows.append((*told, offset, length, zlib.crc32(kept.data)))
-        self._rows = rows
-        wide.unlink()
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:

@@ -34,7 +34,8 @@ def in_processes(
             yield from _in_order(pool, work, portions, most=processes * _AHEAD)
         except BrokenProcessPool:
             raise ValueError(
-                "a worker process was killed, perhaps for want of memory: try fewer --processes; nothing was written"
+                "a worker process ended early: with too little memory try fewer processes, in a script of your own put "
+                "what it does below 'if __name__ == \"__main__\":'; nothing was written"
             ) from None
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -197,7 +197,7 @@ class _Described:
     preparation: str = "tracked"
     most_bodies: int = 2
     missing_list: str | None = None
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
     splits: dict[str, Any] = field(default_factory=dict)
     fps: float | None = None
     units: Units = "m"
@@ -214,7 +214,7 @@ def _parse(name: str, text: str, where: str) -> Dataset:
         raise ValueError(f"{where} is no description of a data set: a mapping of keys to values is needed")
     told = parse_strictly(_Described, plain, where)
     if not told.classes or len(set(told.classes)) != len(told.classes):
-        raise ValueError(f"{where}: classes must be a list of names, none twice")
+        raise ValueError(f"{where}: 'classes' must be a list of names, none twice")
     if told.most_bodies < 1:
         raise ValueError(f"{where}: most_bodies ({told.most_bodies}) must be at least 1")
     try:
