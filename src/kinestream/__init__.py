@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from kinestream import evaluate, layouts, methods
     from kinestream import models as encoders
     from kinestream.data.formats import FORMATS as formats  # noqa: N811
-    from kinestream.data.prepare import prepare, read
+    from kinestream.data.prepare import prepare
+    from kinestream.data.reading import read
     from kinestream.data.recording import Recording
     from kinestream.data.store import Store, open_store
     from kinestream.recipes import Recipe
@@ -70,7 +71,7 @@ _WHERE = {
     "open_store": "data.store:open_store",
     "prepare": "data.prepare:prepare",
     "pretrain": "train.pretrain:pretrain",
-    "read": "data.prepare:read",
+    "read": "data.reading:read",
     "recipe": "recipes:resolve",
     "report": "viz.report:report",
     "reproduce": "reproduction:reproduce",

@@ -14,8 +14,7 @@ from kinestream.plugins import add_plugin
 
 COMMANDS = {
     "generate": ("generate", "write made-up recordings in a data set's raw format, to try things out"),
-    "prepare": ("prepare", "read a folder of raw recordings into a store"),
-    "import": ("import_data", "make a store from arrays or pickles that others prepared"),
+    "prepare": ("prepare", "read recordings into a store: your own, a data set's, or prepared by others"),
     "export-data": ("export_data", "write a store's recordings in the form of others"),
     "import-weights": ("import_weights", "make encoders from the 3s-CACA authors' released weights"),
     "check": ("check", "look a store over: counts per split and class, integrity, odd recordings"),

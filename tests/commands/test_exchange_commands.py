@@ -1,4 +1,4 @@
-"""import, export-data and import-weights as a user meets them."""
+"""prepare of what others made, export-data and import-weights as a user meets them."""
 
 import json
 import pickle
@@ -37,7 +37,7 @@ def test_imported_clips_and_weights_are_evaluated_at_once(
     arrays: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store, run, weights = (str(tmp_path / name) for name in ("store", "run", "weights.pt"))
-    assert main(["import", str(arrays), store, "--dataset", "ntu60"]) == 0
+    assert main(["prepare", "ntu60", str(arrays), store]) == 0
     words = capsys.readouterr().out
     assert "the 3s-CACA authors' 'position' arrays" in words
     assert "'published-clips'" in words
@@ -63,7 +63,7 @@ def test_a_recipe_of_published_learns_from_imported_clips(
     arrays: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store, out = str(tmp_path / "store"), str(tmp_path / "run")
-    assert main(["import", str(arrays), store, "--dataset", "ntu60"]) == 0
+    assert main(["prepare", "ntu60", str(arrays), store]) == 0
     shrunk = [
         *SMALL,
         *(f"--set={one}" for one in ("epochs=1", "batch_size=4", "method.hidden=8", "method.embedding=4")),
@@ -86,7 +86,7 @@ def test_a_store_goes_out_and_comes_back(
     words = capsys.readouterr().out
     assert "split xview" in words
     assert f"written: {there}" in words
-    assert main(["import", there, back, "--dataset", "nw-ucla"]) == 0
+    assert main(["prepare", "nw-ucla", there, back]) == 0
     assert len(Store(Path(back))) == 40
     assert main(["check", back, "--brief"]) == 0
     assert main(["export-data", str(small_store), there, "--form", form]) == 1
@@ -103,12 +103,10 @@ def one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str])
 
 def test_what_cannot_be_imported_is_one_line(arrays: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "out")
-    one_line(["import", str(tmp_path / "x"), out], "no file or folder", capsys)
-    one_line(["import", str(arrays), out, "--dataset", "ntu61"], "unknown data set 'ntu61'", capsys)
-    one_line(["import", str(arrays), out, "--preparation", "x"], "unknown preparation 'x': choose from", capsys)
-    one_line(
-        ["import", str(arrays), out, "--dataset", "nw-ucla"], "has 20 (kinect20): is it another data set's?", capsys
-    )
+    one_line(["prepare", str(tmp_path / "x"), out], "no file or folder", capsys)
+    one_line(["prepare", "ntu61", str(arrays), out], "unknown data set 'ntu61'", capsys)
+    one_line(["prepare", str(arrays), out, "--preparation", "x"], "unknown preparation 'x'", capsys)
+    one_line(["prepare", "nw-ucla", str(arrays), out], "has 20 (kinect20): is it another data set's?", capsys)
     one_line(["export-data", str(arrays), out, "--form", "authors"], "is no store", capsys)
     assert not Path(out).exists()
 

@@ -630,7 +630,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a JSON list": (lambda store: (store / "store.json").write_text("[1]"), r"store.json is damaged"),
     "no schema": (lambda store: edit(store, schema=...), r"store.json is damaged"),
     "newer": (lambda store: edit(store, schema=4), r"has schema 4, this kinestream reads 3: update kinestream"),
-    "older": (lambda store: edit(store, schema=1), r"has schema 1, this kinestream reads 3: prepare it again"),
+    "older": (lambda store: edit(store, schema=2), r"has schema 2, this kinestream reads 3: prepare it again"),
     "schema as text": (lambda store: edit(store, schema="1"), r"has schema '1', .*: prepare it again"),
     "schema null": (lambda store: edit(store, schema=None), r"has schema None, .*: prepare it again"),
     "preparation of the future": (lambda store: edit(store, preparation="perfect"), r"unknown preparation 'perfect'"),
@@ -657,7 +657,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
 } | {
     f"no {key}": (lambda store, key=key: edit(store, **{key: ...}), rf"edited or damaged .*{key}")
     for key in StoreInfo.__dataclass_fields__
-    if key != "segments_sha256"  # stores of before whole videos have none, and are read
+    if key not in ("segments_sha256", "fps")  # where it is not known
 }
 
 

@@ -229,7 +229,7 @@ def test_names_that_an_import_made_up_mean_nothing(tmp_path: Path, capsys: pytes
         }
         np.savez(tmp_path / f"{seed}.npz", **arrays)
         stores.append(tmp_path / f"store-{seed}")
-        words = ["import", str(tmp_path / f"{seed}.npz"), str(stores[-1]), "--dataset", "ntu60", "--split", "xsub"]
+        words = ["prepare", "ntu60", str(tmp_path / f"{seed}.npz"), str(stores[-1]), "--split", "xsub"]
         assert main(words) == 0
     assert Store(stores[0]).table.name == Store(stores[1]).table.name
     changed = {**NTU, "preparation": "imported"}

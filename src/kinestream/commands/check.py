@@ -32,9 +32,11 @@ def run(config: Config) -> None:
     with screen.progress("check", "recordings") as advance:
         report = check_store(store, advance)
     _show_counts(screen, store, report)
-    if not config.brief:
+    if store.info.classes and not config.brief:
         _show_classes(screen, store, report)
     _show_oddities(screen, report)
+    for note in store.info.notes:
+        screen.notice(note)
     if report.damaged:
         more = f" (and {len(report.damaged) - 1} more)" if len(report.damaged) > 1 else ""
         raise StoreError(f"{report.damaged[0]}{more}")
@@ -54,9 +56,13 @@ def _show_counts(screen: Screen, store: Store, report: StoreReport) -> None:
             ("bodies", bodies),
             ("length in frames", f"{shortest} to {longest}, median {median}"),
             *_segment_rows(store),
+            *([("labels", "none")] if not store.info.classes else []),
+            *([("splits", "none: all are for training")] if not store.info.splits else []),
             ("left out: listed as missing / rejected", f"{store.info.excluded} / {store.info.rejected}"),
         ],
     )
+    if not store.info.splits:
+        return
     screen.table(
         "splits",
         ("split", "train", "test", "published train", "published test", "as published"),

@@ -1,29 +1,37 @@
 """Reads recordings into a store: bodies chosen, cleaned and placed, in full length, memory-mapped. Of a data set
-(DATASET RAW STORE), by name or by the .yaml file that describes it; or the files of a folder of your own (RECORDINGS
-STORE). What cannot be used is listed with its reason in rejected.csv of the store.
+(DATASET RAW STORE), by name or by the .yaml file that describes it; or a file or folder of your own (RECORDINGS STORE).
+What others prepared is taken as it is: the 3s-CACA authors' arrays, PYSKL pickles (read without running anything in
+them), npz with x_train. What cannot be used is listed with its reason in rejected.csv of the store.
 
 Examples:
   kinestream prepare recordings/ store/ --layout ntu25
-  kinestream prepare recordings/ store/ --layout my-layout.yaml --split random:20%
+  kinestream prepare recordings/ store/ --layout my-layout.yaml --units mm --up z --split random:20%
   kinestream prepare my-data-set.yaml recordings/ store/
   kinestream prepare ntu60 nturgb+d_skeletons/ ntu60/
   kinestream prepare ntu60 nturgb+d_skeletons/ ntu60-tracked/ --preparation tracked
   kinestream prepare nw-ucla all_sqe/ nw-ucla/ --processes 8
   kinestream prepare pku2 pku-mmd-2/ pku2/ --splits pku-mmd-2/Split
   kinestream prepare pku2 pku-mmd-2/ pku2-whole/ --continuous
+  kinestream prepare ntu60 ntu60_hrnet.pkl ntu60-2d/
+  kinestream prepare ntu60 NTU60_CS.npz ntu60/ --split xsub
 """
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kinestream.arguments import misuse
 from kinestream.console import Screen
 from kinestream.data.build import Built, build_store
 from kinestream.data.datasets import Dataset, load_dataset
+from kinestream.data.formats import collection_at
+from kinestream.data.formats.importing import import_store
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.prepare import prepare
+from kinestream.data.recording import Units, Up
+from kinestream.data.rejected import FILE, Rejected
 
 _REASONS_SHOWN = 12
 
@@ -35,16 +43,25 @@ class Config:
     words: tuple[str, ...]
     """DATASET RAW STORE, where DATASET is ntu60, ntu120, nw-ucla, pku1, pku2 or a .yaml file; or RECORDINGS STORE.
     Folders below RAW or RECORDINGS are looked through, too; STORE must not exist."""
+    format: str | None = None
+    """Format of the files; told by their endings and content if not given."""
     layout: str | None = None
     """Own recordings: which joints they have, a name ('kinestream layouts') or a .yaml file."""
-    format: str | None = None
-    """Own recordings: their format; told by the endings of the files if not given."""
+    fps: float | None = None
+    """Own recordings: frames a second."""
+    units: Units = "m"
+    """Own recordings: units of the positions."""
+    up: Up = "y"
+    """Own recordings: the axis that points up."""
+    people: int | None = None
+    """Own recordings: bodies kept of each, those that move most; as many as there are, at most two, if not given."""
     split: str | None = None
     """Own recordings: which are for training, as in subject:1,3,5 or camera:1,2, or how many are for testing, as in
-    random:20%; all are for training if not given."""
+    random:20%; all are for training if not given. Of what others prepared: the only split of a pickle to take, or which
+    split the two parts of a file are."""
     preparation: str | None = None
     """published (as the 3s-CACA authors) or tracked (bodies followed, path kept); the data set's usual one if not
-    given."""
+    given. Of clips that others prepared, what they were made with."""
     missing: Path | None = None
     """The data set's official list of clips without skeletons; looked for beside the files if not given."""
     splits: Path | None = None
@@ -59,29 +76,46 @@ class Config:
     """Worker processes."""
 
 
+_OWN = ("layout", "fps", "units", "up", "people", "split")
+_OF_DATA_SETS = ("missing", "splits", "labels", "continuous", "strict")
+
+
 def run(config: Config) -> None:
-    if len(config.words) == 2:
-        _prepare_own(config, *config.words)
-    elif len(config.words) == 3:
-        name, raw, out = config.words
-        _prepare_dataset(config, load_dataset(name), Path(raw), Path(out))
-    else:
+    if len(config.words) not in (2, 3):
         misuse("kinestream prepare", f"{len(config.words)} words: give DATASET RAW STORE, or RECORDINGS STORE")
+    dataset = load_dataset(config.words[0]) if len(config.words) == 3 else None
+    source, out = map(Path, config.words[-2:])
+    if source.exists() and collection_at(source, config.format) is not None:
+        _refuse(config, (*(name for name in _OWN if name != "split"), *_OF_DATA_SETS), f"{source} says it itself")
+        _take_collection(config, dataset, source, out)
+    elif dataset is None:
+        _refuse(config, _OF_DATA_SETS, "it is for a data set, DATASET RAW STORE")
+        _prepare_own(config, source, out)
+    else:
+        _refuse(config, (*_OWN, "format"), f"{dataset.name} says it itself")
+        _prepare_dataset(config, dataset, source, out)
 
 
-def _prepare_own(config: Config, source: str, out: str) -> None:
-    others = ("missing", "splits", "labels", "continuous", "strict")
-    if given := [name for name in others if getattr(config, name)]:
-        raise ValueError(f"--{given[0]} is for a data set: give DATASET RAW STORE, or leave it out")
+def _refuse(config: Config, options: Sequence[str], reason: str) -> None:
+    for name in options:
+        if getattr(config, name) != getattr(Config(words=()), name):
+            raise ValueError(f"leave out --{name}: {reason}")
+
+
+def _prepare_own(config: Config, source: Path, out: Path) -> None:
     screen = Screen()
     store = prepare(
         source,
         out,
         layout=config.layout,
         format=config.format,
+        fps=config.fps,
+        units=config.units,
+        up=config.up,
         splits=config.split,
         preparation=config.preparation,
-        title=Path(source).name,
+        people=config.people,
+        title=source.name,
         progress=screen.progress_callback(),
     )
     for note in store.info.notes:
@@ -91,11 +125,37 @@ def _prepare_own(config: Config, source: str, out: str) -> None:
     screen.say(f"next: kinestream pretrain laptop --data {out} --out RUN")
 
 
+def _take_collection(config: Config, dataset: Dataset | None, source: Path, out: Path) -> None:
+    screen = Screen()
+    with screen.progress(f"prepare {source.name}", "recordings") as advance:
+        done = import_store(
+            source,
+            out,
+            dataset=dataset,
+            split=config.split,
+            preparation=config.preparation,
+            form=config.format,
+            progress=advance,
+        )
+    info = done.info
+    rows: list[tuple[str, object]] = [
+        ("form", done.form),
+        ("recordings in the store", f"{info.recordings:,}"),
+        ("frames", f"{info.frames:,}"),
+        ("layout", info.layout.name),
+        ("classes", len(info.classes)),
+        ("splits", ", ".join(info.splits)),
+        ("in no split taken, left out", done.other_splits),
+        ("rejected", info.rejected),
+    ]
+    screen.table(f"{info.title}, preparation '{info.preparation}'", ("what", "value"), rows)
+    # Reasons begin with the name of the recording.
+    unnamed = [replace(entry, reason=entry.reason.partition(": ")[2]) for entry in done.rejected]
+    _show(screen, out, unnamed, info.notes)
+
+
 def _prepare_dataset(config: Config, dataset: Dataset, raw: Path, out: Path) -> None:
-    if given := [name for name in ("layout", "format", "split") if getattr(config, name)]:
-        raise ValueError(f"--{given[0]} is for recordings of your own: {dataset.name} says it itself")
-    name = config.preparation or dataset.preparation
-    preparation = PREPARATIONS.get(name)
+    preparation = PREPARATIONS.get(config.preparation or dataset.preparation)
     screen = Screen()
     with screen.progress(f"prepare {dataset.name}", "files") as advance:
         built = build_store(
@@ -111,32 +171,34 @@ def _prepare_dataset(config: Config, dataset: Dataset, raw: Path, out: Path) -> 
             processes=config.processes,
             progress=advance,
         )
-    _report(screen, dataset, built, out)
-    _report_splits(screen, dataset, built)
-    if dataset.missing_list and built.missing_list is None:
-        screen.warn(
-            f"the official list {dataset.missing_list} was not found beside the data, so clips with missing skeletons "
-            f"are in the store and counts differ from the published ones. Get it from {dataset.home}, then give it "
-            "with --missing FILE"
-        )
+    screen.table(
+        f"{built.info.title}, preparation '{built.info.preparation}'", ("what", "count"), _counts(dataset, built)
+    )
+    for used in built.split_lists:
+        screen.say(f"split {used.split}: by {used.path}")
+    _show(screen, out, built.rejected, built.info.notes)
 
 
-def _report(screen: Screen, dataset: Dataset, built: Built, out: Path) -> None:
-    info = built.info
-    rows: list[tuple[str, object]] = [
-        ("recordings in the store", f"{info.recordings:,}"),
-        ("frames", f"{info.frames:,}"),
+def _counts(dataset: Dataset, built: Built) -> list[tuple[str, object]]:
+    return [
+        ("recordings in the store", f"{built.info.recordings:,}"),
+        ("frames", f"{built.info.frames:,}"),
         ("raw data read, MB", f"{built.raw_bytes / 1e6:,.1f}"),
-        ("on the list of missing skeletons, left out", info.excluded),
+        ("on the list of missing skeletons, left out", built.info.excluded),
         ("of other classes, left out", built.other_classes),
         ("other files, ignored", built.other_files),
         *([("label files without a recording", built.unused_labels)] if dataset.label_archive else []),
-        ("rejected", info.rejected),
+        ("rejected", built.info.rejected),
     ]
-    screen.table(f"{info.title}, preparation '{info.preparation}'", ("what", "count"), rows)
-    if built.rejected:
-        reasons = Counter(entry.reason for entry in built.rejected)
-        first = {entry.reason: entry for entry in reversed(built.rejected)}
+
+
+def _show(screen: Screen, out: Path, rejected: Sequence[Rejected], notes: Sequence[str]) -> None:
+    """What was left out and what to know of the store."""
+    for note in notes:
+        screen.warn(note)
+    if rejected:
+        reasons = Counter(entry.reason for entry in rejected)
+        first = {entry.reason: entry for entry in reversed(rejected)}
         shown = [
             (reason, count, f"{first[reason].path.name}{f':{first[reason].line}' if first[reason].line else ''}")
             for reason, count in reasons.most_common(_REASONS_SHOWN)
@@ -144,23 +206,5 @@ def _report(screen: Screen, dataset: Dataset, built: Built, out: Path) -> None:
         screen.table("rejected", ("reason", "count", "first"), shown)
         if len(reasons) > _REASONS_SHOWN:
             screen.say(f"and {len(reasons) - _REASONS_SHOWN} more reasons")
-        screen.say(f"all of them: {out / 'rejected.csv'}")
+        screen.say(f"all of them: {out / FILE}")
     screen.say(f"store: {out}")
-
-
-def _report_splits(screen: Screen, dataset: Dataset, built: Built) -> None:
-    for used in built.split_lists:
-        screen.say(f"split {used.split}: by {used.path}")
-        if used.unlisted:
-            screen.warn(
-                f"{used.unlisted} files are in neither list of {used.path.name}: in the store, but neither for "
-                f"training nor for testing in split {used.split}"
-            )
-        if used.absent:
-            screen.warn(f"{used.absent} names of {used.path.name} have no usable file: is the download complete?")
-    for name, split in dataset.splits.items():
-        if name not in built.info.splits:
-            screen.warn(
-                f"the store has no split {name}: its file {split.lists[0]} was not found; get it from the folder Split "
-                f"of the downloads ({dataset.home}), then prepare again or name its folder with --splits FOLDER"
-            )

@@ -1,36 +1,25 @@
-"""Building a store from a folder of raw files, over several processes, with a bounded memory."""
+"""Building a store from a folder of a data set's raw files."""
 
-import contextlib
-import csv
 import dataclasses
-import os
-import signal
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from multiprocessing import get_context, parent_process
-from multiprocessing.process import BaseProcess
+from functools import partial
 from pathlib import Path
-from threading import Thread, current_thread, main_thread
 
 import numpy as np
 from jaxtyping import Float32
 
-from kinestream.data.datasets import Dataset
+from kinestream.data.datasets import Dataset, Split
 from kinestream.data.gaps import fill_gaps
-from kinestream.data.plan import Rejected, find_missing_list, make_plan, stop_if
+from kinestream.data.plan import find_missing_list, make_plan, stop_if
 from kinestream.data.preparation import Preparation
+from kinestream.data.reading import refuse_far
 from kinestream.data.recording import Recording, RecordingError, Segment, Source
+from kinestream.data.rejected import Rejected, write_rejected
 from kinestream.data.split_lists import SplitList, resolve_splits
 from kinestream.data.store import StoreInfo, StoreWriter, batches
+from kinestream.data.workers import in_processes
 from kinestream.files import new_folder
-from kinestream.plugins import load_plugins
-
-_TASKS_AHEAD = 3
-"""Tasks handed to each process before the first is done: they bound what lies in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +89,8 @@ def build_store(
         total = len(plan.sources)
         progress(0, total)
         task = _Task(dataset=dataset, preparation=preparation, continuous=continuous)
-        for done, result in enumerate(_read_all(task, plan.sources, processes), start=1):
+        portions = (tuple(plan.sources[rows]) for rows in batches(total, dataset.format.files_a_task))
+        for done, result in enumerate(in_processes(partial(_read_some, task), portions, processes), start=1):
             raw_bytes += result.size
             for rejected in result.rejected:
                 stop_if(strict, rejected)
@@ -111,12 +101,15 @@ def build_store(
         if not len(writer):
             raise ValueError(f"none of the {total} files below {raw} can be used; the first: {plan.rejected[0]}")
         plan.rejected.sort(key=lambda rejected: (rejected.path, rejected.line or 0))
-        _write_rejected(folder / "rejected.csv", plan.rejected, raw)
+        write_rejected(folder, plan.rejected, raw)
+        notes = (*_notes_on_splits(dataset, split_lists, splits), *_note_on_missing(dataset, found))
         info = writer.finish(
             dataclasses.replace(dataset, splits=splits),
             preparation,
             excluded=plan.excluded,
             rejected=len(plan.rejected),
+            fps=dataset.fps,
+            notes=notes,
         )
     return Built(
         info=info,
@@ -128,6 +121,32 @@ def build_store(
         split_lists=split_lists,
         unused_labels=plan.unused_labels,
     )
+
+
+def _notes_on_splits(dataset: Dataset, used: Sequence[SplitList], splits: Mapping[str, Split]) -> Iterator[str]:
+    for one in used:
+        if one.unlisted:
+            yield (
+                f"{one.unlisted} files are in neither list of {one.path.name}: in the store, but neither for training "
+                f"nor for testing in split {one.split}"
+            )
+        if one.absent:
+            yield f"{one.absent} names of {one.path.name} have no usable file: is the download complete?"
+    for name, split in dataset.splits.items():
+        if name not in splits:
+            yield (
+                f"the store has no split {name}: its file {split.lists[0]} was not found; get it from the folder Split "
+                f"of the downloads ({dataset.home}), then prepare again or name its folder with --splits FOLDER"
+            )
+
+
+def _note_on_missing(dataset: Dataset, found: Path | None) -> Iterator[str]:
+    if dataset.missing_list and found is None:
+        yield (
+            f"the official list {dataset.missing_list} was not found beside the data, so clips with missing skeletons "
+            f"are in the store and counts differ from the published ones. Get it from {dataset.home}, then give it "
+            "with --missing FILE"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,71 +174,6 @@ class _Result:
     rejected: tuple[Rejected, ...] = ()
 
 
-def _read_all(task: _Task, sources: Sequence[Source], processes: int) -> Iterator[_Result]:
-    """The results in the order of `sources`."""
-    size = task.dataset.format.files_a_task
-    portions = (tuple(sources[rows]) for rows in batches(len(sources), size))
-    if processes <= 1:
-        for portion in portions:
-            yield from _read_some(task, portion)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("forkserver"), initializer=_begin_worker) as pool:
-        try:
-            yield from _in_order(pool, task, portions, most=processes * _TASKS_AHEAD)
-        except BrokenProcessPool:
-            raise ValueError(
-                "a worker process was killed, perhaps for want of memory: try fewer --processes; nothing was written"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _in_order(
-    pool: ProcessPoolExecutor, task: _Task, portions: Iterable[Sequence[Source]], most: int
-) -> Iterator[_Result]:
-    waiting: deque[Future[list[_Result]]] = deque()
-    remaining = iter(portions)
-    with _interrupts_held_back():
-        waiting.extend(pool.submit(_read_some, task, portion) for portion in islice(remaining, most))
-    while waiting:
-        yield from waiting.popleft().result()
-        waiting.extend(pool.submit(_read_some, task, portion) for portion in islice(remaining, 1))
-
-
-@contextlib.contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C waits until the block ends: it would find processes half started, and each would show a traceback."""
-    if current_thread() is not main_thread():
-        yield
-        return
-    came: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))  # for this process
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # for those that it starts: they inherit this
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-    if came:
-        signal.raise_signal(signal.SIGINT)
-
-
-def _begin_worker() -> None:
-    """Ctrl-C reaches all processes of a terminal, and only the first one acts on it. When that one is killed, the
-    others end; they would wait for ever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    load_plugins()  # before what they brought is unpickled
-    first = parent_process()
-    if first is not None:
-        Thread(target=_end_with, args=(first,), daemon=True).start()
-
-
-def _end_with(process: BaseProcess) -> None:
-    process.join()
-    os._exit(1)
-
-
 def _read_some(task: _Task, sources: Sequence[Source]) -> list[_Result]:
     return [_read_one(task, source) for source in sources]
 
@@ -229,6 +183,9 @@ def _read_one(task: _Task, source: Source) -> _Result:
     try:
         size = source.path.stat().st_size
         recording = dataset.format.read(source)
+        if dataset.format.layout is None:
+            recording = dataclasses.replace(recording, units=dataset.units, up=dataset.up)
+            refuse_far(recording)
     except (RecordingError, OSError) as error:
         return _Result(size=size, rejected=(_rejected(source.path, error),))
     if source.labels is None:
@@ -298,12 +255,3 @@ def _rejected(path: Path, error: RecordingError | OSError) -> Rejected:
     if isinstance(error, RecordingError):
         return Rejected(path=path, reason=error.reason, line=error.line)
     return Rejected(path=path, reason=f"cannot be read: {error.strerror}", line=None)
-
-
-def _write_rejected(path: Path, rejected: Sequence[Rejected], raw: Path) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:  # names may be no text
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("file", "line", "reason"))
-        for entry in rejected:
-            line = "" if entry.line is None else entry.line
-            writer.writerow((Path(os.path.relpath(entry.path, raw)).as_posix(), line, entry.reason))

@@ -68,7 +68,7 @@ def check_store(store: Store, progress: Callable[[int, int], None] = lambda done
         bodies[int(joints.any(axis=(0, 2, 3)).sum())] += 1
         for oddity in _oddities(joints):
             odd[oddity].append(name)
-        earlier = same.setdefault(_content_key(store, index), index)
+        earlier = same.setdefault(store.content_key(index), index)
         if earlier != index and np.array_equal(joints, store.joints(earlier)):  # checksums agree by chance, too
             odd["the same content as another recording"].append(f"{name} = {store.table.name[earlier]}")
     lengths = store.table.length
@@ -120,17 +120,12 @@ def copies(store: Store, indices: Int64[np.ndarray, " n"], among: Int64[np.ndarr
     """Marks the recordings of `indices` whose frames are, to the bit, those of another recording of `among`."""
     known: dict[tuple[int, int], list[int]] = defaultdict(list)
     for index in among.tolist():
-        known[_content_key(store, index)].append(index)
+        known[store.content_key(index)].append(index)
     return np.array(
         [
             any(other != index and np.array_equal(store.joints(index), store.joints(other)) for other in candidates)
             for index in indices.tolist()
-            for candidates in [known.get(_content_key(store, index), [])]
+            for candidates in [known.get(store.content_key(index), [])]
         ],
         dtype=np.bool_,
     )
-
-
-def _content_key(store: Store, index: int) -> tuple[int, int]:
-    """Equal for recordings of equal content, and by chance for others."""
-    return int(store.table.crc32[index]), int(store.table.length[index])

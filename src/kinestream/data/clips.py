@@ -8,7 +8,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from kinestream.data.store import Store, StoreError, map_array
+from kinestream.data.npy import map_array
+from kinestream.data.store import Store, StoreError
 from kinestream.files import replacing
 from kinestream.skeleton.joint_maps import JointMap, joint_map
 from kinestream.skeleton.layout import SkeletonLayout

@@ -38,7 +38,7 @@ def write_recordings(path: Path, *parts: tuple[Store, Int64[np.ndarray, " n"]]) 
         writer.writerow(_COLUMNS)
         for store, indices in parts:
             for index in indices.tolist():
-                writer.writerow((store.table.name[index], *_key(store, index), _content_hash(store, index)))
+                writer.writerow((store.table.name[index], *store.content_key(index), _content_hash(store, index)))
 
 
 def read_recordings(path: Path) -> Recordings:
@@ -73,8 +73,9 @@ def same_content(store: Store, indices: Int64[np.ndarray, " n"], known: Recordin
     likely = {(length, crc32) for length, crc32, _ in known.contents}
     return np.array(
         [
-            _key(store, index) in likely and (*_key(store, index), _content_hash(store, index)) in known.contents
+            key in likely and (*key, _content_hash(store, index)) in known.contents
             for index in indices.tolist()
+            for key in [store.content_key(index)]
         ],
         dtype=np.bool_,
     )
@@ -121,11 +122,6 @@ def known_copies(dataset: str, split: str) -> int:
 
 def _described(dataset: str) -> Dataset | None:
     return load_dataset(dataset) if dataset in dataset_names() else None
-
-
-def _key(store: Store, index: int) -> tuple[int, int]:
-    """Equal for recordings of equal content, and by chance for others."""
-    return int(store.table.length[index]), int(store.table.crc32[index])
 
 
 def _content_hash(store: Store, index: int) -> str:

@@ -10,20 +10,9 @@ from pathlib import Path
 
 from kinestream.data.datasets import Dataset
 from kinestream.data.recording import RecordingError, Source
+from kinestream.data.rejected import Rejected
 from kinestream.data.split_lists import is_split_list
 from kinestream.files import entries
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rejected:
-    """A raw file, or a row of a label file, that did not get into the store, and why."""
-
-    path: Path
-    reason: str
-    line: int | None
-
-    def __str__(self) -> str:
-        return f"{self.path}{'' if self.line is None else f':{self.line}'}: {self.reason}"
 
 
 @dataclass(kw_only=True)
@@ -180,7 +169,7 @@ def _give_labels(dataset: Dataset, raw: Path, plan: Plan, label_files: list[Path
             plan.other_files += 1
         elif path.stem in by_name:
             reason = f"a second label file of that name: {by_name[path.stem]} was taken"
-            refused.append(Rejected(path=path, reason=reason, line=None))
+            refused.append(Rejected(path=path, reason=reason))
         else:
             by_name[path.stem] = path
     if not by_name:
@@ -195,7 +184,7 @@ def _give_labels(dataset: Dataset, raw: Path, plan: Plan, label_files: list[Path
     names = {source.name for source in sources}
     plan.unused_labels = len(by_name.keys() - names)
     refused += [
-        Rejected(path=source.path, reason="no label file of that name", line=None)
+        Rejected(path=source.path, reason="no label file of that name")
         for source in sources
         if source.name not in by_name
     ]

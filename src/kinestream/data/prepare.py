@@ -1,9 +1,7 @@
 """Recordings into a store: those of a data set's files, of files of one's own, or held in memory."""
 
-import csv
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,17 +9,21 @@ import numpy as np
 
 from kinestream.data.build import build_store
 from kinestream.data.datasets import Part, Split, SplitField, drawn_split, load_dataset
-from kinestream.data.formats import FORMATS, Format
+from kinestream.data.formats import collection_at
+from kinestream.data.formats.importing import import_store
 from kinestream.data.gaps import fill_gaps
-from kinestream.data.plan import files_below
-from kinestream.data.preparation import PREPARATIONS, Preparation
-from kinestream.data.recording import Recording, RecordingError, Source, as_recordings
+from kinestream.data.preparation import PREPARATIONS
+from kinestream.data.reading import open_files
+from kinestream.data.recording import Recording, RecordingError, Source, Units, Up, as_recordings
+from kinestream.data.rejected import Rejected, write_rejected
 from kinestream.data.store import Store, StoreWriter
 from kinestream.files import new_folder
 from kinestream.progress import Progress, silent
-from kinestream.skeleton.layout import SkeletonLayout, load_layout
+from kinestream.skeleton.layout import SkeletonLayout
 
 Names = Sequence[str | int]
+_MOST_PEOPLE = 2
+"""Bodies kept of a recording where nobody says how many."""
 
 
 def prepare(
@@ -31,15 +33,18 @@ def prepare(
     *,
     layout: str | Path | SkeletonLayout | None = None,
     format: str | None = None,  # noqa: A002  the word of the command line
+    fps: int | float | None = None,
+    units: Units = "m",
+    up: Up = "y",
     labels: Names | None = None,
     subjects: Names | None = None,
     cameras: Names | None = None,
     names: Sequence[str] | None = None,
     splits: Mapping[str, str | Split] | str | None = None,
     preparation: str | None = None,
-    people: int = 2,
+    people: int | None = None,
     title: str | None = None,
-    processes: int | None = None,
+    processes: int = 1,
     progress: Progress = silent,
 ) -> Store:
     """Writes a store of prepared recordings, or nothing at all, and opens it.
@@ -53,17 +58,18 @@ def prepare(
             folder.
         place: the folder with the raw files of a data set; else the store to make.
         out: the store to make, of a data set.
-        layout: of recordings that do not know their own.
-        format: of the files; told by their endings if None.
+        layout: of recordings that do not know their own; so for `fps`, `units` and `up` of files.
+        format: of the files; told by their endings and content if None.
         labels: the class of each recording, by name or number, in their order; so for `subjects` and `cameras`.
         names: what each recording is called, unique; those that they have, or their numbers, if None.
         splits: which recordings are for training and for testing: `"subject:1,3,5"`, `"camera:1,2"` and `"file:a,b"`
             name those for training, `"random:20%"` draws a share for testing; a mapping gives several by name. Without
-            any, all are for training.
+            any, all are for training. Of a PYSKL pickle or an npz of a data set, the name of the split to take.
         preparation: how they are prepared (see `kinestream.data.preparation.PREPARATIONS`); that of the data set, or
             `tracked` (`planar` for two coordinates) if None.
-        people: bodies kept of a recording, those that move most.
-        processes: that read files; as many as there are processors if None.
+        people: bodies kept of a recording, those that move most; as many as there are, at most two, if None.
+        processes: that read the files of a data set. A script that asks for several needs
+            `if __name__ == "__main__":` around what it does.
 
     Raises:
         ValueError: nothing can be used, what is given does not go together, or the store exists.
@@ -76,165 +82,73 @@ def prepare(
         >>> len(store), store.info.classes, store.info.splits
         (4, ('wave', 'nod'), mappingproxy({}))
     """
+    tell = _Steps(f"prepare {source}" if isinstance(source, str | Path) else "prepare", progress)
     if out is not None:
-        given = [layout, format, labels, subjects, cameras, names, splits, title]
+        given = [layout, fps, labels, subjects, cameras, names, title, people]
         if any(one is not None for one in given):
-            raise ValueError("a data set says its layout, classes and splits itself: leave out what else is given")
-        dataset = load_dataset(source)
+            raise ValueError("a data set says its layout, classes and people itself: leave out what else is given")
+        dataset, raw = load_dataset(source), Path(place)
+        if collection_at(raw, format) is not None:
+            split = _name_of_split(splits)
+            import_store(
+                raw, Path(out), dataset=dataset, split=split, preparation=preparation, form=format, progress=tell
+            )
+            return Store(Path(out))
+        if splits is not None:
+            raise ValueError(f"the files of {dataset.name} are split by its description: leave out splits")
         chosen = PREPARATIONS.get(preparation or dataset.preparation)
-        count = processes or os.cpu_count() or 1
-        what = f"prepare {dataset.name}"
-        build_store(
-            dataset,
-            Path(place),
-            Path(out),
-            preparation=chosen,
-            processes=count,
-            progress=lambda done, total: progress(what, "files", done, total),
-        )
+        build_store(dataset, raw, Path(out), preparation=chosen, processes=processes, progress=tell)
         return Store(Path(out))
-    given_rows = _Given(labels=labels, subjects=subjects, cameras=cameras, names=names)
+    said = _Said(labels=labels, subjects=subjects, cameras=cameras, names=names)
     if isinstance(source, str | Path):
-        files = _Files.below(Path(source), format, layout)
-        recordings: Iterator[Recording | _Refused] = files.read()
-        total, known, what = len(files.paths), files.layout, f"prepare {source}"
+        if Path(source).exists() and collection_at(Path(source), format) is not None:
+            if any(one is not None for one in (layout, fps, labels, subjects, cameras, names, people)):
+                raise ValueError(f"{source} says its layout, labels and names itself: leave out what else is given")
+            split = _name_of_split(splits)
+            import_store(Path(source), Path(place), split=split, preparation=preparation, form=format, progress=tell)
+            return Store(Path(place))
+        files = open_files(Path(source), format, layout, fps=fps, units=units, up=up)
+        recordings, total, known = files.read(), len(files), files.layout
     else:
+        if fps is not None or units != "m" or up != "y":
+            raise ValueError("fps, units and up are of files: give them to each Recording")
         held = as_recordings(source, layout)
         assert held[0].layout is not None
-        recordings, total, known, what = iter(held), len(held), held[0].layout, "prepare"
-    given_rows.check(total)
+        recordings, total, known = iter(held), len(held), held[0].layout
+    said.check(total)
     return _write(
         Path(place),
         recordings,
         total,
         known,
-        given_rows,
+        said,
         splits={"default": splits} if isinstance(splits, str) else splits or {},
         preparation=preparation,
         people=people,
         title=title or "own recordings",
-        tell=lambda done: progress(what, "recordings", done, total),
+        tell=lambda done: tell(done, total),
     )
 
 
-def read(
-    paths: str | Path | Sequence[str | Path],
-    *,
-    layout: str | Path | SkeletonLayout | None = None,
-    format: str | None = None,  # noqa: A002
-) -> list[Recording]:
-    """The recordings of files, or of the files below folders, in the order of their names.
+@dataclass(frozen=True)
+class _Steps:
+    """Progress of one piece of work."""
 
-    Args:
-        layout: of formats that do not say their joints, such as arrays.
-        format: of the files (see `kinestream.data.formats.FORMATS`); told by their endings and content if None.
+    what: str
+    progress: Progress
 
-    Raises:
-        ValueError: there is nothing to read, or a file cannot be used: which one and why.
-
-    Example:
-        >>> moves = read("recordings/", layout="mediapipe33")  # doctest: +SKIP
-    """
-    some = [paths] if isinstance(paths, str | Path) else list(paths)
-    found: list[Recording] = []
-    for path in some:
-        for one in _Files.below(Path(path), format, layout).read():
-            if isinstance(one, _Refused):
-                raise ValueError(f"{one.path}: {one.reason}")
-            found.append(one)
-    return found
+    def __call__(self, done: int, total: int) -> None:
+        self.progress(self.what, "recordings", done, total)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Refused:
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Files:
-    """Files of one format."""
-
-    form: Format
-    layout: SkeletonLayout
-    paths: tuple[Path, ...]
-
-    @classmethod
-    def below(cls, place: Path, name: str | None, layout: str | Path | SkeletonLayout | None) -> "_Files":
-        """A file, or all files of a folder. Raises ValueError where the format cannot be told."""
-        if not place.exists():
-            raise ValueError(f"no file or folder {place}")
-        every = [place] if place.is_file() else list(files_below(place))
-        chosen = _format_of(every, place) if name is None else name
-        form = FORMATS.get(chosen)
-        paths = tuple(path for path in every if path.suffix.lower() in form.suffixes)
-        if not paths:
-            wanted = " or ".join(form.suffixes)
-            raise ValueError(f"no file {wanted} in {place}: format {chosen} has such files")
-        known = form.layout
-        if layout is not None:
-            asked = layout if isinstance(layout, SkeletonLayout) else load_layout(layout)
-            if known is not None and asked != known:
-                raise ValueError(f"files of format {chosen} have layout {known.name}: leave out layout {asked.name}")
-            known = asked
-        if known is None:
-            raise ValueError(
-                f"{paths[0]}: files of format {chosen} do not say their joints: give --layout, a name ('kinestream "
-                "layouts' lists them) or a .yaml file"
-            )
-        return cls(form=form, layout=known, paths=paths)
-
-    def read(self) -> Iterator[Recording | _Refused]:
-        for path in self.paths:
-            try:
-                source = self._source(path)
-                recording = self.form.read(source)
-                if recording.joints.shape[2] != len(self.layout.joints):
-                    raise RecordingError(
-                        f"{recording.joints.shape[2]} joints, where layout {self.layout.name} has "
-                        f"{len(self.layout.joints)}"
-                    )
-                yield replace(
-                    recording,
-                    layout=self.layout,
-                    name=recording.name or source.name,
-                    label=recording.label if source.action == 0 else source.action,
-                    subject=recording.subject if source.subject == 0 else source.subject,
-                    camera=recording.camera if source.camera == 0 else source.camera,
-                )
-            except (RecordingError, OSError) as error:
-                yield _Refused(path=str(path), reason=str(error))
-
-    def _source(self, path: Path) -> Source:
-        try:
-            return self.form.parse_name(path)
-        except RecordingError:  # a name that tells nothing is no reason to leave out a recording of one's own
-            return Source(path=path, name=path.stem)
-
-
-def _format_of(paths: Sequence[Path], place: Path) -> str:
-    """The only format that has files of these endings."""
-    endings = {path.suffix.lower() for path in paths}
-    fitting = [name for name in FORMATS if endings & set(FORMATS.get(name).suffixes)]
-    # Of formats with one ending, the one whose file names these are.
-    named = [name for name in fitting if any(_is_named(FORMATS.get(name), path) for path in paths)]
-    likely = named if len(fitting) > 1 and named else fitting
-    if len(likely) != 1:
-        what = "fits several formats" if likely else "has no file of a format that is known"
-        raise ValueError(f"{place} {what}: say which with --format, one of {', '.join(likely or FORMATS.names())}")
-    return likely[0]
-
-
-def _is_named(form: Format, path: Path) -> bool:
-    try:
-        form.parse_name(path)
-    except RecordingError:
-        return False
-    return path.suffix.lower() in form.suffixes
+def _name_of_split(splits: Mapping[str, str | Split] | str | None) -> str | None:
+    if splits is None or isinstance(splits, str):
+        return splits
+    raise ValueError("a collection has its own splits: give the name of one, or leave splits out")
 
 
 @dataclass(kw_only=True)
-class _Given:
+class _Said:
     """What is said of recordings beside themselves, a value for each."""
 
     labels: Names | None
@@ -291,73 +205,98 @@ class _Description:
     name: str = ""
 
 
+@dataclass(kw_only=True)
+class _Tally:
+    """What is to be told of the recordings that went into a store."""
+
+    most: int
+    filled: int = 0
+    crowded: int = 0
+    noisy: int = 0
+    seen: int = 1
+    """The most bodies of a recording."""
+    rates: set[float | None] = field(default_factory=set)
+
+    def count(self, recording: Recording, filled: int, cleaned: np.ndarray) -> None:
+        bodies = len(np.unique(recording.bodies[recording.bodies > 0]))
+        self.filled += filled
+        self.crowded += bodies > self.most
+        self.noisy += int(cleaned.any(axis=(0, 2, 3)).sum()) < min(bodies, self.most)
+        self.seen = max(self.seen, bodies)
+        self.rates.add(recording.fps)
+
+    def notes(self, preparation: str) -> Iterator[str]:
+        if self.filled:
+            yield f"{self.filled:,} joints that were not seen are filled in"
+        if self.crowded:
+            yield f"{self.crowded} recordings have more than {self.most} bodies: others than those are left out"
+        if self.noisy:
+            yield (
+                f"{self.noisy} recordings have bodies that '{preparation}' takes for noise and leaves out (seldom "
+                "seen, or wider than high)"
+            )
+        if len(self.rates) > 1:
+            told = ", ".join("unknown" if rate is None else f"{rate:g}" for rate in sorted(self.rates, key=str))
+            yield f"recordings differ in their frames a second ({told}): the store keeps none"
+
+
 def _write(
     out: Path,
-    recordings: Iterator[Recording | _Refused],
+    recordings: Iterator[Recording | Rejected],
     total: int,
     layout: SkeletonLayout,
-    given: _Given,
+    said: _Said,
     *,
     splits: Mapping[str, str | Split],
     preparation: str | None,
-    people: int,
+    people: int | None,
     title: str,
-    tell: Any,
+    tell: Callable[[int], None],
 ) -> Store:
-    if people < 1:
+    if people is not None and people < 1:
         raise ValueError(f"people ({people}) must be at least 1")
-    refused: list[_Refused] = []
+    tally = _Tally(most=people or _MOST_PEOPLE)
+    refused: list[Rejected] = []
     names: dict[str, None] = {}
-    rates: set[float | None] = set()
-    chosen: Preparation | None = None
-    filled = crowded = 0
+    first: Recording | None = None
     with new_folder(out) as folder:
-        with StoreWriter(folder, layout, people) as writer:
+        with StoreWriter(folder, layout, tally.most) as writer:
             tell(0)
             for number, one in enumerate(recordings):
-                if isinstance(one, _Refused):
+                if isinstance(one, Rejected):
                     refused.append(one)
+                    tell(number + 1)
                     continue
                 try:
-                    if one.layout != layout:
-                        raise RecordingError(f"layout {one.layout and one.layout.name}, the first has {layout.name}")
-                    if chosen is None:
-                        chosen = PREPARATIONS.get(preparation or ("planar" if one.planar else "tracked"))
-                    source = given.source(number, one)
+                    _check_alike(one, first, layout)
+                    source = said.source(number, one)
                     if source.name in names:
                         raise RecordingError("a second recording of that name")
-                    joints, count = fill_gaps(one, layout)
-                    cleaned = chosen.clean(one.with_joints(joints), layout, people)
-                    writer.add(source, cleaned.astype(np.float32))
-                    filled += count
-                    crowded += len(np.unique(one.bodies[one.bodies > 0])) > people
+                    chosen = PREPARATIONS.get(preparation or ("planar" if one.planar else "tracked"))
+                    joints, filled = fill_gaps(one, layout)
+                    cleaned = chosen.clean(one.with_joints(joints), layout, tally.most).astype(np.float32)
+                    writer.add(source, cleaned)
+                    tally.count(one, filled, cleaned)
                     names[source.name] = None
-                    rates.add(one.fps)
+                    first = first or one
                 except RecordingError as error:
-                    refused.append(_Refused(path=one.name or str(number), reason=str(error)))
+                    refused.append(Rejected(path=Path(one.name or str(number)), reason=str(error)))
                 tell(number + 1)
-            if not names:
-                first = f"; the first, {refused[0].path}: {refused[0].reason}" if refused else ""
-                raise ValueError(f"none of {total} recordings can be used{first}")
-            assert chosen is not None
-            _write_refused(folder / "rejected.csv", refused)
-            notes = [*given.notes()]
-            if filled:
-                notes.append(f"{filled:,} joints that were not seen are filled in")
-            if crowded:
-                notes.append(f"{crowded} recordings have more than {people} bodies: those that move most are kept")
-            if len(rates) > 1:
-                told = ", ".join("unknown" if rate is None else f"{rate:g}" for rate in sorted(rates, key=str))
-                notes.append(f"recordings differ in their frames a second ({told}): the store keeps none")
+            if first is None:
+                raise ValueError(f"none of {total} recordings can be used; the first: {refused[0]}")
+            write_rejected(folder, refused)
+            notes = [*said.notes(), *tally.notes(chosen.name)]
             if refused:
                 notes.append(f"{len(refused)} recordings cannot be used, see rejected.csv")
+            if people is None:
+                writer.keep_bodies(tally.seen)
             made = {key: _split(key, split).draw(list(names)) for key, split in splits.items()}
             writer.finish(
-                _Description(title=title, classes=tuple(given.classes), splits=made),
+                _Description(title=title, classes=tuple(said.classes), splits=made),
                 chosen,
                 excluded=0,
                 rejected=len(refused),
-                fps=next(iter(rates)) if len(rates) == 1 else None,
+                fps=next(iter(tally.rates)) if len(tally.rates) == 1 else None,
                 notes=notes,
             )
         store = Store(folder)
@@ -367,6 +306,14 @@ def _write(
                 if not len(store.select(key, part)):
                     raise ValueError(f"split '{key}' ({splits[key]}) leaves no recording for {part}ing: choose another")
     return Store(out)
+
+
+def _check_alike(one: Recording, first: Recording | None, layout: SkeletonLayout) -> None:
+    """Raises RecordingError for a recording that does not go into a store with the first."""
+    if one.layout != layout:
+        raise RecordingError(f"layout {one.layout and one.layout.name}, the first has {layout.name}")
+    if first is not None and one.planar != first.planar:
+        raise RecordingError(f"{2 if one.planar else 3} coordinates, the first has {2 if first.planar else 3}")
 
 
 def _split(name: str, told: str | Split) -> Split:
@@ -384,10 +331,3 @@ def _split(name: str, told: str | Split) -> Split:
     except ValueError as error:
         raise ValueError(f"split '{told}': {error}") from None
     raise ValueError(f"split '{told}': subject:1,3,5 or camera:1 or file:a,b (those for training), or random:20%")
-
-
-def _write_refused(path: Path, refused: Sequence[_Refused]) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("file", "line", "reason"))
-        writer.writerows((one.path, "", one.reason) for one in refused)

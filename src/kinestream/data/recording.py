@@ -87,7 +87,9 @@ class Recording:
         units: of the positions as given.
         up: the axis that points up as given.
         name: what it is called, unique within a store.
-        label: its class; `subject` and `camera` say who did it, and where it was recorded from.
+        label: its class; `subject`, `camera` and `session` say who did it, where it was recorded from, and when.
+        confidence: of each position, `(t, v)` or `(t, m, v)`, where a pose estimator tells it.
+        segments: its labelled parts, where it is a whole video.
         bodies: tracking number `(t, m)` of each body, 0 where there is none. As given, body m is number m + 1.
 
     Raises:
@@ -109,6 +111,9 @@ class Recording:
     label: str | int | None = None
     subject: str | int | None = None
     camera: str | int | None = None
+    session: str | int | None = None
+    confidence: Float[np.ndarray, "t m v"] | None = None
+    segments: tuple[Segment, ...] = ()
     bodies: Int[np.ndarray, "t m"] = None  # type: ignore[assignment]
     planar: bool = False
     """Whether there are two coordinates only."""
@@ -118,13 +123,16 @@ class Recording:
         joints: Any,
         layout: str | Path | SkeletonLayout | None = None,
         *,
-        fps: float | int | None = None,
+        fps: int | float | None = None,  # beartype takes no int for a float
         units: Units = "m",
         up: Up = "y",
         name: str = "",
         label: str | int | None = None,
         subject: str | int | None = None,
         camera: str | int | None = None,
+        session: str | int | None = None,
+        confidence: Any = None,
+        segments: Sequence[Segment] = (),
         bodies: Any = None,
         planar: bool = False,
     ) -> None:
@@ -152,8 +160,21 @@ class Recording:
             raise ValueError(
                 f"{_called(name)}: tracking numbers {bodies.shape} for joints {array.shape}: (t, m) is meant"
             )
-        values = {"joints": array, "layout": layout, "fps": fps, "units": "m", "up": "y", "name": name, "label": label}
-        values |= {"subject": subject, "camera": camera, "bodies": bodies, "planar": planar}
+        if confidence is not None:
+            confidence = np.asarray(confidence, dtype=np.float64)
+            confidence = confidence[:, None] if confidence.ndim == 2 else confidence
+            if confidence.shape != array.shape[:3]:
+                raise ValueError(f"{_called(name)}: confidence {confidence.shape} for joints {array.shape}")
+        values: dict[str, Any] = {
+            "joints": array,
+            "layout": layout,
+            "fps": None if fps is None else float(fps),
+            "units": "m",
+            "up": "y",
+            "name": name,
+        }
+        values |= {"label": label, "subject": subject, "camera": camera, "session": session, "confidence": confidence}
+        values |= {"segments": tuple(segments), "bodies": bodies, "planar": planar}
         for key, value in values.items():
             object.__setattr__(self, key, value)
 
@@ -182,8 +203,10 @@ class Recording:
         return self if joints is self.joints else dataclasses.replace(self, joints=joints)
 
     def cut(self, frames: slice) -> "Recording":
-        """Some of its frames."""
-        return dataclasses.replace(self, joints=self.joints[frames], bodies=self.bodies[frames])
+        """Some of its frames, without its segments."""
+        confidence = None if self.confidence is None else self.confidence[frames]
+        part: dict[str, Any] = {"joints": self.joints[frames], "bodies": self.bodies[frames], "confidence": confidence}
+        return dataclasses.replace(self, **part, segments=())
 
 
 def as_recordings(

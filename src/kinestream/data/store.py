@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tokenize import TokenError
 from types import MappingProxyType, TracebackType
 from typing import Any, Protocol, runtime_checkable
 
@@ -26,13 +25,13 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from kinestream.data.datasets import Part, Split
+from kinestream.data.npy import HEADER_BYTES, header, map_array
 from kinestream.data.preparation import Preparation, preparation_of
-from kinestream.data.recording import Segment, Source
+from kinestream.data.recording import Recording, Segment, Source
 from kinestream.files import write_json
 from kinestream.skeleton.layout import SkeletonLayout
 
 SCHEMA = 3
-_HEADER_BYTES = 192
 _COLUMNS = ("name", "file", "label", "subject", "camera", "setup", "repetition", "offset", "length", "crc32")
 _SEGMENT_COLUMNS = ("name", "label", "start", "end")
 
@@ -161,7 +160,7 @@ class Store:
         told = np.stack([table.label, table.subject, table.setup, table.repetition], axis=1)
         numbers = np.unique(told, axis=0, return_inverse=True)[1].reshape(-1)
         shots, count = np.unique(np.stack([numbers, table.camera], axis=1), axis=0, return_counts=True)
-        doubtful = np.isin(numbers, shots[count > 1, 0])
+        doubtful = np.isin(numbers, shots[count > 1, 0]) | (told == (-1, 0, 0, 0)).all(axis=1)
         return np.where(doubtful, len(numbers) + np.arange(len(numbers)), numbers)
 
     def share_performances(self, indices: Int64[np.ndarray, " _"]) -> bool:
@@ -187,6 +186,26 @@ class Store:
                 "the store was edited or damaged, prepare it again"
             )
         return joints
+
+    def recordings(self, indices: Int64[np.ndarray, " n"] | None = None) -> Iterator[Recording]:
+        """The recordings, as they were prepared; all of them, or those asked for."""
+        table, classes = self.table, self.info.classes
+        for index in (np.arange(len(self)) if indices is None else indices).tolist():
+            label = int(table.label[index])
+            yield Recording(
+                self.joints(index),
+                self.layout,
+                fps=self.info.fps,
+                name=table.name[index],
+                label=classes[label] if label >= 0 else None,
+                subject=int(table.subject[index]) or None,
+                camera=int(table.camera[index]) or None,
+                segments=self.segments(index),
+            )
+
+    def content_key(self, index: int) -> tuple[int, int]:
+        """Length and checksum of a recording: equal for equal content, and by chance for others."""
+        return int(self.table.length[index]), int(self.table.crc32[index])
 
     def index_of(self, name: str) -> int:
         """Where the recording of that name stands. Raises StoreError when there is none."""
@@ -260,7 +279,7 @@ class StoreWriter:
         self._frames = 0
         self._rows: list[tuple[str | int, ...]] = []
         self._file = (folder / "joints.npy").open("wb")
-        self._file.write(bytes(_HEADER_BYTES))
+        self._file.write(bytes(HEADER_BYTES))
 
     def __enter__(self) -> "StoreWriter":
         return self
@@ -289,6 +308,26 @@ class StoreWriter:
         self._segments += [(source.name, entry.label, entry.start, entry.end) for entry in segments]
         self._frames += len(joints)
 
+    def keep_bodies(self, count: int) -> None:
+        """Writes the joints again with places for so many bodies only, where there are more: no recording has them."""
+        if count >= self._most_bodies:
+            return
+        self._file.close()
+        path, wide = self._folder / "joints.npy", self._folder / "wide"
+        path.replace(wide)
+        shape = (self._frames, self._most_bodies, len(self._layout.joints), 3)
+        joints = np.memmap(wide, np.float32, "r", HEADER_BYTES, shape)
+        self._most_bodies = count
+        self._file = path.open("wb")
+        self._file.write(bytes(HEADER_BYTES))
+        rows = []
+        for *told, offset, length, _ in self._rows:
+            kept = np.ascontiguousarray(joints[int(offset) : int(offset) + int(length), : self._most_bodies])
+            self._file.write(kept.data)
+            rows.append((*told, offset, length, zlib.crc32(kept.data)))
+        self._rows = rows
+        wide.unlink()
+
     def finish(
         self,
         dataset: Description,
@@ -302,7 +341,7 @@ class StoreWriter:
         """Writes header, table and description."""
         shape = (self._frames, self._most_bodies, len(self._layout.joints), 3)
         self._file.seek(0)
-        self._file.write(_npy_header(shape))
+        self._file.write(header(shape))
         self._file.flush()
         table = _write_table(self._folder / "recordings.csv", _COLUMNS, self._rows)
         segments = None
@@ -336,13 +375,6 @@ def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str
         writer.writerow(columns)
         writer.writerows(rows)
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _npy_header(shape: tuple[int, ...]) -> bytes:
-    """A version 1.0 header of exactly `_HEADER_BYTES` bytes, so that it can be written after the data."""
-    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape!r}, }}"
-    magic = b"\x93NUMPY\x01\x00" + (_HEADER_BYTES - 10).to_bytes(2, "little")
-    return magic + text.encode("ascii").ljust(_HEADER_BYTES - 11) + b"\n"
 
 
 def _info_to_dict(info: StoreInfo) -> dict[str, Any]:
@@ -456,14 +488,6 @@ def _map_joints(path: Path, info: StoreInfo) -> Float32[np.ndarray, "frames m v 
             "it was edited, prepare the store again"
         )
     return np.asarray(joints)
-
-
-def map_array(path: Path) -> np.ndarray:
-    """Maps a `.npy` file for reading. Raises ValueError for a damaged one."""
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except (SyntaxError, TokenError) as error:  # numpy reads the header as Python
-        raise ValueError(f"header: {error}") from None
 
 
 def batches(count: int, size: int) -> Iterator[slice]:

@@ -581,10 +581,10 @@ def test_a_damaged_npz_is_refused_or_read_in_part_but_never_crashes(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.npy", b"\x93NUMPY\x01\x00", "is a single array: give the folder with its a_label.pkl"),
-        ("a.bin", b"hello", "begins with b'hello', it is none of the known forms: understood is a folder"),
-        ("a.bin", b"", "is empty, it is none of the known forms"),
-        ("a.npz", b"PK\x03\x04 cut", "is no whole npz"),
+        ("a.npy", b"\x93NUMPY\x01\x00", "is none of the known collections: understood is a folder"),
+        ("a.bin", b"hello", "is none of the known collections: understood is a folder"),
+        ("a.bin", b"", "is none of the known collections"),
+        ("a.npz", b"PK\x03\x04 cut", "is none of the known collections"),
         ("a.pkl", b"(lp0", "is no whole pickle"),
     ],
 )
@@ -596,11 +596,12 @@ def test_other_files_are_refused(name: str, content: bytes, message: str, tmp_pa
 def test_other_folders_and_archives_are_refused(tmp_path: Path) -> None:
     refused(tmp_path / "x", tmp_path / "store", "no file or folder")
     (tmp_path / "raw").mkdir()
-    refused(tmp_path / "raw", tmp_path / "store", "is a folder with nothing: understood is")
+    refused(tmp_path / "raw", tmp_path / "store", "is none of the known collections")
     (tmp_path / "raw/a.skeleton").touch()
-    refused(tmp_path / "raw", tmp_path / "store", "is a folder with a.skeleton: understood is")
+    refused(tmp_path / "raw", tmp_path / "store", "is none of the known collections")
     with zipfile.ZipFile(tmp_path / "w.pt", "w") as archive:
         archive.writestr("w/data.pkl", b"")
+        archive.writestr("w/data/0", b"")
     refused(tmp_path / "w.pt", tmp_path / "store", "weights go to 'kinestream import-weights'")
 
 

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 
 from kinestream.config import load_yaml, parse_strictly
-from kinestream.data.formats import FORMATS, Format
+from kinestream.data.formats import Format, file_format
 from kinestream.data.names import NamePattern
-from kinestream.data.recording import Source
+from kinestream.data.recording import Source, Units, Up
 from kinestream.plugins import unknown
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
 
@@ -134,6 +134,11 @@ class Dataset:
     """File name of the official list of clips without skeletons, which its owners publish beside the data."""
     classes: tuple[str, ...]
     splits: Mapping[str, Split]
+    fps: float | None = None
+    """Frames a second, where known."""
+    units: Units = "m"
+    up: Up = "y"
+    """The axis that points up in its files."""
     longest: int | None = None
     """Frames kept of a longer recording, from its middle."""
     label_archive: str | None = None
@@ -192,8 +197,11 @@ class _Described:
     preparation: str = "tracked"
     most_bodies: int = 2
     missing_list: str | None = None
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
     splits: dict[str, Any] = field(default_factory=dict)
+    fps: float | None = None
+    units: Units = "m"
+    up: Up = "y"
     longest: int | None = None
     label_archive: str | None = None
     part_of: str | None = None
@@ -206,15 +214,13 @@ def _parse(name: str, text: str, where: str) -> Dataset:
         raise ValueError(f"{where} is no description of a data set: a mapping of keys to values is needed")
     told = parse_strictly(_Described, plain, where)
     if not told.classes or len(set(told.classes)) != len(told.classes):
-        raise ValueError(f"{where}: classes must be a list of names, none twice")
+        raise ValueError(f"{where}: 'classes' must be a list of names, none twice")
     if told.most_bodies < 1:
         raise ValueError(f"{where}: most_bodies ({told.most_bodies}) must be at least 1")
     try:
-        form = FORMATS.get(told.format)
+        form = file_format(told.format)
         layout = form.layout if told.layout is None else load_layout(_beside(told.layout, where))
-        splits = {key: Split.from_dict(key, split) for key, split in told.splits.items()}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{where}: a split lacks or mistakes {error}") from None
+        names = None if told.names is None else NamePattern(told.names, told.classes)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     if layout is None:
@@ -225,17 +231,48 @@ def _parse(name: str, text: str, where: str) -> Dataset:
         home=told.home,
         format=form,
         layout=layout,
-        names=None if told.names is None else NamePattern(told.names, told.classes),
+        names=names,
         preparation=told.preparation,
         most_bodies=told.most_bodies,
         missing_list=told.missing_list,
         classes=told.classes,
-        splits=splits,
+        splits={key: _split(key, split, where) for key, split in told.splits.items()},
+        fps=told.fps,
+        units=told.units,
+        up=told.up,
         longest=told.longest,
         label_archive=told.label_archive,
         part_of=told.part_of,
         known_copies=told.known_copies,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _DescribedSplit:
+    """The keys of a split: by a field, or drawn."""
+
+    title: str | None = None
+    field: SplitField | None = None
+    train: tuple[int | str, ...] | None = None
+    test: tuple[int | str, ...] | None = None
+    cameras: tuple[int, ...] | None = None
+    lists: tuple[str, ...] = ()
+    published: dict[Part, int] | None = None
+    random: float | None = None
+    seed: int = 0
+
+
+def _split(name: str, plain: Any, where: str) -> Split:
+    where = f"{where}: split '{name}'"
+    if not isinstance(plain, dict):
+        raise ValueError(f"{where} is no mapping of keys to values")
+    told = parse_strictly(_DescribedSplit, plain, where)
+    if (told.random is None) == (told.train is None) or (told.field is None) != (told.train is None):
+        raise ValueError(f"{where}: give 'field' and those for 'train', or the percent for testing as 'random'")
+    try:
+        return Split.from_dict(name, plain)
+    except (TypeError, ValueError, KeyError) as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
 def _beside(layout: str, where: str) -> str:

@@ -1,6 +1,7 @@
 """File formats of recordings, by name. Each module reads one and registers it.
 
-A format of your own is a `Format`, added with `FORMATS.add("mine", Format(...))` in a plug-in.
+A format of your own is a `Format` (a recording a file) or a `Collection` (many in one), added with
+`FORMATS.add("mine", Format(...))` in a plug-in.
 """
 
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from kinestream.data.formats.incoming import ExchangeError, Incoming
 from kinestream.data.recording import LabelTrack, Recording, Source
 from kinestream.plugins import Registry
 from kinestream.skeleton.layout import SkeletonLayout
@@ -44,15 +46,60 @@ class Format:
         return self.suffixes[0]
 
 
-FORMATS: Registry[Format] = Registry(
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """A file or folder that holds many recordings and says their names, labels, and which are for training."""
+
+    looks_like: str
+    """What it is known by, for messages."""
+    is_one: Callable[[Path], bool]
+    """Whether a file or folder is one, by its content."""
+    open: Callable[[Path, str | None], Incoming]
+    """Given the preparation that its joints go through, or None for the usual one. Raises ValueError for one that is
+    damaged."""
+
+
+FORMATS: Registry[Format | Collection] = Registry(
     "format",
     MappingProxyType(
         {
             "arrays": "kinestream.data.formats.arrays",
+            "authors": "kinestream.data.formats.authors",
+            "npz": "kinestream.data.formats.npz",
             "ntu": "kinestream.data.formats.ntu",
             "nw-ucla": "kinestream.data.formats.nw_ucla",
             "pku-mmd-1": "kinestream.data.formats.pku_mmd",
             "pku-mmd-2": "kinestream.data.formats.pku_mmd",
+            "pyskl": "kinestream.data.formats.pyskl",
         }
     ),
 )
+
+
+def file_format(name: str) -> Format:
+    """The format of that name. Raises ValueError where there is none, or it is that of a collection."""
+    form = FORMATS.get(name)
+    if isinstance(form, Collection):
+        raise ValueError(f"format '{name}' is {form.looks_like}, not a file for each recording")
+    return form
+
+
+def collection_at(place: Path, name: str | None = None) -> Collection | None:
+    """What a file or folder is a collection of, going by its content unless a format is named; None for files of one
+    recording each. Raises ValueError for an unknown name."""
+    if name is not None:
+        form = FORMATS.get(name)
+        return form if isinstance(form, Collection) else None
+    collections = [form for form in FORMATS.values() if isinstance(form, Collection)]
+    return next((form for form in collections if form.is_one(place)), None)
+
+
+def open_collection(place: Path, preparation: str | None = None, name: str | None = None) -> Incoming:
+    """Opens whatever collection it is. Raises ValueError saying what was found and what is understood."""
+    if not place.exists():
+        raise ExchangeError(f"no file or folder {place}")
+    form = collection_at(place, name)
+    if form is None:
+        known = [form.looks_like for form in FORMATS.values() if isinstance(form, Collection)]
+        raise ExchangeError(f"{place} is none of the known collections: understood is {', '.join(known)}")
+    return form.open(place, preparation)

@@ -7,7 +7,7 @@ from tokenize import TokenError
 import numpy as np
 
 from kinestream.data.formats import FORMATS, Format
-from kinestream.data.recording import Recording, RecordingError, Source, check_coordinates
+from kinestream.data.recording import Recording, RecordingError, Source
 
 _KEY = "joints"
 _MOST_BYTES = 2**31
@@ -20,9 +20,6 @@ def read(source: Source) -> Recording:
         recording = Recording(array, name=source.name)
     except ValueError as error:
         raise RecordingError(str(error)) from None
-    seen = ~np.isnan(recording.joints).any(axis=-1)
-    if (check_coordinates(recording.joints) & seen).any():
-        raise RecordingError("a joint beyond 100 m: give positions in metres, or say --units")
     if not recording.bodies.any():
         raise RecordingError(f"no body in any of its {len(recording)} frames")
     return recording

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from kinestream.data.formats import FORMATS, Collection
 from kinestream.data.formats.incoming import (
     ExchangeError,
     FileSplit,
@@ -129,6 +130,16 @@ def _rows(parts: Sequence[_Part], kind: str) -> Iterator[Row]:
             yield Row(
                 file=f"{part.name}_{kind}.npy", number=number, name=name, part=part.name, label=label, joints=joints
             )
+
+
+FORMATS.add(
+    "authors",
+    Collection(
+        looks_like="a folder with the 3s-CACA authors' train_position.npy or train_data.npy",
+        is_one=found_in,
+        open=open_authors,
+    ),
+)
 
 
 # --- the way back ---------------------------------------------------------------------------------------------------

@@ -1,39 +1,22 @@
 """From a file or folder of others to a store: what it is is told by its content, what cannot be used is listed."""
 
-import csv
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from kinestream.data.datasets import Dataset
-from kinestream.data.formats import ntu
-from kinestream.data.formats.agreement import describe, refuse_duplicates, splits_taken
-from kinestream.data.formats.authors import found_in, open_authors
-from kinestream.data.formats.incoming import MOST_CLASSES, ExchangeError, Incoming, Row, shown
-from kinestream.data.formats.npz import open_npz
-from kinestream.data.formats.pyskl import open_pyskl
+from kinestream.data.formats import ntu, open_collection
+from kinestream.data.formats.incoming import MOST_CLASSES, ExchangeError, Incoming, Row, joints_of, shown
+from kinestream.data.formats.matching import describe, refuse_duplicates, splits_taken
 from kinestream.data.preparation import clean_as_found, preparation_of
-from kinestream.data.recording import Recording, RecordingError, Source, check_coordinates
+from kinestream.data.recording import Recording, RecordingError, Source
+from kinestream.data.rejected import Rejected, write_rejected
 from kinestream.data.store import StoreInfo, StoreWriter
 from kinestream.files import new_folder
-
-UNDERSTOOD = (
-    "a folder with the 3s-CACA authors' train_position.npy or train_data.npy, a PYSKL pickle, or an npz with x_train"
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RejectedRow:
-    """A recording that did not get into the store, and why. `number` is its place in the file, from 1."""
-
-    file: str
-    number: int
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +25,7 @@ class Imported:
 
     info: StoreInfo
     form: str
-    rejected: tuple[RejectedRow, ...]
+    rejected: tuple[Rejected, ...]
     other_splits: int
     """Recordings that are in no part of the split that was asked for."""
     notes: tuple[str, ...]
@@ -55,6 +38,7 @@ def import_store(
     dataset: Dataset | None = None,
     split: str | None = None,
     preparation: str | None = None,
+    form: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Imported:
     """Writes the store `out` from what others made, or nothing at all.
@@ -64,18 +48,19 @@ def import_store(
             of the file must agree with it.
         split: of a PYSKL pickle, the only one to take; else the name of the split that the file's two parts are.
         preparation: what raw joints go through, or what the authors' `position` clips were made with.
+        form: name of its format; told by its content if None.
 
     Raises:
         ValueError: the source is none of the forms, damaged, in contradiction to `dataset`, or nothing in it is usable.
     """
     with new_folder(out) as folder:
-        incoming = open_source(source, preparation)
+        incoming = open_collection(source, preparation, form)
         taken = splits_taken(incoming, split, dataset)
         refuse_duplicates(incoming, source)
         described, left_out = describe(incoming, taken, dataset, source)
         by_name = dataset if dataset is not None and incoming.names is not None else None
         parts = frozenset().union(*(part for file in taken.values() for part in (file.train, file.test)))
-        rejected: list[RejectedRow] = []
+        rejected: list[Rejected] = []
         other_splits = 0
         most_bodies = dataset.most_bodies if dataset is not None else incoming.most_bodies
         with StoreWriter(folder, incoming.layout, most_bodies) as writer:
@@ -89,44 +74,23 @@ def import_store(
                         writer.add(made, _joints(row, incoming, most_bodies))
                     except RecordingError as error:
                         rejected.append(
-                            RejectedRow(file=row.file, number=row.number, reason=f"{shown(row.name)}: {error.reason}")
+                            Rejected(path=Path(row.file), line=row.number, reason=f"{shown(row.name)}: {error.reason}")
                         )
                 progress(done, incoming.count)
             if not len(writer):
                 first = f"; the first: {rejected[0].reason}" if rejected else ""
                 raise ExchangeError(f"none of the {incoming.count} recordings of {source} can be used{first}")
-            _write_rejected(folder / "rejected.csv", rejected)
-            info = writer.finish(described, preparation_of(incoming.preparation), excluded=0, rejected=len(rejected))
+            write_rejected(folder, rejected)
+            notes = (*incoming.notes, *left_out)
+            made_with = preparation_of(incoming.preparation)
+            info = writer.finish(described, made_with, excluded=0, rejected=len(rejected), notes=notes)
     return Imported(
         info=info,
         form=incoming.form,
         rejected=tuple(rejected),
         other_splits=other_splits,
-        notes=(*incoming.notes, *left_out),
+        notes=notes,
     )
-
-
-def open_source(source: Path, preparation: str | None = None) -> Incoming:
-    """Opens whatever it is. Raises ValueError saying what was found and what is understood."""
-    if source.is_dir():
-        if found_in(source):
-            return open_authors(source, preparation)
-        inside = ", ".join(sorted(path.name for path in source.iterdir())[:4]) or "nothing"
-        raise ExchangeError(f"{source} is a folder with {inside}: understood is {UNDERSTOOD}")
-    if not source.is_file():
-        raise ExchangeError(f"no file or folder {source}")
-    with source.open("rb") as file:
-        begin = file.read(8)
-    if begin.startswith(b"PK"):
-        return open_npz(source, preparation)
-    if begin.startswith(b"\x80") or source.suffix in (".pkl", ".pickle"):
-        return open_pyskl(source, preparation)
-    if begin.startswith(b"\x93NUMPY"):
-        raise ExchangeError(
-            f"{source} is a single array: give the folder with its {source.stem.split('_')[0]}_label.pkl"
-        )
-    held = f"begins with {begin!r}" if begin else "is empty"
-    raise ExchangeError(f"{source} {held}, it is none of the known forms: understood is {UNDERSTOOD}")
 
 
 def _source(row: Row, dataset: Dataset | None, classes: int) -> Source:
@@ -150,25 +114,5 @@ def _source(row: Row, dataset: Dataset | None, classes: int) -> Source:
 
 def _joints(row: Row, incoming: Incoming, most_bodies: int) -> Float[np.ndarray, "t m v c"]:
     """The joints for the store. Raises RecordingError for what cannot be used."""
-    if row.joints is None:
-        raise RecordingError(row.reason)
-    joints = row.joints
-    if not joints.any():
-        raise RecordingError(f"no body in any of its {len(joints)} frames")
-    wrong = check_coordinates(joints)
-    if wrong.any():
-        frame = int(np.flatnonzero(wrong.any(axis=(1, 2)))[0])
-        raise RecordingError(f"frame {frame + 1}: a joint that is no position")
-    present = joints.any(axis=(2, 3))
-    bodies = np.where(present, np.arange(1, joints.shape[1] + 1), 0)
     clean = clean_as_found if incoming.cleaned else preparation_of(incoming.preparation).clean
-    recording = Recording(joints=joints, bodies=bodies)
-    return clean(recording, incoming.layout, most_bodies).astype(np.float32)
-
-
-def _write_rejected(path: Path, rejected: Sequence[RejectedRow]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("file", "line", "reason"))
-        for _, rows in groupby(rejected, key=lambda row: row.file):
-            writer.writerows((row.file, row.number, row.reason) for row in rows)
+    return clean(Recording(joints_of(row)), incoming.layout, most_bodies).astype(np.float32)

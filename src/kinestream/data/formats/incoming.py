@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from kinestream.data.store import map_array
+from kinestream.data.npy import map_array
+from kinestream.data.recording import RecordingError, check_coordinates
 from kinestream.plugins import Registry
 from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout
 
@@ -89,6 +90,19 @@ def open_array(path: Path) -> np.ndarray:
         raise ExchangeError(f"no file {path}") from None
     except (ValueError, EOFError) as error:
         raise ExchangeError(f"{path} is no whole array ({error}): cut off or damaged") from None
+
+
+def joints_of(row: Row) -> Float[np.ndarray, "t m v c"]:
+    """Raises RecordingError where they cannot be used."""
+    if row.joints is None:
+        raise RecordingError(row.reason)
+    if not row.joints.any():
+        raise RecordingError(f"no body in any of its {len(row.joints)} frames")
+    wrong = check_coordinates(row.joints)
+    if wrong.any():
+        frame = int(np.flatnonzero(wrong.any(axis=(1, 2)))[0])
+        raise RecordingError(f"frame {frame + 1}: a joint that is no position")
+    return row.joints
 
 
 def whole_number(value: object, below: int = MOST_CLASSES) -> int:

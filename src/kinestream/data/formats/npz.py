@@ -6,6 +6,7 @@ names in it: they are made up. Our own exports add `name_*` and `length_*` and a
 other readers pass over.
 """
 
+import contextlib
 import json
 import math
 import zipfile
@@ -19,6 +20,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from kinestream.data.formats import FORMATS, Collection
 from kinestream.data.formats.authors import read_origin
 from kinestream.data.formats.incoming import (
     ARRAY_LAYOUTS,
@@ -100,6 +102,19 @@ def open_npz(path: Path, preparation: str | None) -> Incoming:
         cleaned=preparation is None,
         notes=() if len(parts) == len(PARTS) else ("there is no x_test in it",),
     )
+
+
+def is_npz(path: Path) -> bool:
+    """Whether a file is an archive of more than the one array of a recording."""
+    if not path.is_file() or not zipfile.is_zipfile(path):
+        return False
+    with contextlib.suppress(*_DAMAGE), zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        return len(names) != 1 and "joints.npy" not in names
+    return False
+
+
+FORMATS.add("npz", Collection(looks_like="an npz with x_train", is_one=is_npz, open=open_npz))
 
 
 def _part(archive: zipfile.ZipFile, part: str, members: set[str], path: Path) -> _Part:

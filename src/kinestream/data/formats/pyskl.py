@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from kinestream.data.formats import FORMATS, Collection
 from kinestream.data.formats.incoming import (
     MOST_FRAMES,
     ExchangeError,
@@ -76,6 +77,17 @@ def open_pyskl(path: Path, preparation: str | None) -> Incoming:
         if most > _MOST_BODIES
         else (),
     )
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file is a pickle, by its ending or its first byte."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return path.suffix in (".pkl", ".pickle") or file.read(1) == b"\x80"
+
+
+FORMATS.add("pyskl", Collection(looks_like="a PYSKL pickle", is_one=is_pickle, open=open_pyskl))
 
 
 def _name(frame_dir: str) -> str:
