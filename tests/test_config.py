@@ -46,7 +46,7 @@ def test_the_defaults_are_read_back_from_json(kind: Any) -> None:
 
 
 def test_a_figure_is_read_back_from_json() -> None:
-    figure = PublishedFigure(accuracy=78, what="x", streams=("joint", "bone"), fusion={"joint": 1, "bone": 0.5})
+    figure = PublishedFigure(accuracy=78.0, what="x", streams=("joint", "bone"), fusion={"joint": 1.0, "bone": 0.5})
     assert parse_strictly(PublishedFigure, json.loads(json.dumps(dataclasses.asdict(figure))), "here") == figure
     assert "'accuracy' is missing" in refused(PublishedFigure, {"what": "x"})
 

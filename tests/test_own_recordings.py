@@ -196,7 +196,7 @@ def test_units_axes_and_gaps() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = ks.prepare([ks.Recording(missing, "mediapipe33", name="a", fps=30)], Path(folder) / "store")
         assert store.info.fps == 30
-        assert store.info.notes == ("5 joints that were not seen are filled in",)
+        assert "5 joints that were not seen are filled in" in store.info.notes
         assert np.isfinite(store.joints(0)).all()
 
 

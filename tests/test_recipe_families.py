@@ -16,7 +16,7 @@ from kinestream.data.store import Store, StoreWriter
 from kinestream.models.encoder_file import load_encoder
 from kinestream.recipes import Recipe, recipe_names, resolve
 from kinestream.recipes.families import laid_over, published_recipes
-from kinestream.skeleton.layout import LAYOUTS, SkeletonLayout
+from kinestream.skeleton.layout import LAYOUTS, SkeletonLayout, load_layout
 from kinestream.skeleton.streams import make_streams
 from kinestream.train.pretrain import pretrain
 
@@ -91,7 +91,7 @@ def own_store(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("layout", [*LAYOUTS.values(), STICK], ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", [*map(load_layout, LAYOUTS), STICK], ids=lambda layout: layout.name)
 def test_laptop_takes_any_layout(layout: SkeletonLayout) -> None:
     recipe, generator = thin_laptop(), torch.Generator().manual_seed(0)
     method = recipe.method.build(recipe.networks(layout))

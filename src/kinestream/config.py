@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Config = TypeVar("Config")
 
 
-def parse_strictly(config: type[Config], plain: Mapping[str, Any], where: str) -> Config:
+def parse_strictly(config: type[Config], plain: Any, where: str) -> Config:
     """An instance of the frozen dataclass `config` from nested plain containers, as YAML and JSON give them.
 
     Nothing is converted but lists to tuples and whole numbers to floats. Raises ValueError, one line that begins with
@@ -37,6 +37,8 @@ def parse_strictly(config: type[Config], plain: Mapping[str, Any], where: str) -
     """
     from pydantic import ValidationError
 
+    if not isinstance(plain, Mapping):
+        raise ValueError(f"{where}: should be a mapping of keys to values, it is {shown(plain)}")
     try:
         # As JSON: there a list is a tuple and a mapping is a dataclass even where nothing else is converted.
         return cast(Config, _adapter(cast(Any, config)).validate_json(json.dumps(plain)))
@@ -126,7 +128,7 @@ def _in_one_line(config: Any, error: "ValidationError") -> str:
     if kind in _UNEXPECTED:
         known = tuple(field.name for field in dataclasses.fields(_at(config, path[:-1])))
         within = f"{'.'.join(path[:-1])}: " if path[:-1] else ""
-        return within + unknown("key", path[-1], known, most=30)
+        return within + unknown("key", shown(path[-1]), known, most=30)
     if kind in ("missing", "missing_argument"):
         if not path[-1].isdigit():
             return f"'{'.'.join(path)}' is missing"

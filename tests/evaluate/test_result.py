@@ -170,7 +170,9 @@ def test_a_store_without_splits_says_what_to_give(run: Path, small_store: Path, 
 def test_a_store_without_labels_says_how_to_give_them(run: Path, small_store: Path) -> None:
     store = Store(small_store)
     store.info = dataclasses.replace(store.info, classes=())
-    with pytest.raises(ValueError, match="has no labels, which evaluations compare with: prepare it with labels"):
+    with pytest.raises(
+        ValueError, match="has no labels, which evaluations compare with: prepare its recordings with labels"
+    ):
         evaluate.knn(run, store, k=3)
 
 

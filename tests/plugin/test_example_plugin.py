@@ -20,7 +20,7 @@ from kinestream.methods.method import Method
 from kinestream.models import ENCODERS
 from kinestream.models.encoder_file import load_encoder
 from kinestream.recipes import Recipe
-from kinestream.train.run_folder import RunFolder, read_metrics
+from kinestream.train.run_folder import Run, read_metrics
 
 HERE = Path(__file__).parent
 FILES = [HERE / "kinestream_example" / name for name in ("simsiam.py", "transformer.py")]
@@ -58,7 +58,7 @@ def python(code: str, *words: str, **variables: str) -> "subprocess.CompletedPro
 
 def test_it_trains_and_is_read_back(recipe: Recipe, small_store: Path, tmp_path: Path) -> None:
     train(recipe, small_store, tmp_path / "run")
-    run = RunFolder(tmp_path / "run")
+    run = Run(tmp_path / "run")
     assert run.config().recipe == recipe
     losses = [line["loss"] for line in read_metrics(run.metrics) if line["kind"] == "epoch"]
     assert losses[-1] < losses[0] < 2

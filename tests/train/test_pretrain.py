@@ -129,7 +129,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     while process.poll() is None and not (out / "last.ckpt").exists():
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    words, _ = process.communicate()
+    _, words = process.communicate()
     assert process.returncode == 130
     assert "stopped and saved; go on with the same command and --resume" in words
     position = torch.load(out / "last.ckpt", weights_only=True)["position"]

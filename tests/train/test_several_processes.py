@@ -89,7 +89,7 @@ def test_two_processes_killed_then_stopped_then_one_make_the_run_of_one(
     os.kill(workers[1], signal.SIGTERM)  # one of the two is told, both stop and the first one saves
     said, errors = launcher.communicate()
     assert launcher.returncode == 130, errors
-    assert "stopped and saved; go on with the same command and --resume" in said
+    assert "stopped and saved; go on with the same command and --resume" in errors
     assert "Traceback" not in errors
     assert 1 < torch.load(out / "last.ckpt", weights_only=True)["position"]["epoch"] < EPOCHS
 

@@ -6,11 +6,11 @@ from typing import Literal
 import torch
 from einops import rearrange
 from jaxtyping import Float
-from kinestream.skeleton.stream_names import stream_shape
 from torch import Tensor, nn
 
 from kinestream import models
 from kinestream.models.encoder import Encoder, EncoderSettings, check_sizes
+from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import SkeletonLayout
 
 
@@ -36,7 +36,7 @@ class TinyTransformerSettings(EncoderSettings):
             raise ValueError(f"encoder.dim ({self.dim}) must be a multiple of twice encoder.heads ({self.heads})")
 
     def build(self, stream: str, layout: SkeletonLayout) -> "TinyTransformer":
-        channels, joints = stream_shape(stream, layout)
+        channels, joints = STREAMS.get(stream).shape(layout)
         return TinyTransformer(
             channels * joints, dim=self.dim, layers=self.layers, heads=self.heads, dropout=self.dropout
         )
