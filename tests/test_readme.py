@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kinestream.cli import COMMANDS, main
@@ -15,7 +16,7 @@ from kinestream.data.synthetic.catalogue import NTU_ACTIONS
 from kinestream.data.synthetic.generate import ntu_take
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 # The published recipe takes days on a processor: here it runs on thinner networks, once over few clips.
 SHRUNK = [
@@ -44,6 +45,10 @@ def test_the_readme_begins_with_the_two_commands() -> None:
 def test_every_command_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generate_ntu(tmp_path / "nturgb+d_skeletons", 48, 0, frames=(12, 20), classes=8)
     monkeypatch.chdir(tmp_path)
+    Path("recordings").mkdir()
+    for number in range(3):
+        joints = np.random.default_rng(number).normal(0, 0.2, (20, 33, 3)) + np.linspace(0, 1.7, 33)[:, None]
+        np.save(f"recordings/move-{number}.npy", joints)
     words = commands(ROOT / "README.md")
     assert len(words) >= 8
     for one in words:
@@ -76,6 +81,7 @@ def test_the_clip_that_the_readme_draws_is_a_real_one_too(real_data: Path) -> No
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_and_links_of_every_page_exist(page: Path) -> None:
     for words in commands(page):
+        words = words[2:] if words[0] == "--plugin" else words
         name = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else words[0]
         assert name in COMMANDS, f"{page.name}: kinestream {name}"
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text("utf-8")):
@@ -121,3 +127,13 @@ def _shown(lines: list[str]) -> tuple[int, int, int, int]:
 def _generated(clips: int) -> set[tuple[int, int, int, int]]:
     takes = [ntu_take(number, tuple(NTU_ACTIONS)) for number in range(clips // 3)]
     return {(take.setup, take.subject, take.repetition, take.action) for take in takes}
+
+
+@pytest.mark.parametrize(
+    ("page", "file"),
+    [("own-method.md", "simsiam.py"), ("own-encoder.md", "transformer.py")],
+    ids=lambda name: str(name),
+)
+def test_the_pages_on_plug_ins_show_the_files_that_the_tests_run(page: str, file: str) -> None:
+    shown = (ROOT / "docs" / "how-to" / page).read_text("utf-8")
+    assert (ROOT / "tests" / "plugin" / "kinestream_example" / file).read_text("utf-8").strip() in shown

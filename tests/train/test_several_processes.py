@@ -79,7 +79,7 @@ def test_two_processes_killed_then_stopped_then_one_make_the_run_of_one(
     launcher, workers = begin(words, out)
     assert len(workers) == 2
     os.kill(workers[1], signal.SIGKILL)
-    said, errors = launcher.communicate()
+    _, errors = launcher.communicate()
     assert launcher.returncode == 1
     assert errors.count("process 1 of 2 was ended by SIGKILL, and the others with it; what was written is whole") == 1
     assert "Traceback" not in errors
@@ -87,7 +87,7 @@ def test_two_processes_killed_then_stopped_then_one_make_the_run_of_one(
 
     launcher, workers = begin([*words, "--resume"], out)
     os.kill(workers[1], signal.SIGTERM)  # one of the two is told, both stop and the first one saves
-    said, errors = launcher.communicate()
+    _, errors = launcher.communicate()
     assert launcher.returncode == 130, errors
     assert "stopped and saved; go on with the same command and --resume" in errors
     assert "Traceback" not in errors
