@@ -84,7 +84,8 @@ def test_commands_and_links_of_every_page_exist(page: Path) -> None:
         words = words[2:] if words[0] == "--plugin" else words
         name = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else words[0]
         assert name in COMMANDS, f"{page.name}: kinestream {name}"
-    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text("utf-8")):
+    prose = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", prose):
         file = page.parent / target if target else page
         assert file.exists(), f"{page.name} points to {target}"
         assert not anchor or anchor in anchors(file), f"{page.name} points to {target}#{anchor}"
