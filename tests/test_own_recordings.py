@@ -245,4 +245,5 @@ def test_a_result_is_plain_data(tmp_path: Path) -> None:
     run = ks.pretrain(store, "laptop", out=tmp_path / "r", epochs=2, settings=THIN, device="cpu")
     result = ks.evaluate.linear(run, store, epochs=5, device="cpu")
     assert json.loads(json.dumps(result.to_dict()))["protocol"] == "linear"
-    assert "linear" in str(result)
+    assert store.info.title.strip()
+    assert f"linear: {store.info.title} {result.split}," in str(result)

@@ -226,8 +226,9 @@ class Result:
         }
         columns = {heading: [cell(row) for row in self.rows] for heading, cell in cells.items()}
         shown = {heading: values for heading, values in columns.items() if set(values) != {"-"}}
-        title = f"{self.protocol}: {self.dataset} {self.split}, {len(self.train):,} training clips, "
-        title += f"{len(self.test):,} test clips{'; LEAK ALLOWED' if self.leak else ''}"
+        title = f"{self.protocol}: {self.dataset or self.store.info.title} {self.split}, "
+        title += f"{len(self.train):,} training clips, {len(self.test):,} test clips"
+        title += "; LEAK ALLOWED" if self.leak else ""
         return title, list(shown), [list(cells) for cells in zip(*shown.values(), strict=True)]
 
     def _plain(self, row: Row) -> dict[str, Any]:
