@@ -45,6 +45,11 @@ def test_the_defaults_are_read_back_from_json(kind: Any) -> None:
     assert parse_strictly(kind, plain, "here") == parse_strictly(kind, {}, "here") == kind()
 
 
+def test_keys_of_a_mapping_are_printed_in_one_line() -> None:
+    words = refused(PublishedFigure, {"accuracy": 1, "what": "x", "fusion": {"a\nb": "x"}})
+    assert words == "here: 'fusion.a?b' is x, should be a number"
+
+
 def test_a_figure_is_read_back_from_json() -> None:
     figure = PublishedFigure(accuracy=78.0, what="x", streams=("joint", "bone"), fusion={"joint": 1.0, "bone": 0.5})
     assert parse_strictly(PublishedFigure, json.loads(json.dumps(dataclasses.asdict(figure))), "here") == figure
@@ -101,6 +106,7 @@ def test_wrong_values_are_named_with_their_key(kind: Any, data: st.DataObject) -
         ({"schedule": ["step"]}, "'schedule' is"),
         ([], "should be a mapping"),
         ("x\ny", "should be a mapping"),
+        ({"milestones": ["\ud800"]}, "'"),
         ({"rate": {1, 2}}, "numbers, text, lists and mappings are allowed"),
     ],
 )

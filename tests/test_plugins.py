@@ -36,6 +36,11 @@ def test_an_unknown_name_names_the_nearest() -> None:
         registry.get("sqare")
 
 
+def test_an_unknown_name_of_a_damaged_file_is_one_line() -> None:
+    with pytest.raises(ValueError, match=r"^unknown thing 'a\?b': there are circle$"):
+        things().get("a\nb")
+
+
 def test_a_name_is_taken_once_but_its_module_may_be_imported_twice() -> None:
     registry = things()
 

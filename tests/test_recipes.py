@@ -373,6 +373,12 @@ def test_a_recipe_file_of_the_user(tmp_path: Path) -> None:
         resolve(str(path))
 
 
+@pytest.mark.parametrize("plain", [3, None, "x", []])
+def test_what_is_no_mapping_is_no_recipe(plain: object) -> None:
+    with pytest.raises(ValueError, match="here is not a mapping of keys to values"):
+        Recipe.from_dict(plain, "here")
+
+
 def test_a_recipe_holds_only_what_differs_from_its_base(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("base: caca-joint-ntu60-xview\nepochs: 2\nmethod: {decay: 0.9}\npublished: null\n")

@@ -121,14 +121,14 @@ def _in_one_line(config: Any, error: "ValidationError") -> str:
     # A misspelt key, if there is one, says more than the one that is missing for it.
     every = sorted(error.errors(include_url=False), key=lambda one: one["type"] not in _UNEXPECTED)
     first = every[0]
-    kind, path = first["type"], [str(part) for part in first["loc"]]
+    kind, path = first["type"], [shown(str(part)) for part in first["loc"]]
     if kind == "value_error":
         own = str(first["ctx"]["error"])
         return f"{'.'.join(path)} {own}" if own.startswith(("must", "has no")) else own
     if kind in _UNEXPECTED:
         known = tuple(field.name for field in dataclasses.fields(_at(config, path[:-1])))
         within = f"{'.'.join(path[:-1])}: " if path[:-1] else ""
-        return within + unknown("key", shown(path[-1]), known, most=30)
+        return within + unknown("key", path[-1], known, most=30)
     if kind in ("missing", "missing_argument"):
         if not path[-1].isdigit():
             return f"'{'.'.join(path)}' is missing"

@@ -116,7 +116,9 @@ def unknown(kind: str, name: object, known: tuple[str, ...], most: int = 12) -> 
         >>> unknown("stream", "bones", ("joint", "bone"))
         "unknown stream 'bones': did you mean bone? There are: joint, bone"
     """
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.6)
+    # The name may come from a damaged file: one line, and not a long one.
+    name = "".join(letter if letter.isprintable() else "?" for letter in str(name)[:80])
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     hint = f": did you mean {' or '.join(near)}?" if near else ":"
     there = ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")
     return (

@@ -176,9 +176,11 @@ class Recipe:
         return plain
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any], where: str) -> "Recipe":
+    def from_dict(cls, plain: Any, where: str) -> "Recipe":
         """Raises ValueError, naming `where`, for a key that is unknown, a value that does not fit, or streams that the
         encoder cannot take or that are too few for the method. A method or encoder without a name is the usual one."""
+        if not isinstance(plain, Mapping):
+            raise ValueError(f"{where} is not a mapping of keys to values")
         parts = {part: plain.get(part, {}) for part in USUAL}
         named = {
             part: {"name": USUAL[part], **value} if isinstance(value, Mapping) else value
