@@ -1,9 +1,12 @@
 """Trainings in tests, and what makes two of them the same."""
 
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from kinestream.models.encoder_file import load_encoder, weights_hash
@@ -17,6 +20,25 @@ def train(recipe: Recipe, store: Path, out: Path, **options: Any) -> list[str]:
     told: list[str] = []
     pretrain(store, recipe, out=out, name="small", device="cpu", notice=told.append, **options)
     return told
+
+
+def stopped_is_the_same(
+    learner: type, recipe: Recipe, store: Path, whole: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training, told to stop within each of three epochs and taken up again, ends as the one in `whole` did."""
+    after_step = learner.after_step  # type: ignore[attr-defined]
+
+    def stop_in_the_middle(self: Any, progress: Any) -> None:
+        after_step(self, progress)
+        if progress.step % 3 == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(learner, "after_step", stop_in_the_middle)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, store, out, resume=True)
+    train(recipe, store, out, resume=True)
+    same_run(whole, out)
 
 
 def without_times(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

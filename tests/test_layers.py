@@ -8,7 +8,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "kinestream"
 
 FLOORS = (
-    {"files", "plugins", "progress", "arguments"},
+    {"files", "progress", "words"},
+    {"plugins"},
     {"config", "console"},
     {"skeleton"},
     {"layouts"},

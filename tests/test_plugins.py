@@ -85,3 +85,18 @@ def test_a_plug_in_that_fails_is_named_in_one_line(tmp_path: Path) -> None:
     os.environ[plugins.VARIABLE] = str(tmp_path / "absent.py")
     with pytest.raises(ValueError, match=r"no file"):
         load_plugins()
+
+
+def test_installed_packages_are_looked_through_once(monkeypatch: pytest.MonkeyPatch, own_variable: None) -> None:
+    import importlib.metadata
+
+    looks: list[str] = []
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda *, group: looks.append(group) or ())
+    plugins._declared.cache_clear()
+    try:
+        for _ in range(3):
+            assert "square" not in things()
+            load_plugins()
+    finally:
+        plugins._declared.cache_clear()
+    assert looks == [plugins.GROUP]

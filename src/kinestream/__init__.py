@@ -9,8 +9,8 @@
 
 Names are loaded when they are first used: importing the package imports no torch.
 
-Layers, each importing only those before it: files, plugins, progress; config, console; skeleton; data; augment,
-distributed; models; methods; recipes; features; train; evaluate; use; viz; reproduction; commands; cli.
+Layers, each importing only those before it: files, progress, words; plugins; config, console; skeleton; data; augment,
+distributed; models; methods; recipes; features; train; evaluate; use; viz; reproduction; arguments; commands; cli.
 """
 
 import importlib

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import yaml
 
-from kinestream.plugins import VARIABLE, Registry, unknown
+from kinestream.plugins import VARIABLE, Registry
+from kinestream.words import shown, unknown
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -72,13 +73,6 @@ def load_yaml(text: str, where: str) -> Any:
         return yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
         raise ValueError(f"{where} is not YAML: {shown(' '.join(str(error).split()), 200)}") from None
-
-
-def shown(value: Any, most: int = 60) -> str:
-    """A foreign value as it may stand in a message: printable, in one line, cut."""
-    text = value if isinstance(value, str) else json.dumps(value, default=repr)
-    text = "".join(character if character.isprintable() else "?" for character in text[: most + 1])
-    return text if len(text) <= most else f"{text[:most]}..."
 
 
 class _Loader(yaml.SafeLoader):

@@ -6,16 +6,19 @@ named by the environment variable `KINESTREAM_PLUGINS` (several are separated as
 brings when it is imported.
 """
 
-import difflib
 import importlib
 import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from importlib.metadata import entry_points
+from functools import cache, partial
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from kinestream.words import unknown
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "kinestream.plugins"
 VARIABLE = "KINESTREAM_PLUGINS"
@@ -109,29 +112,20 @@ class Registry(Generic[Entry]):
         return tuple(sorted({*self._builtin, *self._entries}))
 
 
-def unknown(kind: str, name: object, known: tuple[str, ...], most: int = 12) -> str:
-    """What to say of a name that nobody knows: the nearest ones, and all if they are few.
-
-    Example:
-        >>> unknown("stream", "bones", ("joint", "bone"))
-        "unknown stream 'bones': did you mean bone? There are: joint, bone"
-    """
-    # The name may come from a damaged file: one line, and not a long one.
-    name = "".join(letter if letter.isprintable() else "?" for letter in str(name)[:80])
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    hint = f": did you mean {' or '.join(near)}?" if near else ":"
-    there = ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")
-    return (
-        f"unknown {kind} '{name}'{hint} There are: {there}" if near else f"unknown {kind} '{name}': there are {there}"
-    )
-
-
 def load_plugins() -> None:
     """Imports every plug-in that has not been imported. Raises ValueError, naming it, for one that fails."""
-    for point in entry_points(group=GROUP):
+    for point in _declared():
         _load(f"plug-in {point.name} ({point.value})", point.value, point.load)
     for word in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
         _load(f"plug-in {word}, named by {VARIABLE}", word, partial(_import, word))
+
+
+@cache
+def _declared() -> tuple["EntryPoint", ...]:
+    """Those of the installed packages, looked for once: that reads a file of each."""
+    from importlib.metadata import entry_points
+
+    return tuple(entry_points(group=GROUP))
 
 
 def add_plugin(file_or_module: str) -> None:

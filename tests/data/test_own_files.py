@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,6 +196,14 @@ def test_a_described_data_set_is_read_by_processes_alike(folder: Path, tmp_path:
     assert stores[0].fingerprint == stores[1].fingerprint
     assert stores[0].info.classes == ("wave", "nod")
     assert len(stores[0].select("half", "train")) == 1
+
+
+@pytest.mark.parametrize("more", [{"units": "mm"}, {"up": "z"}, {"format": "arrays"}])
+def test_what_a_data_set_says_itself_is_not_taken_twice(more: dict[str, Any], tmp_path: Path) -> None:
+    """Nothing that is given goes unheard."""
+    with pytest.raises(ValueError, match="leave out"):
+        prepare("nw-ucla", tmp_path, tmp_path / "store", **more)
+    assert not (tmp_path / "store").exists()
 
 
 # --- the pages ------------------------------------------------------------------------------------------------------

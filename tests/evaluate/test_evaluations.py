@@ -33,18 +33,6 @@ EVALUATIONS_TRIED: dict[str, list[str]] = {
 WITHOUT_PROBABILITIES = ("knn", "retrieval", "cluster")
 
 
-@pytest.fixture(scope="module")
-def small_run(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two streams."""
-    return write_small_run(tmp_path_factory.mktemp("runs") / "run", small_store, "joint", "bone")
-
-
-@pytest.fixture
-def run(small_run: Path, tmp_path: Path) -> Path:
-    """A copy, which a test may write into."""
-    return Path(shutil.copytree(small_run, tmp_path / "run"))
-
-
 def evaluate(protocol: str, run: Path, store: Path, *more: str) -> int:
     return main(["evaluate", protocol, str(run), "--data", str(store), *more])
 

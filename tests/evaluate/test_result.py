@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -17,9 +17,11 @@ from tests.stores import write_small_run, write_small_store
 
 from kinestream import evaluate
 from kinestream.cli import main
+from kinestream.commands.evaluate import command
 from kinestream.data.store import Store
 from kinestream.evaluate import EVALUATIONS
 from kinestream.evaluate.result import RESULT_COLUMNS, Result, Row
+from kinestream.evaluate.run_results import read_evaluations
 from kinestream.evaluate.session import Session
 from kinestream.train.run_folder import Run
 
@@ -34,17 +36,6 @@ CALLS: dict[str, dict[str, Any]] = {
     "supervised": {"epochs": 1},
     "transfer": {"k": 3, "probe_epochs": 2},
 }
-
-
-@pytest.fixture(scope="module")
-def small_run(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_small_run(tmp_path_factory.mktemp("runs") / "run", small_store, "joint", "bone")
-
-
-@pytest.fixture
-def run(small_run: Path, tmp_path: Path) -> Path:
-    """A copy, which a test may write into."""
-    return Path(shutil.copytree(small_run, tmp_path / "run"))
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -227,3 +218,35 @@ def test_the_package_is_imported_without_torch() -> None:
         "import sys, kinestream.evaluate as e; assert 'torch' not in sys.modules; e.knn; assert 'torch' in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_stands_for_a_run_is_the_same_found_and_saved(run: Path, small_store: Path) -> None:
+    found = evaluate.finetune(run, small_store, device="cpu", epochs=1, fusion="fused")
+    found.save()
+    (saved,) = read_evaluations(run)
+    kept = saved.headline()
+    assert kept is not None
+    assert (kept.name, kept.how) == (found.headline.name, found.headline.how)
+    assert kept.how == "fused"
+
+
+def test_any_search_can_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What decides is what the settings say, not the name of the evaluation."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Finding:
+        """Another search."""
+
+        is_search: ClassVar[bool] = True
+
+    def find(session: Session, settings: Finding) -> Iterator[Row]:
+        yield from ()
+
+    find.__annotations__["settings"] = Finding
+    monkeypatch.setattr(EVALUATIONS, "_entries", dict(EVALUATIONS._entries))
+    evaluate.register("own-search")(find)
+    options = {
+        name: {field.name for field in dataclasses.fields(command(name).Config)} for name in ("own-search", "knn")
+    }
+    assert "queries" in options["own-search"]
+    assert "queries" not in options["knn"]

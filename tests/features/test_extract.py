@@ -7,7 +7,12 @@ import torch
 
 from kinestream.data.clips import Clips
 from kinestream.data.store import Store
-from kinestream.features.extract import cached_features, calibrate_batch_norm, compute_features, raw_coordinates
+from kinestream.features.extract import (
+    cached_features,
+    calibrate_batch_norm,
+    compute_features,
+    raw_coordinates,
+)
 from kinestream.models.kernels.graph import adjacency
 from kinestream.models.readout import Readout
 from kinestream.models.stgcn import STGCN
@@ -128,3 +133,11 @@ def test_raw_coordinates_are_the_clips(small_store: Path) -> None:
     np.testing.assert_array_equal(raw[1].reshape(10, 1, 20, 3), clip)
     motion = raw_coordinates(clips, np.array([3, 5]), "motion")[1].reshape(10, 1, 20, 3)
     np.testing.assert_array_equal(motion[:-1], clip[1:] - clip[:-1])
+
+
+def test_encoders_go_where_the_features_are_computed(small_store: Path) -> None:
+    """No test machine needs a GPU: the meta device has shapes and no values, so the features cannot come back."""
+    network = encoder()
+    with pytest.raises(RuntimeError, match="meta tensors"):
+        compute_features({"joint": network}, Clips(Store(small_store), 10), device=torch.device("meta"))
+    assert {parameter.device.type for parameter in network.parameters()} == {"meta"}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from tests.runs import same_run, train, without_times
+from tests.runs import same_run, stopped_is_the_same, train, without_times
 from tests.stores import SMALL, write_pairs, write_small_store
 
 from kinestream.cli import main
@@ -192,19 +192,7 @@ def test_resuming_across_the_change_of_stages_is_exact(
     assert lines[1]["loss"] == pytest.approx(
         sum(value for name, value in lines[1].items() if name.startswith(("loss/", "agreement/")))
     )
-    after_step = SelfDistillation.after_step
-
-    def stop_in_the_middle(self: SelfDistillation, progress: Any) -> None:
-        after_step(self, progress)
-        if progress.step % 3 == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr(SelfDistillation, "after_step", stop_in_the_middle)
-    for _ in range(3):
-        with pytest.raises(KeyboardInterrupt):
-            train(recipe, small_store, tmp_path / "stopped", resume=True)
-    train(recipe, small_store, tmp_path / "stopped", resume=True)
-    same_run(tmp_path / "whole", tmp_path / "stopped")
+    stopped_is_the_same(SelfDistillation, recipe, small_store, tmp_path / "whole", tmp_path / "stopped", monkeypatch)
 
 
 def test_a_finished_run_is_left_alone(whole: Path, small_recipe: Recipe, small_store: Path) -> None:

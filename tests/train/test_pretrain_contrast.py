@@ -1,14 +1,12 @@
 """Training with a queue: what it holds and which stage it is in survive an interruption."""
 
 import dataclasses
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests.runs import same_run, train
+from tests.runs import stopped_is_the_same, train
 
 from kinestream.methods.aimclr import AimCLR, AimCLRSettings
 from kinestream.methods.method import MethodSettings
@@ -49,19 +47,7 @@ def test_resuming_with_a_queue_is_exact_in_both_stages(
     state = torch.load(tmp_path / "whole" / "last.ckpt", weights_only=True)["method"]
     assert state["networks.joint.queue.ring"].shape == (20, 6)
     assert int(state["networks.joint.queue.pointer"]) == 9 * 8 % 20
-    after_step = learner.after_step
-
-    def stop_in_the_middle(self: Any, progress: Any) -> None:
-        after_step(self, progress)
-        if progress.step % 3 == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr(learner, "after_step", stop_in_the_middle)
-    for _ in range(3):
-        with pytest.raises(KeyboardInterrupt):
-            train(recipe, small_store, tmp_path / "stopped", resume=True)
-    train(recipe, small_store, tmp_path / "stopped", resume=True)
-    same_run(tmp_path / "whole", tmp_path / "stopped")
+    stopped_is_the_same(learner, recipe, small_store, tmp_path / "whole", tmp_path / "stopped", monkeypatch)
 
 
 @pytest.mark.parametrize("settings", [NTXentSettings(**HEAD), VICRegSettings(**HEAD)], ids=["nt-xent", "vicreg"])

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from kinestream.distributed.launch import Device
-from kinestream.evaluate import EVALUATIONS, settings_of, uses_of
+from kinestream.evaluate import EVALUATIONS, is_search, settings_of, uses_of
 from kinestream.models.readout import WhitenedBy
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class SheetOptions(FrozenOptions):
 def command(name: str) -> Any:
     """Arguments, help and work of `kinestream evaluate NAME`. Raises ValueError for an unknown name."""
     settings = settings_of(name)
-    options = RunOptions if uses_of(settings) != "features" else SheetOptions if name == "retrieval" else FrozenOptions
+    frozen = SheetOptions if is_search(settings) else FrozenOptions
+    options = frozen if uses_of(settings) == "features" else RunOptions
     made = type("Config", (options, settings), {"__doc__": f"Arguments of `kinestream evaluate {name}`."})
     config: type[Any] = dataclass(frozen=True, kw_only=True)(made)
     return SimpleNamespace(Config=config, run=partial(_run, name), __doc__=inspect.getdoc(settings))

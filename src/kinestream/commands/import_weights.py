@@ -15,10 +15,10 @@ from kinestream.console import Screen
 from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.files import new_folder
-from kinestream.plugins import unknown
 from kinestream.recipes import Recipe, resolve
 from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
+from kinestream.words import unknown
 
 if TYPE_CHECKING:
     from kinestream.models.encoder_file import EncoderCard

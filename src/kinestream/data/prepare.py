@@ -85,7 +85,7 @@ def prepare(
     tell = _Steps(f"prepare {source}" if isinstance(source, str | Path) else "prepare", progress)
     if out is not None:
         given = [layout, fps, labels, subjects, cameras, names, title, people]
-        if any(one is not None for one in given):
+        if any(one is not None for one in given) or (units, up) != ("m", "y"):
             raise ValueError("a data set says its layout, classes and people itself: leave out what else is given")
         dataset, raw = load_dataset(source), Path(place)
         if collection_at(raw, format) is not None:
@@ -96,13 +96,16 @@ def prepare(
             return Store(Path(out))
         if splits is not None:
             raise ValueError(f"the files of {dataset.name} are split by its description: leave out splits")
+        if format is not None:
+            raise ValueError(f"{dataset.name} says the format of its files itself: leave out format")
         chosen = PREPARATIONS.get(preparation or dataset.preparation)
         build_store(dataset, raw, Path(out), preparation=chosen, processes=processes, progress=tell)
         return Store(Path(out))
     said = _Said(labels=labels, subjects=subjects, cameras=cameras, names=names)
     if isinstance(source, str | Path):
         if Path(source).exists() and collection_at(Path(source), format) is not None:
-            if any(one is not None for one in (layout, fps, labels, subjects, cameras, names, people)):
+            given = [layout, fps, labels, subjects, cameras, names, title, people]
+            if any(one is not None for one in given) or (units, up) != ("m", "y"):
                 raise ValueError(f"{source} says its layout, labels and names itself: leave out what else is given")
             split = _name_of_split(splits)
             import_store(Path(source), Path(place), split=split, preparation=preparation, form=format, progress=tell)

@@ -216,14 +216,19 @@ class Store:
             raise StoreError(f"{self.path} has no recording '{name}': names there are like {some}") from None
 
     @property
+    def usual_splits(self) -> tuple[str, ...]:
+        """Those that may be meant where nobody names one: with published counts, or all where none has. One that serves
+        to choose settings is not."""
+        splits = self.info.splits
+        return tuple(name for name, split in splits.items() if split.published is not None) or tuple(splits)
+
+    @property
     def usual_split(self) -> str | None:
         """The split that is meant where nobody names one: the only one with published counts, or the only one; None
         where there is none. Raises StoreError where several are as good."""
-        splits = self.info.splits
-        # One that serves to choose settings is not meant where nobody names it.
-        usual = [name for name, split in splits.items() if split.published is not None] or list(splits)
+        usual = self.usual_splits
         if len(usual) > 1:
-            raise StoreError(f"say which split, for {self.path} has several: {', '.join(splits)}")
+            raise StoreError(f"say which split, for {self.path} has several: {', '.join(self.info.splits)}")
         return usual[0] if usual else None
 
     def select(self, split: str | None, part: Part) -> Int64[np.ndarray, " n"]:

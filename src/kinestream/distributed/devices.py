@@ -16,7 +16,7 @@ from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from kinestream.distributed.collectives import place, several_processes
-from kinestream.distributed.launch import GO_ON, Device, LostContactError, Precision, is_worker
+from kinestream.distributed.launch import GO_ON, Device, LostContactError, Precision, device_named, is_worker
 
 Made = TypeVar("Made")
 
@@ -27,7 +27,8 @@ def make_fabric(device: Device, precision: Precision = "32-true") -> Fabric:
     Raises ValueError when a machine has fewer GPUs than processes.
     """
     if not is_worker():
-        return Fabric(accelerator=device, devices=1, precision=precision)
+        kind = device if device == "auto" else device_named(device).type
+        return Fabric(accelerator=kind, devices=1, precision=precision)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets from every process
     environment: SLURMEnvironment | TorchElasticEnvironment
     if "LOCAL_WORLD_SIZE" in os.environ:

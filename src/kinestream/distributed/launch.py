@@ -15,7 +15,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import IO, Literal
+from typing import IO, TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
 
 FAILED, LOST, INTERRUPTED = 1, 3, 130
 """Exit status of work that cannot be done, where another process of the same command is gone, and after Ctrl-C."""
@@ -33,6 +36,17 @@ _POLL_SECONDS = 0.05
 
 class LostContactError(ConnectionError):
     """Another process of this command is gone."""
+
+
+def device_named(device: Device) -> "torch.device":
+    """The device of one process; "auto" is a GPU where there is one. Raises ValueError where there is no
+    GPU for "cuda"."""
+    import torch
+
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise ValueError("torch finds no CUDA device here: leave --device out, or give cpu")
+    return torch.device("cuda" if there and device != "cpu" else "cpu")
 
 
 def in_processes(words: Sequence[str], processes: int) -> None:

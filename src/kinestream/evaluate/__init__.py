@@ -20,7 +20,9 @@ An evaluation of your own takes a `Session` and a frozen dataclass of settings a
                 ...
                 yield session.row(features.kind, streams, how, ranking)
 
-Then `kinestream.evaluate.class_means(run, store, power=0.5)` and `kinestream evaluate class-means` are there.
+Then `kinestream.evaluate.class_means(run, store, power=0.5)` and `kinestream evaluate class-means` are there. What else
+it is, its settings say: `uses: ClassVar[Uses]` which part of the encoders, `is_search: ClassVar[bool]` that the command
+can draw what it found.
 """
 
 import dataclasses
@@ -171,6 +173,11 @@ def uses_of(settings: type[Any]) -> Uses:
     """What an evaluation with these settings takes of the encoders."""
     uses: Uses = getattr(settings, "uses", "features")
     return uses
+
+
+def is_search(settings: type[Any]) -> bool:
+    """Whether the `detail` of the rows is what a search found (see `search.Retrieved`), which the command can draw."""
+    return bool(getattr(settings, "is_search", False))
 
 
 def _settings_of(name: str, measure: "Measure") -> type[Any]:

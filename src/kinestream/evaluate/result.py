@@ -17,6 +17,7 @@ from jaxtyping import Float, Int64
 
 from kinestream.console import table_text
 from kinestream.data.store import Store
+from kinestream.evaluate.run_results import standing_for
 from kinestream.evaluate.source import Source
 from kinestream.features.metrics import Accuracy, bootstrap_interval
 from kinestream.files import replacing, write_json
@@ -137,9 +138,9 @@ class Result:
     @property
     def headline(self) -> Row:
         """What stands for the run: all its streams together, or fused, or its only one."""
-        own = [row for row in self.rows if row.kind in ("run", "supervised")]
-        ways = {row.how: row for row in reversed(own)}
-        return ways.get("together") or ways.get("fused") or own[0]
+        own = standing_for(self.rows, ("run", "supervised"))
+        assert own is not None, f"evaluation {self.protocol} has no row of the run"
+        return own
 
     @property
     def baselines(self) -> Mapping[str, Row]:

@@ -2,13 +2,33 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 PROTOCOLS = ("linear", "knn")
 """In the order in which they are asked for what stands for the run; others follow by name."""
+
+
+@runtime_checkable
+class AnyRow(Protocol):
+    """A row as it is found, or as it was saved."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def how(self) -> str: ...
+
+
+OneRow = TypeVar("OneRow", bound=AnyRow)
+
+
+def standing_for(rows: Sequence[OneRow], kinds: Collection[str]) -> OneRow | None:
+    """Of the rows of these kinds the one that stands for all: the streams together, or fused, or the only one; the
+    first of several alone; None where there is none."""
+    ways = {row.how: row for row in reversed(rows) if row.kind in kinds}
+    return next((ways[how] for how in ("together", "fused", "alone") if how in ways), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +71,8 @@ class SavedResult:
     rows: tuple[SavedRow, ...]
 
     def headline(self, kind: str = "run") -> SavedRow | None:
-        """What stands for the run (or for the `untrained` encoder, or the `raw` coordinates): all its streams together,
-        or its only one."""
-        own = [row for row in self.rows if row.kind == kind]
-        return next((row for row in own if row.how == "together"), own[0] if own else None)
+        """What stands for the run (or for the `untrained` encoder, or the `raw` coordinates), see `standing_for`."""
+        return standing_for(self.rows, (kind,))
 
 
 @dataclass(frozen=True, kw_only=True)

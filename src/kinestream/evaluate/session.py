@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from kinestream.data.clips import AnyClips, caution, clips_as
 from kinestream.data.store import Store
-from kinestream.distributed.launch import Device
+from kinestream.distributed.launch import Device, device_named
 from kinestream.evaluate.guard import Verdict, look_for_leaks
 from kinestream.evaluate.result import How, Kind, Result, Row
 from kinestream.evaluate.settings import Uses
@@ -139,12 +139,11 @@ class Session:
         encoders = self.random_encoders(self.source.seed)
         for stream, encoder in encoders.items():
             calibrate_batch_norm(encoder, self.clips, self.train, stream)
-            encoder.to(self.device)
         return self._computed(encoders, "features, untrained")
 
     def encoders(self) -> dict[str, Encoder]:
         """As learnt, in evaluation mode."""
-        return {stream: encoder.to(self.device) for stream, (encoder, _) in self.source.encoders().items()}
+        return {stream: encoder for stream, (encoder, _) in self.source.encoders().items()}
 
     def random_encoders(self, seed: int) -> dict[str, Encoder]:
         """The same networks, not trained."""
@@ -286,7 +285,7 @@ def open_session(
         leak=verdict.leak,
         copies=verdict.copies,
         baselines=baselines,
-        device=torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"),
+        device=device_named(device),
         progress=progress,
         notice=notice,
         notes=[],
@@ -310,9 +309,7 @@ def open_session(
 
 
 def _usual_split(source: Source, store: Store) -> str:
-    splits = store.info.splits
-    # One that serves to choose settings is not meant where nobody names it.
-    usual = [name for name, split in splits.items() if split.published is not None] or list(splits)
+    splits, usual = store.info.splits, store.usual_splits
     if source.split in splits or (source.split and len(usual) > 1):
         return source.split
     if not splits:

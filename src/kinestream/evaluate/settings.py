@@ -87,6 +87,7 @@ class RetrievalSettings:
       kinestream evaluate retrieval runs/caca-joint --data ntu60/ --k 5 --k 20 --queries 10 --bare
     """
 
+    is_search: ClassVar[bool] = True
     k: tuple[int, ...] = ()
     """How many of the nearest precision is taken of; may be given several times. 5 and 10 if not given."""
 

@@ -37,7 +37,8 @@ def compute_features(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Features]:
     """For each stream the features `(n, d)` of all clips, in the order of the store, in evaluation mode, without
-    augmentation. The encoders' modes are left as they were; all streams share one pass over the clips.
+    augmentation. The encoders go to the device, their modes are left as they were; all streams share one pass over the
+    clips.
 
     Several processes take the batches in turn and all have the features of all: the same bits as of one process, for
     the batches are the same."""
@@ -47,7 +48,7 @@ def compute_features(
     rank, processes = place()
     try:
         for encoder in encoders.values():
-            encoder.eval()
+            encoder.to(device).eval()
         progress(0, len(clips))
         for rows in list(batches(len(clips), _BATCH))[rank::processes]:
             batch = torch.from_numpy(clips.batch(np.arange(rows.start, rows.stop))).to(device)

@@ -19,10 +19,10 @@ from kinestream.config import load_yaml, parse_strictly, registered
 from kinestream.methods import METHODS
 from kinestream.models import ENCODERS
 from kinestream.models.readout import Readout
-from kinestream.plugins import unknown
 from kinestream.recipes.families import REGISTRIES, USUAL, is_of_another_kind, laid_over, published_recipes
 from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.words import unknown
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -164,8 +164,7 @@ class Recipe:
             raise ValueError(f"other_camera ({self.other_camera}) is a probability: it must be in [0, 1]")
         if not self.streams or len(set(self.streams)) != len(self.streams):
             raise ValueError(f"streams {list(self.streams)} must name at least one stream, none twice")
-        if found := [stream for stream in self.streams if stream not in STREAMS]:
-            raise ValueError(unknown("stream", found[0], STREAMS.names()))
+        _check_streams(self.streams)
         for stream in self.streams:
             self.encoder.check_stream(stream)
         self.method.check_streams(self.streams)
@@ -219,6 +218,7 @@ class Recipe:
 
 
 def _check_streams(names: Sequence[str]) -> None:
+    """Raises ValueError for a name that no stream has."""
     known = STREAMS.names()
     for name in names:
         if name not in known:

@@ -26,7 +26,7 @@ from typing import Any
 
 import yaml
 
-from kinestream.plugins import unknown
+from kinestream.words import unknown
 
 MOST_BYTES = 1_000_000
 _WORDS = ("title", "source", "units", "up")

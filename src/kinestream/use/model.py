@@ -15,7 +15,7 @@ from kinestream.data.clips import FixedClips, clips_as
 from kinestream.data.held import HeldClips
 from kinestream.data.recording import Recording, as_recordings
 from kinestream.data.store import Store
-from kinestream.distributed.launch import Device
+from kinestream.distributed.launch import Device, device_named
 from kinestream.evaluate.source import AnyRun, open_source
 from kinestream.features.extract import compute_features
 from kinestream.features.neighbours import side_by_side
@@ -109,12 +109,11 @@ class Model:
             ValueError: a recording cannot be prepared, or has not the joints that the encoders need.
         """
         clips = self._clips(moves, layout)
-        chosen = torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu")
         features = compute_features(
             self.encoders,
             clips,
             readout=self._card.readout,
-            device=chosen,
+            device=device_named(device),
             progress=lambda done, total: progress("embed", "recordings", done, total),
         )
         joined = side_by_side({stream: torch.from_numpy(rows) for stream, rows in features.items()})

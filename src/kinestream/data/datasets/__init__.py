@@ -14,8 +14,8 @@ from kinestream.config import load_yaml, parse_strictly
 from kinestream.data.formats import Format, file_format
 from kinestream.data.names import NamePattern
 from kinestream.data.recording import Source, Units, Up
-from kinestream.plugins import unknown
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
+from kinestream.words import unknown
 
 Part = Literal["train", "test"]
 SplitField = Literal["subject", "camera", "setup", "file"]
