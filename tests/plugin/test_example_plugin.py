@@ -33,6 +33,7 @@ def loaded() -> Iterator[None]:
         patch.setenv(plugins.VARIABLE, "")
         patch.setattr(plugins, "_loaded", set(plugins._loaded))
         for registry in (METHODS, ENCODERS):
+            registry.values()  # what is built in is registered on import, once for all tests
             patch.setattr(registry, "_entries", dict(registry._entries))
         for file in FILES:
             plugins.add_plugin(str(file))
