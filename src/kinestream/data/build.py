@@ -183,6 +183,7 @@ def _read_one(task: _Task, source: Source) -> _Result:
     try:
         size = source.path.stat().st_size
         recording = dataset.format.read(source)
+        assert isinstance(recording, Recording)
         if dataset.format.layout is None:
             recording = dataclasses.replace(recording, units=dataset.units, up=dataset.up)
             refuse_far(recording)

@@ -69,6 +69,7 @@ class Files:
     def _read(self, path: Path) -> Recording:
         source = self._source(path)
         found = self.form.read(source)
+        assert isinstance(found, Recording)
         joints = len(self.layout.joints)
         if found.joints.shape[2] != joints:
             raise RecordingError(f"{found.joints.shape[2]} joints, where layout {self.layout.name} has {joints}")

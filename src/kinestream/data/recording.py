@@ -50,6 +50,14 @@ class Source:
     repetition: int = 0
     labels: Path | None = None
     """File with the labels of its parts, where the name tells no action (`action` is 0 then)."""
+    parts: tuple[Path, ...] = ()
+    """All files of a recording that has one for each frame, in their order; `path` is the first of them then."""
+    layout: SkeletonLayout | None = None
+    """Which joints the user says it has: to tell joints from coordinates where a file has only numbers."""
+    columns: str = ""
+    """How the user says that the columns of a table are called, as in `{joint}.{axis}`."""
+    variable: str = ""
+    """Which of several arrays in a file the user means."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +78,48 @@ class LabelTrack:
     """By the line of the file, counted from 1, in the order of the lines."""
     refused: tuple[RecordingError, ...]
     """The lines that cannot be used, and why."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Found:
+    """One recording as a file has it: the numbers as they stand there, and what the file itself says of them.
+
+    What it does not say (None or empty) is said by the user or inferred from the bodies, elsewhere and for all
+    recordings of a folder alike: a reader never guesses.
+    """
+
+    joints: Float[np.ndarray, "t m v c"]
+    """In the units and axes of the file; c is 2 or 3; NaN where a point was not seen."""
+    layout: SkeletonLayout | None = None
+    """Where the format or the file says how the points hang together."""
+    points: tuple[str, ...] = ()
+    """Names of the points (v), where the file has names but does not say how they hang together: markers, columns."""
+    confidence: Float[np.ndarray, "t m v"] | None = None
+    """From 0 to 1."""
+    bodies: Int[np.ndarray, "t m"] | None = None
+    """Tracking numbers from 1, 0 where there is no body; None where a place in the file is a person."""
+    fps: float | None = None
+    units: str | None = None
+    """As one of `kinestream.skeleton.layout.UNITS`: m, cm, mm, in or px."""
+    up: str | None = None
+    """As one of `kinestream.skeleton.layout.UP`: x, y, z, -x, -y or -z."""
+    picture: tuple[float, float] | None = None
+    """Width and height of the picture that the points were seen in, in pixels."""
+    name: str = ""
+    """What it is called, where a file has several recordings."""
+    label: str | int | None = None
+    subject: str | int | None = None
+    camera: str | int | None = None
+    session: str | int | None = None
+    notes: tuple[str, ...] = ()
+    """What the user should know: parts of the file that were not read, rows that were left out, in plain words."""
+
+    def __post_init__(self) -> None:
+        named = self.points or (self.layout.joints if self.layout else ())
+        if self.joints.ndim != 4 or self.joints.shape[3] not in (2, 3):
+            raise RecordingError(f"an array {self.joints.shape}: frames, bodies, joints and 2 or 3 coordinates belong")
+        if named and len(named) != self.joints.shape[2]:
+            raise RecordingError(f"{self.joints.shape[2]} points where {len(named)} are named")
 
 
 @dataclass(frozen=True, eq=False)

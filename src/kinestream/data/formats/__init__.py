@@ -4,13 +4,13 @@ A format of your own is a `Format` (a recording a file) or a `Collection` (many 
 `FORMATS.add("mine", Format(...))` in a plug-in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from kinestream.data.formats.incoming import ExchangeError, Incoming
-from kinestream.data.recording import LabelTrack, Recording, Source
+from kinestream.data.recording import Found, LabelTrack, Recording, Source
 from kinestream.plugins import Registry
 from kinestream.skeleton.layout import SkeletonLayout
 
@@ -26,8 +26,18 @@ class Format:
 
     suffixes: tuple[str, ...]
     """Of the files, in lower case, with the dot; the usual one first."""
-    read: Callable[[Source], Recording]
-    """The recording of one file."""
+    read: Callable[[Source], Recording | Found | Sequence[Found]]
+    """The recording of one file, or several where a file can hold several. `Found` is what the file says, with what it
+    does not say left open; a `Recording` is for formats that leave nothing open."""
+    looks_like: str = ""
+    """What it is, in a few words, for messages and the table of formats."""
+    recognises: Callable[[Path], bool] | None = None
+    """Whether a file of these suffixes is of this format, by its content: quick (a few KB are looked at), and no error
+    for any content. None where no other format has these suffixes."""
+    gather: Callable[[Sequence[Path]], Sequence[Source]] | None = None
+    """Which of the files below a folder, given in order, make one recording, where each frame has a file of its own."""
+    companions: tuple[str, ...] = ()
+    """Suffixes of further files that belong to those of this format and are no recordings themselves."""
     layout: SkeletonLayout | None = None
     """Of all its recordings; None where the user, or the data set, says it."""
     parse_name: Callable[[Path], Source] = plain_name
