@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kinestream import evaluate, layouts, methods
     from kinestream import models as encoders
     from kinestream.data.formats import FORMATS as formats  # noqa: N811
+    from kinestream.data.inspection import inspect
     from kinestream.data.prepare import prepare
     from kinestream.data.reading import read
     from kinestream.data.recording import Recording
@@ -43,6 +44,7 @@ __all__ = [
     "encoders",
     "evaluate",
     "formats",
+    "inspect",
     "layouts",
     "load",
     "methods",
@@ -65,6 +67,7 @@ _WHERE = {
     "encoders": "models:",
     "evaluate": "evaluate:",
     "formats": "data.formats:FORMATS",
+    "inspect": "data.inspection:inspect",
     "layouts": "layouts:",
     "load": "use.model:load",
     "methods": "methods:",

@@ -32,3 +32,13 @@ def write_rejected(folder: Path, rejected: Iterable[Rejected], base: Path | None
         for entry in rejected:
             path = entry.path if base is None else Path(os.path.relpath(entry.path, base))
             writer.writerow((path.as_posix(), "" if entry.line is None else entry.line, entry.reason))
+
+
+def read_rejected(folder: Path) -> list[Rejected]:
+    """What `write_rejected` wrote."""
+    with (folder / FILE).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        Rejected(path=Path(row["file"]), reason=row["reason"], line=int(row["line"]) if row["line"] else None)
+        for row in rows
+    ]

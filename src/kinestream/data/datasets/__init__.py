@@ -18,7 +18,7 @@ from kinestream.skeleton.layout import SkeletonLayout, load_layout
 from kinestream.words import unknown
 
 Part = Literal["train", "test"]
-SplitField = Literal["subject", "camera", "setup", "file"]
+SplitField = Literal["subject", "camera", "session", "setup", "file"]
 
 
 @dataclass(frozen=True, kw_only=True)

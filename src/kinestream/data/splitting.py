@@ -1,0 +1,114 @@
+"""Splits as a user asks for them, in one word: `subject:1,3,5`, `random:20%`, `leave-one-subject-out`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from jaxtyping import Int64
+
+from kinestream.data.datasets import Split, SplitField, drawn_split
+from kinestream.words import shown
+
+FORMS = (
+    "subject:1,3,5, camera:1,2, session:morning or file:a,b (those for training), random:20% (for testing), or "
+    "leave-one-subject-out"
+)
+_FIELDS = ("subject", "camera", "session", "file")
+_LEAVE = {f"leave-one-{what}-out": what for what in _FIELDS[:3]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A split that is asked for, before the recordings are known."""
+
+    name: str
+    field: SplitField
+    train: tuple[str, ...] = ()
+    """Names or numbers."""
+    drawn: float | None = None
+    """Percent for testing."""
+    each: bool = False
+    """One split for each value of the field, which is for testing there."""
+
+
+def ask(name: str, told: str) -> Asked:
+    """Raises ValueError for a split of none of `FORMS`.
+
+    Example:
+        >>> ask("default", "subject:ann, ben").train
+        ('ann', 'ben')
+    """
+    if told in _LEAVE:
+        return Asked(name=name, field=cast(SplitField, _LEAVE[told]), each=True)
+    kind, mark, values = told.partition(":")
+    if kind == "random" and mark:
+        try:
+            percent = float(values.strip().removesuffix("%"))
+        except ValueError:
+            raise ValueError(f"split '{shown(told)}': '{shown(values)}' is no number of percent") from None
+        drawn_split(name, percent, seed=0)  # refuses a share that leaves nothing
+        return Asked(name=name, field="file", drawn=percent)
+    train = tuple(value.strip() for value in values.split(",") if value.strip())
+    if kind in _FIELDS and train:
+        return Asked(name=name, field=cast(SplitField, kind), train=train)
+    raise ValueError(f"split '{shown(told)}': {FORMS}")
+
+
+def make(
+    asked: Asked,
+    files: Sequence[str],
+    numbers: Mapping[str, Int64[np.ndarray, " n"]],
+    names: Mapping[str, Sequence[str]],
+) -> Iterator[Split]:
+    """The split, or several, of recordings: `files` they were read from, `numbers` their subjects, cameras and sessions,
+    `names` what those numbers stand for, where they do.
+
+    Raises ValueError for a value that no recording has, and where one part would be empty.
+    """
+    if asked.drawn is not None:
+        yield drawn_split(asked.name, asked.drawn, seed=0).draw(files)
+        return
+    there = files if asked.field == "file" else [_called(number, names[asked.field]) for number in numbers[asked.field]]
+    values = sorted(set(there) - {""}, key=lambda value: (len(value), value))
+    if asked.each:
+        if len(values) < 2:
+            raise ValueError(
+                f"split leave-one-{asked.field}-out: the recordings tell {len(values)} {asked.field}s, 2 are needed"
+            )
+        for value in values:
+            rest = [other for other in values if other != value]
+            yield _split(f"without-{value}", f"{asked.field} {value} for testing", asked.field, rest, names, [value])
+        return
+    absent = [value for value in asked.train if value not in values]
+    if absent:
+        raise ValueError(
+            f"split '{asked.name}': no recording has {asked.field} {shown(absent[0])}; there are "
+            f"{', '.join(shown(value, 20) for value in values[:12]) or 'none'}{' ...' if len(values) > 12 else ''}"
+        )
+    if set(asked.train) == set(values):
+        raise ValueError(f"split '{asked.name}': it leaves no recording for testing: choose another")
+    yield _split(asked.name, f"{asked.field} {', '.join(asked.train)} for training", asked.field, asked.train, names)
+
+
+def _split(
+    name: str,
+    title: str,
+    field: SplitField,
+    train: Sequence[str],
+    names: Mapping[str, Sequence[str]],
+    test: Sequence[str] | None = None,
+) -> Split:
+    def known(values: Sequence[str]) -> frozenset[int | str]:
+        if field == "file":
+            return frozenset(values)
+        return frozenset(names[field].index(value) + 1 if names[field] else int(value) for value in values)
+
+    tested = None if test is None else known(test)
+    return Split(name=name, title=title, field=field, train=known(train), test=tested, published=None)
+
+
+def _called(number: int, names: Sequence[str]) -> str:
+    if not number:
+        return ""
+    return names[number - 1] if names else str(number)
