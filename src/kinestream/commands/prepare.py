@@ -76,9 +76,9 @@ class Config:
     hop: str | None = None
     """Own recordings: one window every so often, as in 0.5s; one after the other if not given."""
     split: str | None = None
-    """Own recordings: which are for training (subject:1,3,5, camera:1,2, session:am, file:a,b), how many are for testing
-    (random:20%), or leave-one-subject-out; all are for training if not given. Of what others prepared: the only split
-    of a pickle to take, or which split the two parts of a file are."""
+    """Own recordings: which are for training (subject:1,3,5, camera:1,2, session:am, file:a,b), how many are for
+    testing (random:20%), or leave-one-subject-out; all are for training if not given. Of what others prepared: the only
+    split of a pickle to take, or which split the two parts of a file are."""
     trust: bool = False
     """Own recordings: take what does not look like a body, too."""
     keep_going: bool = False

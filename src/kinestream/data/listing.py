@@ -1,4 +1,4 @@
-"""What is known of recordings beside what their files hold: from a table `recordings.csv`, or from how files are called.
+"""What is known of recordings beside what their files hold: from a table `recordings.csv`, or from file names.
 
     file,label,subject,camera,session,start,end,name
     walks/a.bvh,walk,ann,,morning,,,

@@ -84,8 +84,8 @@ class Tally:
             yield f"{count['filled']:,} joints that were not seen for a moment are interpolated"
         if count["masked"]:
             yield (
-                f"{count['masked']:,} joints were not seen for longer, in {count['masked recordings']} recordings: they "
-                "stand where the next joint towards the root is"
+                f"{count['masked']:,} joints were not seen for longer, in {count['masked recordings']} recordings: "
+                "they stand where the next joint towards the root is"
             )
         if count["crowded"]:
             yield (
@@ -100,7 +100,7 @@ class Tally:
         if count["joined"]:
             yield f"{count['joined']} tracking numbers are those of a person who had another before, and are joined"
         if count["passers"]:
-            yield f"{count['passers']} bodies are seen too shortly to be a recording of their own and are left out"
+            yield f"{count['passers']} bodies are noise, or seen too shortly to be a recording of their own, and are left out"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +151,7 @@ def _of_part(recording: Recording, file: str, way: Way, tally: Tally) -> Iterato
     people = [recording]
     if way.people == "each":
         people, left_out = each_person(recording)
-        tally.counts["passers"] += left_out
+        tally.counts["passers"] += len(left_out)
     for one in people:
         yield from _of_people(one, file, way, tally)
 

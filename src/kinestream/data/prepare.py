@@ -1,4 +1,4 @@
-"""Any recordings into a store, in one call: those of a data set, what others prepared, files of one's own, or arrays."""
+"""Any recordings into a store, in one call: a data set, what others prepared, files of one's own, or arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -58,9 +58,9 @@ def prepare(
 ) -> Store:
     """Writes a store of prepared recordings, or nothing at all, and opens it.
 
-    `prepare("recordings/", "store/")` reads the files of a folder, in any known format; `prepare(recordings, "store/")`
-    takes recordings held in memory, or arrays with a `layout`; `prepare("ntu60", "nturgb+d_skeletons/", "ntu60/")` reads
-    the files of a data set, by name or by the `.yaml` file that describes one.
+    `prepare("recordings/", "store/")` reads the files of a folder, in any known format; `prepare(recordings,
+    "store/")` takes recordings held in memory, or arrays with a `layout`; `prepare("ntu60", "nturgb+d_skeletons/",
+    "ntu60/")` reads the files of a data set, by name or by the `.yaml` file that describes one.
 
     Args:
         source: the recordings: a file, a folder or an archive; `Recording` objects or arrays `(t, v, 3)` or
@@ -75,16 +75,17 @@ def prepare(
             pattern that tells what their names say: `"s{subject}_{label}_{}"`.
         table: a table that says of each file its label, subject and so on (see `kinestream.data.listing`); the
             `recordings.csv` of the folder, where there is one, if None.
-        splits: which recordings are for training and for testing: `"subject:1,3,5"`, `"camera:1,2"`, `"session:..."` and
-            `"file:a,b"` name those for training, `"random:20%"` draws a share for testing, `"leave-one-subject-out"`
-            makes one split for each; a mapping gives several by name. Without any, all are for training. Of a PYSKL
-            pickle or an npz of a data set, the name of the split to take.
+        splits: which recordings are for training and for testing: `"subject:1,3,5"`, `"camera:1,2"`, `"session:..."`
+            and `"file:a,b"` name those for training, `"random:20%"` draws a share for testing,
+            `"leave-one-subject-out"` makes one split for each; a mapping gives several by name. Without any, all are
+            for training. Of a PYSKL pickle or an npz of a data set, the name of the split to take.
         preparation: how they are prepared (see `kinestream.data.preparation.PREPARATIONS`); that of the data set, or
             `tracked` (`planar` for two coordinates) if None.
         people: bodies kept of a recording, those that move most; as many as there are, at most two, if None; `"each"`
             makes a recording of each person.
-        windows: cut recordings into windows of this length, `"2s"` or `"60f"`, one every `hop`, or one after the other.
-        processes: that read files. A script that asks for several needs `if __name__ == "__main__":` around what it does.
+        windows: cut recordings into windows of this length, `"2s"` or `"60f"`, one every `hop` or one after the other.
+        processes: that read files. A script that asks for several needs `if __name__ == "__main__":` around what it
+            does.
         keep_going: write a store even where most recordings cannot be used.
         notice: told what was understood of the files before anything is written.
 

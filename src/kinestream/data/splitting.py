@@ -61,15 +61,18 @@ def make(
     numbers: Mapping[str, Int64[np.ndarray, " n"]],
     names: Mapping[str, Sequence[str]],
 ) -> Iterator[Split]:
-    """The split, or several, of recordings: `files` they were read from, `numbers` their subjects, cameras and sessions,
-    `names` what those numbers stand for, where they do.
+    """The split, or several, of recordings: `files` they were read from, `numbers` their subjects, cameras and
+    sessions, `names` what those numbers stand for, where they do.
 
     Raises ValueError for a value that no recording has, and where one part would be empty.
     """
     if asked.drawn is not None:
         yield drawn_split(asked.name, asked.drawn, seed=0).draw(files)
         return
-    there = files if asked.field == "file" else [_called(number, names[asked.field]) for number in numbers[asked.field]]
+    if asked.field == "file":
+        there = list(files)
+    else:
+        there = [_called(number, names[asked.field]) for number in numbers[asked.field].tolist()]
     values = sorted(set(there) - {""}, key=lambda value: (len(value), value))
     if asked.each:
         if len(values) < 2:

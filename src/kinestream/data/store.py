@@ -336,7 +336,8 @@ class StoreWriter:
         file: str | None = None,
     ) -> None:
         """Appends a prepared recording; `who` are subject, camera and session by name or number where `source` does not
-        number them, `file` is what it is cut from where that is not its path. Raises ValueError when its shape does not fit the store."""
+        number them, `file` is what it is cut from where that is not its path. Raises ValueError when its shape does not
+        fit the store."""
         expected = (len(joints), self._most_bodies, len(self._layout.joints), 3)
         if joints.shape != expected or not len(joints):
             raise ValueError(f"recording {source.name} has shape {joints.shape}, {expected} was expected")
@@ -389,8 +390,8 @@ class StoreWriter:
         }
 
     def number_names(self) -> dict[str, tuple[str, ...]]:
-        """Numbers the subjects, cameras and sessions that have names, in alphabetical order from 1, and tells the names.
-        Where all are whole numbers, these stay."""
+        """Numbers the subjects, cameras and sessions that have names, in alphabetical order from 1, and tells the
+        names. Where all are whole numbers, these stay."""
         named: dict[str, tuple[str, ...]] = {}
         for what in _WHO:
             place = _COLUMNS.index(what)

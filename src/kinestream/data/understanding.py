@@ -255,6 +255,8 @@ def _units(
         units = cast(ToldUnits, named.most_common(1)[0][0])
         scaled = f"; bodies are scaled to {STANDARD_HEIGHT} m from ankles to head" if units in _SCALED else ""
         return units, f"units: {units}, as the files say{scaled}"
+    if layout.units:
+        return cast(ToldUnits, layout.units), f"units: {layout.units}, as layout {layout.name} says"
     if planar:
         return "body", f"units: not known in 2D; bodies are scaled to {STANDARD_HEIGHT} m from ankles to head"
     heights = [height for one in bodies if (height := height_of(one, layout))]
@@ -264,8 +266,8 @@ def _units(
     guess = units_of(middle)
     if guess is None:
         raise ValueError(
-            f"bodies are {middle:.4g} high in the files, which is no person in m, cm or mm (0.5 to 2.5 m): say --units, "
-            f"or --units body to scale them to {STANDARD_HEIGHT} m"
+            f"bodies are {middle:.4g} high in the files, which is no person in m, cm or mm (0.5 to 2.5 m): say "
+            f"--units, or --units body to scale them to {STANDARD_HEIGHT} m"
         )
     return guess, f"units: {guess}, inferred from bodies {min(heights):.4g} to {max(heights):.4g} high"
 
@@ -286,14 +288,14 @@ def _up(
     seen, weight = votes.most_common(1)[0] if votes else (None, 0.0)
     clear = seen is not None and weight >= 0.8 * sum(votes.values())
     named = Counter(one.up for one in found if one.up)
-    said = told.up or (named.most_common(1)[0][0] if named else None)
+    said = told.up or (named.most_common(1)[0][0] if named else layout.up or None)
     if said is not None:
+        whose = "you say" if told.up else "the files say" if named else f"layout {layout.name} says"
         if clear and seen != said and not told.trust:
-            whose = "you say" if told.up else "the files say"
             raise ValueError(
                 f"{whose} that {said} points up, but heads are above feet along {seen}: say --up {seen}, or --trust"
             )
-        return cast(Up, said), f"up: {said}, as {'said' if told.up else 'the files say'}"
+        return cast(Up, said), f"up: {said}, as {whose}"
     if clear:
         return cast(Up, seen), f"up: {seen}, inferred from heads above feet"
     if planar:
