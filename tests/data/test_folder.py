@@ -44,7 +44,7 @@ def test_gz_is_read_as_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(bytes(1000))[:-9])
     (tmp_path / "none.csv.gz").write_bytes(b"frame,x\n")
     for name in ("cut.csv.gz", "none.csv.gz"):
-        with pytest.raises(RecordingError, match="no whole .gz file"), plain_file(tmp_path / name):
+        with pytest.raises(RecordingError, match=r"no whole \.gz file"), plain_file(tmp_path / name):
             pass
 
 
@@ -69,7 +69,7 @@ def test_nothing_is_unpacked_outside_of_its_folder(tmp_path: Path) -> None:
         archive.writestr("../../outside.csv", "1")
         archive.writestr("/absolute.csv", "2")
     found = unpack(path)
-    (_, folder), = found.archives
+    ((_, folder),) = found.archives
     assert len(found.files) == 2
     assert all(file.resolve().is_relative_to(folder.resolve()) for file in found.files)
 

@@ -1,5 +1,6 @@
 """What tables and file names say of recordings."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ def table(folder: Path, text: str) -> Path:
 
 
 def test_a_table_names_files_by_path_name_or_stem(tmp_path: Path) -> None:
-    text = "\ufefffile;label;subject;weather\r\na;wave;ann;dry\r\nwalks/b.csv;walk;ben;wet\r\nC.csv;x;y;z\r\nc;run;;\r\n"
+    text = (
+        "\ufefffile;label;subject;weather\r\na;wave;ann;dry\r\nwalks/b.csv;walk;ben;wet\r\nC.csv;x;y;z\r\nc;run;;\r\n"
+    )
     found = listed(table(tmp_path, text), FILES)
     told = {path.name: (entry.label, entry.subject) for path, (entry,) in found.entries.items()}
     assert told == {"a.bvh": ("wave", "ann"), "b.csv": ("walk", "ben"), "c.csv.gz": ("run", "")}
@@ -106,7 +109,7 @@ def test_windows_cover_a_recording(frames: int) -> None:
     cuts = list(windows("20f", "7f").of(frames, None))
     assert cuts[0].start == 0
     assert all(cut.stop - cut.start == min(20, frames) for cut in cuts)
-    assert all(0 < after.start - before.start <= 7 for before, after in zip(cuts, cuts[1:], strict=False))
+    assert all(0 < after.start - before.start <= 7 for before, after in pairwise(cuts))
     assert 2 * (frames - cuts[-1].stop) < 7
     assert max(cut.stop for cut in cuts) <= frames
 

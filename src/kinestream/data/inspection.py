@@ -139,7 +139,7 @@ def _look(recording: Recording, layout: SkeletonLayout) -> Looked:
     bodies = join_tracks(recording.joints, recording.bodies, recording.fps)
     there = bodies > 0
     unseen = np.isnan(recording.joints).any(axis=3)[there]
-    seen = examine(recording.joints, layout, planar=recording.planar)
+    seen = examine(recording.joints, layout, bodies=bodies, planar=recording.planar)
     return Looked(
         name=recording.name,
         frames=len(recording),

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kinestream.data.durations import Duration, duration
 from kinestream.data.folder import stem_of
@@ -173,7 +174,8 @@ def _entry(row: Mapping[str, str], where: str, line: int) -> Entry:
         raise ValueError(f"{where}: it ends at {end} and starts at {start}")
     if end is not None and start is None:
         start = Duration(0, in_frames=True)
-    return Entry(**{key: row.get(key, "") for key in (*FIELDS, "name")}, start=start, end=end, line=line)
+    texts: dict[str, Any] = {key: row.get(key, "") for key in (*FIELDS, "name")}
+    return Entry(**texts, start=start, end=end, line=line)
 
 
 def _places(files: Mapping[Path, Path]) -> dict[str, Path | str]:

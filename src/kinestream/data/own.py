@@ -19,7 +19,7 @@ from kinestream.data.people import each_person
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.reading import Files, recordings_of
 from kinestream.data.recording import Recording, RecordingError, Source
-from kinestream.data.rejected import Rejected, refuse_most, write_rejected
+from kinestream.data.rejected import Rejected, stop_if_most, write_rejected
 from kinestream.data.splitting import Asked, make
 from kinestream.data.store import Store, StoreWriter, batches
 from kinestream.data.tracks import join_tracks
@@ -100,7 +100,10 @@ class Tally:
         if count["joined"]:
             yield f"{count['joined']} tracking numbers are those of a person who had another before, and are joined"
         if count["passers"]:
-            yield f"{count['passers']} bodies are noise, or seen too shortly to be a recording of their own, and are left out"
+            yield (
+                f"{count['passers']} bodies are noise, or seen too shortly to be a recording of their own, and are left "
+                "out"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,7 +294,7 @@ def write_store(
                 tally.add(one.tally)
                 refused += [*one.rejected, *(again for row in one.rows if (again := rows.add(row)) is not None)]
                 tell(number)
-            refuse_most(refused, len(refused) + len(writer), keep_going=keep_going)
+            stop_if_most(refused, len(refused) + len(writer), keep_going=keep_going)
             write_rejected(folder, refused, base)
             said = [*notes, *tally.notes(way, rows.preparation), *rows.notes()]
             if refused:
@@ -328,8 +331,15 @@ class _Rows:
         if reason:
             return Rejected(path=Path(row.file), reason=reason)
         self.preparation = row.preparation
-        source, counts = Source(path=Path(row.file), name=row.name), {"filled": row.filled, "masked": row.masked}
-        self._writer.add(source, row.joints, fps=row.fps, who=row.who, file=row.file, **counts)
+        self._writer.add(
+            Source(path=Path(row.file), name=row.name),
+            row.joints,
+            fps=row.fps,
+            filled=row.filled,
+            masked=row.masked,
+            who=row.who,
+            file=row.file,
+        )
         self._names.add(row.name)
         self._contents[hash(row.joints.tobytes())] += 1
         self._labels.append(row.label)

@@ -151,10 +151,12 @@ def prepare(
         notes = [*files.facts.how, *files.notes, *listing.notes, *_others(files)]
     else:
         _refuse(given, _OF_FILES, "each Recording says")
+        if isinstance(names, str):
+            raise ValueError(f"names '{names}' is a pattern, which is for files: give a name for each recording")
         held = as_recordings(source, layout)
         assert held[0].layout is not None
         wanted, total, base, notes = Way(layout=held[0].layout, **way), len(held), None, []
-        made_of = _made_from_memory(held, values, cast("Sequence[str] | None", names), wanted)
+        made_of = _made_from_memory(held, values, names, wanted)
     return write_store(
         Path(place),
         made_of,
@@ -271,7 +273,8 @@ def _entries(count: int, told: Mapping[str, Values], names: Sequence[str] | None
     for what, values in every.items():
         if len(values) != count:
             raise ValueError(f"{len(values)} {what}s for {count} recordings: one for each is needed")
-    return [Entry(**{what: _text(values[row]) for what, values in every.items()}) for row in range(count)]
+    texts = ({what: _text(values[row]) for what, values in every.items()} for row in range(count))
+    return [replace(Entry(), **text) for text in texts]  # type: ignore[arg-type]
 
 
 def _text(value: object) -> str:

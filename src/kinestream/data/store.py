@@ -214,7 +214,9 @@ class Store:
                 fps=self.rate(index),
                 name=table.name[index],
                 label=classes[label] if label >= 0 else None,
-                **{what: self.who(what, index) for what in _WHO},
+                subject=self.who("subject", index),
+                camera=self.who("camera", index),
+                session=self.who("session", index),
                 segments=self.segments(index),
             )
 
@@ -444,7 +446,9 @@ class StoreWriter:
             segments_sha256=segments,
             fps=fps,
             notes=tuple(notes),
-            **{f"{what}s": names for what, names in named.items()},
+            subjects=named["subject"],
+            cameras=named["camera"],
+            sessions=named["session"],
         )
         write_json(self._folder / "store.json", _info_to_dict(info))
         return info
@@ -492,7 +496,9 @@ def _read_info(path: Path) -> StoreInfo:
             classes=classes,
             splits=MappingProxyType(splits),
             notes=tuple(str(note) for note in plain.pop("notes")),
-            **{f"{what}s": _texts(plain.pop(f"{what}s"), f"{what}s") for what in _WHO},
+            subjects=_texts(plain.pop("subjects"), "subjects"),
+            cameras=_texts(plain.pop("cameras"), "cameras"),
+            sessions=_texts(plain.pop("sessions"), "sessions"),
             **plain,
         )
         for entry in dataclasses.fields(StoreInfo):
