@@ -108,7 +108,8 @@ def named(pattern: str, files: Mapping[Path, Path]) -> Listing:
             others.append(relative.as_posix())
             found[path] = (Entry(),)
         else:
-            found[path] = (Entry(**match.groupdict()),)
+            groups: dict[str, Any] = match.groupdict()
+            found[path] = (Entry(**groups),)
     if len(others) == len(files):
         raise ValueError(f"names '{pattern}': none of {len(files)} files is called so; the first: {_some(others)}")
     notes = (

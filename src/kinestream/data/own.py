@@ -101,8 +101,8 @@ class Tally:
             yield f"{count['joined']} tracking numbers are those of a person who had another before, and are joined"
         if count["passers"]:
             yield (
-                f"{count['passers']} bodies are noise, or seen too shortly to be a recording of their own, and are left "
-                "out"
+                f"{count['passers']} bodies are noise, or seen too shortly to be a recording of their own, and are "
+                "left out"
             )
 
 
