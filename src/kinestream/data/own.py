@@ -58,7 +58,8 @@ class Prepared:
     name: str
     file: str
     label: str | None
-    who: tuple[str | int, str | int, str | int]
+    who: tuple[str, str, str]
+    """Subject, camera and session; empty where they are not known."""
     fps: float | None
     joints: Float32[np.ndarray, "t m v c"]
     filled: int
@@ -174,7 +175,7 @@ def _of_people(recording: Recording, file: str, way: Way, tally: Tally) -> Itera
             name=recording.name if len(cuts) == 1 else f"{recording.name}@{_span(cut, whole.fps)}",
             file=file,
             label=label,
-            who=(recording.subject or 0, recording.camera or 0, recording.session or 0),
+            who=(_text(recording.subject), _text(recording.camera), _text(recording.session)),
             fps=recording.fps,
             joints=cleaned,
             filled=round(filled * share),
@@ -184,6 +185,10 @@ def _of_people(recording: Recording, file: str, way: Way, tally: Tally) -> Itera
     tally.counts["filled"] += filled
     tally.counts["masked"] += masked
     tally.counts["masked recordings"] += masked > 0
+
+
+def _text(value: str | int | None) -> str:
+    return "" if value is None else str(value)
 
 
 def _span(cut: slice, fps: float | None) -> str:
