@@ -1,6 +1,6 @@
-"""`python -m benchmarks.plausibility DATA`: how often real recordings are taken for no body, and how often made-up errors
-are caught, as JSON. DATA is the folder with `ntu`, `nw-ucla`, `ui-prmd`, `pku-mmd` and `cmu-mocap`; those that are not
-there are left out.
+"""`python -m benchmarks.plausibility DATA`: how often real recordings are taken for no body, and how often made-up
+errors are caught, as JSON. DATA is the folder with `ntu`, `nw-ucla`, `ui-prmd`, `pku-mmd` and `cmu-mocap`; those that
+are not there are left out.
 """
 
 import json
@@ -42,7 +42,7 @@ def measure(data: Path) -> dict[str, Any]:
         real = list(read(data))
         if not real:
             continue
-        told = [(one.name, examine(one.joints, one.layout, units="m", up="y")) for one in real]
+        told = [(one.name, examine(one.joints, one.layout)) for one in real]
         alarms = {key: result.problems for key, result in told if result.problems}
         found["data"][name] = {
             "recordings": len(real),
@@ -54,7 +54,7 @@ def measure(data: Path) -> dict[str, Any]:
         for error, make in ERRORS.items():
             rng = np.random.default_rng(0)
             made = [wrong for one in some if (wrong := make(one, rng)) is not None]
-            caught = sum(not examine(one.joints, one.layout, units="m", up="y").plausible for one in made)
+            caught = sum(not examine(one.joints, one.layout).plausible for one in made)
             if made:
                 found["errors"].setdefault(error, {})[name] = {"made": len(made), "caught": caught}
     return found
@@ -63,7 +63,7 @@ def measure(data: Path) -> dict[str, Any]:
 def _numbers(results: list[Plausibility]) -> dict[str, list[float]]:
     """Least, 1st percentile, median, 99th percentile and most of each."""
     told = {}
-    for key in ("height", "up_share", "up_cosine", "swing", "unevenness", "odd", "facing"):
+    for key in ("height", "up_share", "up_cosine", "swing", "unevenness", "order", "facing"):
         values = [value for result in results if (value := getattr(result, key)) is not None]
         told[key] = [round(float(value), 3) for value in np.percentile(values, (0, 1, 50, 99, 100))] if values else []
         told[key + "_unknown"] = [len(results) - len(values)]
@@ -91,13 +91,13 @@ def _pku(data: Path) -> Iterator[Real]:
 
 
 def _ui_prmd(data: Path) -> Iterator[Real]:
-    path = data / "ui-prmd/ui_prmd_kinect.npz"
+    path, layout = data / "ui-prmd/ui_prmd_kinect.npz", load_layout("uiprmd22")
     if not path.is_file():
         return
     with np.load(path) as values:
         joints, ends, names = values["joints_mm"], values["offset"].tolist(), values["name"].tolist()
     for name, first, end in zip(names, ends[:-1], ends[1:], strict=True):
-        yield Real(name=name, joints=joints[first:end, None] / 1000.0, layout=UI_PRMD)
+        yield Real(name=name, joints=joints[first:end, None] / 1000.0, layout=layout)
 
 
 def _cmu(data: Path) -> Iterator[Real]:
@@ -110,26 +110,6 @@ def _cmu(data: Path) -> Iterator[Real]:
         yield Real(name=path.stem, joints=metres * found.joints, layout=found.layout)
 
 
-def _ui_prmd_layout() -> SkeletonLayout:
-    trunk = "pelvis spine chest neck head head_top"
-    arms, legs = "SIDE_collar SIDE_shoulder SIDE_elbow SIDE_wrist", "SIDE_hip SIDE_knee SIDE_ankle SIDE_toes"
-    limbs = [limb.replace("SIDE", side) for limb in (arms, legs) for side in ("left", "right")]
-    joints = tuple(" ".join((trunk, *limbs)).split())
-    chains = [trunk.split(), *(["chest", *limb.split()] for limb in limbs[:2])]
-    chains += [["pelvis", *limb.split()] for limb in limbs[2:]]
-    parent = {child: before for chain in chains for before, child in zip(chain[:-1], chain[1:], strict=True)}
-    lefts = [joint for joint in joints if joint.startswith("left")]
-    return SkeletonLayout(
-        name="ui-prmd",
-        joints=joints,
-        parents=tuple(joints.index(parent.get(joint, joint)) for joint in joints),
-        pairs=tuple((joints.index(left), joints.index(left.replace("left", "right"))) for left in lefts),
-        heading=(joints.index("left_shoulder"), joints.index("right_shoulder")),
-        pelvis=(0,),
-    )
-
-
-UI_PRMD = _ui_prmd_layout()
 DATA: Mapping[str, Callable[[Path], Iterator[Real]]] = {
     "ntu": _ntu,
     "nw-ucla": _nw_ucla,

@@ -1,34 +1,36 @@
 """Measures of one body over time: lengths of its bones, its height, which way is up and which way it faces.
 
-Shapes: s frame, v joint, b bone, c coordinate. Joints that were not seen are NaN.
+Shapes: s frame, v joint, b bone (as in `layout.bones`), c coordinate. Joints that were not seen are NaN.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.skeleton.pose import STANDING, standing
+from kinestream.skeleton.pose import STANDING
 
 Body = Float[np.ndarray, "s v c"]
+Points = Float[np.ndarray, "s c"]
 Lengths = Float[np.ndarray, "s b"]
 
 _HEAD = ("head_top", "head", "nose", "left_eye right_eye", "left_ear right_ear", "neck", "left_shoulder right_shoulder")
 _FEET = ("left_ankle right_ankle", "left_foot right_foot", "left_knee right_knee", "left_hip right_hip", "pelvis")
+_ARM = {"elbow", "wrist", "hand", "thumb", "index", "pinky"}
 _WHOLE = 0.8
 """Height over the longest way through the tree, which is that from a foot to a hand."""
-_SHORT = 0.1
-"""Metres: of bones that are shorter, sensors tell the length badly."""
-_ODD = 2.0
-"""A bone is odd when it is more than so many times longer or shorter, for its body, than in a standing figure."""
 _LEAST_SEEN = 3
+"""Frames."""
+_LEAST_ORDERED = 6
+"""Joints."""
 _CLEAR = 0.06
 """In trunk lengths: what is less far ahead or behind tells nothing."""
 _ENOUGH = 0.4
 """What is further counts no more than this."""
-_LIMB_JOINTS = ["hip", "knee", "ankle", "shoulder", "elbow", "wrist", "heel", "foot", "toes"]
-_BENDS = {("hip", "knee", "ankle"): 1, ("shoulder", "elbow", "wrist"): -1}
+_RIGID = 0.01
+"""Swing of bones that were fitted to a skeleton: elsewhere, knees often bend the wrong way."""
 
 
 class Direction(NamedTuple):
@@ -42,18 +44,13 @@ class Direction(NamedTuple):
     """Between the axis and the line from feet to head, on average."""
 
 
+# --- bones ----------------------------------------------------------------------------------------------------------
+
+
 def bone_lengths(body: Body, layout: SkeletonLayout) -> Lengths:
-    """Of `layout.bones`; NaN where an end was not seen."""
+    """NaN where an end was not seen."""
     bones = np.array(layout.bones, dtype=np.intp).reshape(-1, 2)
     return np.linalg.norm(body[:, bones[:, 0]] - body[:, bones[:, 1]], axis=-1)
-
-
-def typical_lengths(lengths: Lengths) -> Float[np.ndarray, " b"]:
-    """Median of each bone over the frames in which it is seen; NaN for one that never is."""
-    typical = np.full(lengths.shape[1], np.nan)
-    seen = (~np.isnan(lengths)).any(axis=0)
-    typical[seen] = np.nanmedian(lengths[:, seen], axis=0)
-    return typical
 
 
 def skeletal_height(lengths: Lengths, layout: SkeletonLayout) -> float | None:
@@ -62,69 +59,36 @@ def skeletal_height(lengths: Lengths, layout: SkeletonLayout) -> float | None:
 
     Example:
         >>> from kinestream.skeleton.layout import load_layout
+        >>> from kinestream.skeleton.pose import standing
         >>> layout = load_layout("coco17")
         >>> round(skeletal_height(bone_lengths(standing(layout)[None], layout), layout), 2)
         1.66
     """
-    return _height(typical_lengths(lengths), layout)
-
-
-def _height(typical: Float[np.ndarray, " b"], layout: SkeletonLayout) -> float | None:
-    named = [_way(layout, *ends) for ends in _ankles_to_head(layout)]
-    ways = [float(typical[list(way)].sum()) for way in named]
-    known = [way for way in ways if np.isfinite(way)]
-    height = float(np.mean(known)) if known else None if named else _WHOLE * _longest_way(typical, layout)
-    return height if height else None
-
-
-def _ankles_to_head(layout: SkeletonLayout) -> list[tuple[int, int]]:
+    typical = _typical(lengths)
     names = {name: v for v, name in enumerate(layout.canonical)}
     head = next((names[name] for name in ("head", "head_top", "nose") if name in names), None)
     ankles = [names[name] for name in ("left_ankle", "right_ankle") if name in names]
-    return [] if head is None else [(ankle, head) for ankle in ankles]
-
-
-def _way(layout: SkeletonLayout, start: int, end: int) -> tuple[int, ...]:
-    """The bones (rows of `layout.bones`) between two joints."""
-    row = {child: number for number, (child, _) in enumerate(layout.bones)}
-    up = [set(_bones_to_root(layout, joint)) for joint in (start, end)]
-    return tuple(row[child] for child in sorted(up[0] ^ up[1]))
-
-
-def _bones_to_root(layout: SkeletonLayout, joint: int) -> list[int]:
-    found = []
-    while layout.parents[joint] != joint:
-        found.append(joint)
-        joint = layout.parents[joint]
-    return found
-
-
-def _longest_way(typical: Float[np.ndarray, " b"], layout: SkeletonLayout) -> float:
-    """Between any two joints; a bone that was never seen has no length."""
-    length = {child: np.nan_to_num(typical[row]) for row, (child, _) in enumerate(layout.bones)}
-    deepest = np.zeros(len(layout.joints))
-    longest = 0.0
-    for joint in sorted(length, key=lambda joint: -layout.depths[joint]):
-        parent = layout.parents[joint]
-        reach = deepest[joint] + length[joint]
-        longest = max(longest, float(deepest[parent] + reach))
-        deepest[parent] = max(deepest[parent], reach)
-    return longest
+    if head is None or not ankles:
+        return _WHOLE * _longest_way(typical, layout) or None
+    ways = [float(typical[_way(layout, ankle, head)].sum()) for ankle in ankles]
+    known = [way for way in ways if np.isfinite(way)]
+    return float(np.mean(known)) or None if known else None
 
 
 def swing_of(lengths: Lengths) -> float | None:
-    """(90th - 10th percentile) / median of each bone over time; the median over the bones. None with under 3 frames."""
-    typical = typical_lengths(lengths)
+    """Half of (90th - 10th percentile) / median of each bone over time, the median over the bones: at 0.1 a bone is
+    mostly within 10 % of its length. None with under 3 frames."""
+    typical = _typical(lengths)
     bones = (typical > 0) & ((~np.isnan(lengths)).sum(axis=0) >= _LEAST_SEEN)
     if not bones.any():
         return None
     low, high = np.nanpercentile(lengths[:, bones], (10, 90), axis=0)
-    return float(np.median((high - low) / typical[bones]))
+    return float(np.median((high - low) / typical[bones]) / 2)
 
 
 def unevenness(lengths: Lengths, layout: SkeletonLayout) -> float | None:
-    """|left - right| / their mean for each pair of bones; the median over the pairs, or None where there are none."""
-    typical = typical_lengths(lengths)
+    """|left - right| / their mean, of each bone's median length; the mean over the pairs, None where there are none."""
+    typical = _typical(lengths)
     row = {bone: number for number, bone in enumerate(layout.bones)}
     other = layout.mirrored
     lefts = [bone for bone, side in zip(layout.bones, layout.bone_sides, strict=True) if side == "left"]
@@ -132,142 +96,171 @@ def unevenness(lengths: Lengths, layout: SkeletonLayout) -> float | None:
     if not pairs:
         return None
     left, right = typical[np.array(pairs).T]
-    mean = (left + right) / 2
-    usable = mean > 0
-    return float(np.median(np.abs(left - right)[usable] / mean[usable])) if usable.any() else None
+    usable = left + right > 0
+    return float(np.mean(2 * np.abs(left - right)[usable] / (left + right)[usable])) if usable.any() else None
 
 
-def odd_bones(lengths: Lengths, layout: SkeletonLayout) -> float | None:
-    """Share of the bones that are over twice as long, or under half as long, as a standing figure of the same
-    proportions would have them. Only bones between joints whose place in a body is known count; None with under 4."""
-    known, expected = _expected(layout)
-    typical = typical_lengths(lengths)[list(known)]
-    seen = typical > 0
-    if seen.sum() < 4:
-        return None
-    ratio = np.log(typical[seen] / np.array(expected)[seen])
-    return float((np.abs(ratio - np.median(ratio)) > np.log(_ODD)).mean())
+def _typical(lengths: Lengths) -> Float[np.ndarray, " b"]:
+    """Median of each bone over the frames in which it is seen; NaN for one that never is."""
+    typical = np.full(lengths.shape[1], np.nan)
+    seen = (~np.isnan(lengths)).any(axis=0)
+    typical[seen] = np.nanmedian(lengths[:, seen], axis=0)
+    return typical
 
 
-def _expected(layout: SkeletonLayout) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Bones (rows of `layout.bones`) between joints that a standing figure has, and their lengths there in metres."""
-    figure = standing(layout)
-    found = [
-        (row, float(np.linalg.norm(figure[child] - figure[parent])))
-        for row, (child, parent) in enumerate(layout.bones)
-        if layout.canonical[child] in STANDING and layout.canonical[parent] in STANDING
-    ]
-    long = [(row, length) for row, length in found if length >= _SHORT]
-    return tuple(row for row, _ in long), tuple(length for _, length in long)
+def _way(layout: SkeletonLayout, start: int, end: int) -> list[int]:
+    """The bones between two joints."""
+    row = {child: number for number, (child, _) in enumerate(layout.bones)}
+    return [row[child] for child in set(_to_root(layout, start)) ^ set(_to_root(layout, end))]
 
 
-def up_of(body: Body, layout: SkeletonLayout) -> Direction | None:
+def _to_root(layout: SkeletonLayout, joint: int) -> Iterator[int]:
+    while layout.parents[joint] != joint:
+        yield joint
+        joint = layout.parents[joint]
+
+
+def _longest_way(typical: Float[np.ndarray, " b"], layout: SkeletonLayout) -> float:
+    """Between any two joints; a bone that was never seen has no length."""
+    length = {child: float(np.nan_to_num(typical[row])) for row, (child, _) in enumerate(layout.bones)}
+    deepest = [0.0] * len(layout.joints)
+    longest = 0.0
+    for joint in sorted(length, key=layout.depths.__getitem__, reverse=True):
+        parent, reach = layout.parents[joint], deepest[joint] + length[joint]
+        longest = max(longest, deepest[parent] + reach)
+        deepest[parent] = max(deepest[parent], reach)
+    return longest
+
+
+# --- posture --------------------------------------------------------------------------------------------------------
+
+
+def direction_of(body: Body, layout: SkeletonLayout) -> Direction | None:
     """The axis from the feet (or knees, or hips) over to the head (or neck, or shoulders); None where the layout names
     neither, or they were not seen together."""
-    up = _line(body, layout)
-    if up is None:
+    ends = _ends(body, layout)
+    if ends is None:
         return None
+    _, feet, head = ends
+    up = (head - feet) / np.linalg.norm(head - feet, axis=1, keepdims=True)
     axes = np.abs(up).argmax(axis=1)
     signed = 2 * axes + (up[np.arange(len(up)), axes] < 0)
-    counts = np.bincount(signed, minlength=2 * body.shape[2])
-    best = int(counts.argmax())
-    axis, sign = best // 2, -1 if best % 2 else 1
-    cosine = float((sign * up[:, axis]).mean())
-    return Direction(("" if sign > 0 else "-") + "xyz"[axis], float(counts[best] / len(up)), cosine)
+    counts = np.bincount(signed)
+    axis, down = divmod(int(counts.argmax()), 2)
+    cosine = float(up[:, axis].mean())
+    return Direction(f"{'-' if down else ''}{'xyz'[axis]}", float(counts.max() / len(up)), -cosine if down else cosine)
 
 
-def _line(body: Body, layout: SkeletonLayout) -> Float[np.ndarray, "n c"] | None:
-    """Unit vectors from feet to head of the frames in which both are seen."""
-    for low in _FEET:
-        for high in _HEAD:
-            feet, head = _point(body, layout, low), _point(body, layout, high)
-            if feet is None or head is None:
-                continue
-            line = head - feet
-            length = np.linalg.norm(line, axis=1)
-            seen = length > 0
-            if seen.any():
-                return line[seen] / length[seen, None]
-    return None
+def order_of(body: Body, layout: SkeletonLayout) -> float | None:
+    """Whether head, trunk and legs follow each other as in a body: the correlation between how far up they are in a
+    standing figure and, in the median over time, along the line from the feet to the head. None where too few joints
+    are known, or no such line.
 
+    Arms are left out, which may be anywhere; the line is the body's own, so that lying and hanging are no matter.
 
-def _point(body: Body, layout: SkeletonLayout, names: str) -> Float[np.ndarray, "s c"] | None:
-    """The middle of the joints of these canonical names; None where the layout lacks one."""
-    canonical = layout.canonical
-    wanted = names.split()
-    if any(name not in canonical for name in wanted):
-        return None
-    return body[:, [canonical.index(name) for name in wanted]].mean(axis=1)
-
-
-def left_right(body: Body, layout: SkeletonLayout) -> float | None:
-    """Whether what points forwards in a body does so where its left and right say that forwards is: feet and toes, the
-    nose, knees (bent forwards) and elbows (bent backwards). From 1 to -1, which is a mirror image or exchanged names;
-    None where too little of it is seen.
-
-    Forwards is up x right, with up from the pelvis to the shoulders: no axis of the recording matters.
+    Example:
+        >>> from kinestream.skeleton.layout import load_layout
+        >>> from kinestream.skeleton.pose import standing
+        >>> layout = load_layout("body16")
+        >>> round(order_of(standing(layout)[None], layout), 2)
+        1.0
     """
-    if body.shape[2] != 3:
+    ends = _ends(body, layout)
+    rows = [v for v, name in enumerate(layout.canonical) if name in STANDING and not _ARM & set(name.split("_"))]
+    if ends is None or not rows:
         return None
-    shoulders, hips = _sides(body, layout, "shoulder"), _sides(body, layout, "hip")
-    if shoulders is None or hips is None:
+    frames, feet, head = ends
+    line = head - feet
+    along = ((body[frames][:, rows] - feet[:, None]) * line[:, None]).sum(axis=2) / (line**2).sum(axis=1, keepdims=True)
+    seen = ~np.isnan(along).all(axis=0)
+    if seen.sum() < _LEAST_ORDERED:
+        return None
+    expected = np.array([STANDING[layout.canonical[v]][1] for v in rows])[seen]
+    found = np.nanmedian(along[:, seen], axis=0)
+    return float(np.corrcoef(found, expected)[0, 1]) if np.ptp(found) > 0 else 0.0
+
+
+def facing_of(body: Body, layout: SkeletonLayout, swing: float | None = None) -> float | None:
+    """Whether what points forwards in a body does so where its left and right say that forwards is: the feet, and the
+    face before the ears; of layouts without these, the knees, if the bones hardly `swing`. From 1 to -1, which is a
+    mirror image or exchanged names; None where too little of it is seen.
+
+    Forwards is up x right, with up from the hips to the shoulders: no axis of the recording matters.
+    """
+    shoulders, hips = _pair(body, layout, "shoulder"), _pair(body, layout, "hip")
+    if body.shape[2] != 3 or shoulders is None or hips is None:
         return None
     up = (shoulders[0] + shoulders[1] - hips[0] - hips[1]) / 2
-    right = shoulders[1] - shoulders[0] + hips[1] - hips[0]
-    forwards = np.cross(up, right)
-    size = np.linalg.norm(up, axis=1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        forwards = forwards / np.linalg.norm(forwards, axis=1, keepdims=True) / size
-    votes = [vote for cue in _cues(body, layout) if (vote := _vote((cue * forwards).sum(axis=1))) is not None]
-    if not votes:
-        return None
-    scores, weights = np.array(votes).T
-    return float((scores * weights).sum() / weights.sum())
+    forwards = np.cross(up, shoulders[1] - shoulders[0] + hips[1] - hips[0])
+    scale = np.linalg.norm(forwards, axis=1) * np.linalg.norm(up, axis=1)
+    clear = scale > 0
+    cues = [*_feet(body, layout), *_face(body, layout)]
+    if not cues and swing is not None and swing <= _RIGID:
+        cues = list(_knees(body, layout))
+    votes = [_vote((cue * forwards).sum(axis=1)[clear] / scale[clear]) for cue in cues]
+    known = [vote for vote in votes if vote is not None]
+    weight = sum(weight for _, weight in known)
+    return sum(score * weight for score, weight in known) / weight if known else None
 
 
 def _vote(ahead: Float[np.ndarray, " s"]) -> tuple[float, float] | None:
-    """From lengths ahead of the body, in its own trunk lengths: which way they point on the whole, from -1 to 1, and
-    how much that says."""
-    ahead = ahead[np.isfinite(ahead)]
-    clear = ahead[np.abs(ahead) >= _CLEAR]
+    """From lengths ahead of the body, in trunk lengths: which way they point on the whole, from -1 to 1, and how much
+    that says."""
+    clear = ahead[np.abs(ahead) >= _CLEAR]  # NaN is not
     if len(clear) < _LEAST_SEEN:
         return None
     clear = np.clip(clear, -_ENOUGH, _ENOUGH)
     return float(clear.sum() / np.abs(clear).sum()), float(np.abs(clear).sum() / len(ahead))
 
 
-def _cues(body: Body, layout: SkeletonLayout) -> list[Float[np.ndarray, "s c"]]:
-    """Vectors that point forwards in a body."""
-    cues = []
+def _feet(body: Body, layout: SkeletonLayout) -> Iterator[Points]:
     for side in ("left", "right"):
-        point = {name: _point(body, layout, f"{side}_{name}") for name in _LIMB_JOINTS}
-        ankle = point["ankle"]
-        toes = point["toes"] if point["toes"] is not None else point["foot"]
-        if toes is not None and ankle is not None:
-            cues.append(toes - (ankle if point["heel"] is None else point["heel"]))
-        for (start, middle, end), sign in _BENDS.items():
-            first, bent, last = point[start], point[middle], point[end]
-            if first is not None and bent is not None and last is not None:
-                cues.append(sign * (bent - _nearest_on_line(bent, first, last)))
-    nose = _point(body, layout, "nose")
-    behind = next(
-        (found for names in ("left_ear right_ear", "head") if (found := _point(body, layout, names)) is not None), None
-    )
+        toes = _first(body, layout, f"{side}_toes", f"{side}_foot")
+        heel = _first(body, layout, f"{side}_heel", f"{side}_ankle")
+        if toes is not None and heel is not None:
+            yield toes - heel
+
+
+def _face(body: Body, layout: SkeletonLayout) -> Iterator[Points]:
+    nose, behind = _point(body, layout, "nose"), _first(body, layout, "left_ear right_ear", "head")
     if nose is not None and behind is not None:
-        cues.append(nose - behind)
-    return cues
+        yield nose - behind
 
 
-def _nearest_on_line(
-    point: Float[np.ndarray, "s c"], start: Float[np.ndarray, "s c"], end: Float[np.ndarray, "s c"]
-) -> Float[np.ndarray, "s c"]:
-    along = end - start
-    squared = np.maximum((along**2).sum(axis=1, keepdims=True), 1e-12)
-    return start + along * (((point - start) * along).sum(axis=1, keepdims=True) / squared)
+def _knees(body: Body, layout: SkeletonLayout) -> Iterator[Points]:
+    for side in ("left", "right"):
+        hip, knee, ankle = (_point(body, layout, f"{side}_{name}") for name in ("hip", "knee", "ankle"))
+        if hip is not None and knee is not None and ankle is not None:
+            leg = ankle - hip
+            share = ((knee - hip) * leg).sum(axis=1, keepdims=True) / np.maximum((leg**2).sum(axis=1), 1e-12)[:, None]
+            yield knee - hip - share * leg
 
 
-def _sides(
-    body: Body, layout: SkeletonLayout, name: str
-) -> tuple[Float[np.ndarray, "s c"], Float[np.ndarray, "s c"]] | None:
+def _ends(body: Body, layout: SkeletonLayout) -> tuple[Bool[np.ndarray, " s"], np.ndarray, np.ndarray] | None:
+    """The frames in which feet and head, or what is next to them, are seen, and these; None where there are none."""
+    for low in _FEET:
+        for high in _HEAD:
+            feet, head = _point(body, layout, low), _point(body, layout, high)
+            if feet is None or head is None:
+                continue
+            frames = np.linalg.norm(head - feet, axis=1) > 0
+            if frames.any():
+                return frames, feet[frames], head[frames]
+    return None
+
+
+def _pair(body: Body, layout: SkeletonLayout, name: str) -> tuple[Points, Points] | None:
     left, right = (_point(body, layout, f"{side}_{name}") for side in ("left", "right"))
     return None if left is None or right is None else (left, right)
+
+
+def _first(body: Body, layout: SkeletonLayout, *choices: str) -> Points | None:
+    return next((point for names in choices if (point := _point(body, layout, names)) is not None), None)
+
+
+def _point(body: Body, layout: SkeletonLayout, names: str) -> Points | None:
+    """The middle of the joints of these canonical names; None where the layout lacks one."""
+    canonical, wanted = layout.canonical, names.split()
+    if any(name not in canonical for name in wanted):
+        return None
+    return body[:, [canonical.index(name) for name in wanted]].mean(axis=1)
