@@ -22,6 +22,7 @@ class TextFile:
     def __init__(self, path: Path) -> None:
         self._file: BinaryIO = path.open("rb")
         self.size = path.stat().st_size
+        self._before = 0
         self.number = 0
         """Of the line that was read last, counted from 1."""
 
@@ -35,6 +36,7 @@ class TextFile:
 
     def line(self) -> str | None:
         """The next line without its end, None after the last. Raises RecordingError for one that is no text."""
+        self._before = self._file.tell()
         raw = self._file.readline(LONGEST_LINE)
         if not raw:
             return None
@@ -46,6 +48,11 @@ class TextFile:
             return raw.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             raise RecordingError("not UTF-8 text: save it as UTF-8", self.number) from None
+
+    def unread(self) -> None:
+        """Goes back to before the line that was read last."""
+        self._file.seek(self._before)
+        self.number -= 1
 
     def tell(self) -> int:
         """How many bytes were read."""
