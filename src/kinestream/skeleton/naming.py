@@ -16,10 +16,27 @@ _UNSIDED = {word: name for name, words in _LONG_WORDS.items() for word in words.
 _SHOULDER_CENTRES = frozenset(("spineshoulder", "shouldercentre", "shouldercenter", "midshoulder", "neckbase"))
 _NECKS = {"neckbase": -1.0, "lowerneck": -0.5, "neck": 0.0, "upperneck": 99.0}
 _TRUNK = {
-    **{"lowerback": 0.0, "l5": 1.0, "abdomen": 2.0, "lowerspine": 3.0, "spinelower": 3.0, "l3": 4.0},
-    **{"spinenavel": 5.0, "spinenaval": 5.0, "torso": 5.0, "spine": 6.0, "spinemid": 6.0, "midspine": 6.0},
-    **{"t12": 7.0, "upperback": 8.0, "upperspine": 8.0, "spineupper": 8.0, "chest": 9.0, "spinechest": 9.0},
-    **{"t8": 10.0, "thorax": 10.0, "upperchest": 11.0},
+    "lowerback": 0.0,
+    "l5": 1.0,
+    "abdomen": 2.0,
+    "lowerspine": 3.0,
+    "spinelower": 3.0,
+    "l3": 4.0,
+    "spinenavel": 5.0,
+    "spinenaval": 5.0,
+    "torso": 5.0,
+    "spine": 6.0,
+    "spinemid": 6.0,
+    "midspine": 6.0,
+    "t12": 7.0,
+    "upperback": 8.0,
+    "upperspine": 8.0,
+    "spineupper": 8.0,
+    "chest": 9.0,
+    "spinechest": 9.0,
+    "t8": 10.0,
+    "thorax": 10.0,
+    "upperchest": 11.0,
 }
 """Words for what lies between pelvis and neck, from below."""
 _VERTEBRAE = frozenset(("l5", "l3", "t12", "t8"))
@@ -42,7 +59,8 @@ _PLAIN = {
     **dict.fromkeys(_FOREARMS, "elbow"),
     **dict.fromkeys(_COLLARS, "collar"),
     **{word: word for word in ("knee", "ankle", "heel", "elbow", "wrist", "eye", "ear", "knuckles")},
-    **{"handtip": "hand_tip", "fingerbase": "hand"},
+    "handtip": "hand_tip",
+    "fingerbase": "hand",
 }
 """Words for parts with a side that mean the same whatever stands around them."""
 _HIPS = frozenset(("hip", "hips"))
@@ -50,8 +68,16 @@ _TOES = frozenset(("toe", "toes", *_TOE_BASES))
 _SHOULDERS = frozenset(("shoulder", "shldr"))
 _SIDED = frozenset({*_PLAIN, *_HIPS, *_TOES, *_SHOULDERS, "leg", "foot", "arm", "hand", "thumb"})
 _NEXT = {
-    **{"hip": "knee", "knee": "ankle", "ankle": "foot", "foot": "toes"},
-    **{"pelvis": "hip", "collar": "shoulder", "shoulder": "elbow", "elbow": "wrist", "wrist": "hand_tip", "hand": "hand_tip"},
+    "hip": "knee",
+    "knee": "ankle",
+    "ankle": "foot",
+    "foot": "toes",
+    "pelvis": "hip",
+    "collar": "shoulder",
+    "shoulder": "elbow",
+    "elbow": "wrist",
+    "wrist": "hand_tip",
+    "hand": "hand_tip",
 }
 """The far end of the bone that begins at a joint."""
 _SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
@@ -157,15 +183,17 @@ def _trunk(keys: Mapping[int, str], *, alone: bool, far_ends: bool) -> dict[int,
     first, the middle and the last."""
     ranks = {place: _rank(key, _TRUNK) for place, key in keys.items()}
     order = [place for _, place in sorted((rank, place) for place, rank in ranks.items() if rank is not None)]
-    if not _VERTEBRAE <= {*keys.values()}:
+    if not {*keys.values()} >= _VERTEBRAE:
         order = [place for place in order if keys[place] not in _VERTEBRAE]
     if len(order) < 3 and not far_ends:  # of some, the thorax is between the shoulders
         order = [place for place in order if keys[place] != "thorax"]
     if len(order) > 2 and keys[order[0]] == "lowerback" and not far_ends:
         order = order[1:]  # this bone begins where the pelvis is
     if len(order) == 1:
-        key = keys[order[0]] if alone else keys[order[0]].rstrip("0123456789")
-        return {order[0]: name for name, words in _ALONE.items() if key in words or keys[order[0]] in words}
+        key = keys[order[0]]
+        stem = key if alone else key.rstrip("0123456789")
+        name = next((name for name, words in _ALONE.items() if key in words or stem in words), None)
+        return {order[0]: name} if name else {}
     if len(order) == 2:
         return dict(zip(order, ("spine", "chest"), strict=True))
     if not order or (len(order) > 3 and not any(key in ("neck", "head") or key[:4] == "neck" for key in keys.values())):

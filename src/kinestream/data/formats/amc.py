@@ -13,8 +13,8 @@ from jaxtyping import Float64, Int64
 
 from kinestream.data.formats import FORMATS, Format
 from kinestream.data.formats.asf import Bone, Skeleton, read_asf
-from kinestream.data.formats.decimals import Tokens, parse_decimals, split_words
-from kinestream.data.formats.lines import TextFile
+from kinestream.data.formats.decimals import Tokens, split_words
+from kinestream.data.formats.lines import TextFile, parse_numbers, spelled
 from kinestream.data.formats.rotations import AXES, Rotation, applied, identity, rotated
 from kinestream.data.recording import Found, RecordingError, Source
 from kinestream.files import entries
@@ -102,8 +102,11 @@ def _frames(file: TextFile, skeleton: Skeleton) -> Iterator[dict[str, Float64[np
     for text, number in file.blocks():
         first = start if rest else number
         tokens = split_words(rest + text)
+        lines = 1 + len(moving)
+        if len(tokens.numbers) < lines:
+            rest, start = tokens.text, first
+            continue
         names = names or _order_of(tokens, moving, first)
-        lines = 1 + len(names)
         whole = len(tokens.numbers) // lines
         frames = _Frames(tokens=tokens, first=first, names=names, counts=[moving[name] for name in names], whole=whole)
         next_frame = frames.check(next_frame)
@@ -112,7 +115,8 @@ def _frames(file: TextFile, skeleton: Skeleton) -> Iterator[dict[str, Float64[np
         at = whole * lines
         rest = tokens.text[tokens.starts[tokens.first[at]] :] if at < len(tokens.numbers) else b""
         start = first - 1 + int(tokens.numbers[at]) if rest else 0
-    if rest:
+    if rest.strip():
+        names = names or _order_of(split_words(rest), moving, start)
         raise RecordingError(f"the last frame has fewer than the {len(names)} bones of the others", file.number)
 
 
@@ -123,11 +127,11 @@ def _order_of(tokens: Tokens, moving: dict[bytes, int], first: int) -> list[byte
         name = tokens.word(int(tokens.first[line]))
         if name not in moving or name in names:
             why = "stands twice in a frame" if name in names else "is no bone of the skeleton that moves"
-            raise RecordingError(f"'{_ascii(name)}' {why}", first - 1 + int(tokens.numbers[line]))
+            raise RecordingError(f"'{spelled(name)}' {why}", first - 1 + int(tokens.numbers[line]))
         names.append(name)
     if len(names) < len(moving):
         lacking = next(name for name in moving if name not in names)
-        raise RecordingError(f"the first frame has no '{_ascii(lacking)}'", first)
+        raise RecordingError(f"the first frame has no '{spelled(lacking)}'", first)
     return names
 
 
@@ -158,8 +162,10 @@ class _Frames:
         wrong = np.argwhere(per_line != expected)
         if len(wrong):
             frame, line = (int(place) for place in wrong[0])
-            what = "the number of a frame belongs" if line == 0 else (
-                f"'{_ascii(self.names[line - 1])}' and {expected[line] - 1} numbers belong"
+            what = (
+                "the number of a frame belongs"
+                if line == 0
+                else (f"'{spelled(self.names[line - 1])}' and {expected[line] - 1} numbers belong")
             )
             raise RecordingError(f"{per_line[frame, line]} words where {what}", self._line(frame * lines + line))
         if not self.whole:
@@ -173,9 +179,9 @@ class _Frames:
                 same &= codes.take(starts + at, mode="clip") == code
             if not same.all():
                 frame = int(np.flatnonzero(~same)[0])
-                found = _ascii(tokens.word(int(words[frame, column])))
+                found = spelled(tokens.word(int(words[frame, column])))
                 raise RecordingError(
-                    f"'{found}' where the first frame has '{_ascii(name)}'", self._line(frame * lines + 1 + place)
+                    f"'{found}' where the first frame has '{spelled(name)}'", self._line(frame * lines + 1 + place)
                 )
             column += 1 + count
         numbers = self._parse(words[:, 0])
@@ -195,12 +201,7 @@ class _Frames:
         return made
 
     def _parse(self, words: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-        try:
-            numbers = parse_decimals(self.tokens, words)
-        except ValueError as error:
-            word = int(error.args[0])
-            line = self.first - 1 + self.tokens.line_of(word)
-            raise RecordingError(f"'{_ascii(self.tokens.word(word))}' where a number belongs", line) from None
+        numbers = parse_numbers(self.tokens, words, self.first)
         if not np.isfinite(numbers).all():
             word = int(words[np.flatnonzero(~np.isfinite(numbers))[0]])
             raise RecordingError("a number that is not finite", self.first - 1 + self.tokens.line_of(word))
@@ -257,10 +258,6 @@ def _layout_of(skeleton: Skeleton) -> tuple[SkeletonLayout | None, list[int], tu
         return layout_of_tree(f"asf{len(names)}", names, parents, far_ends=True, title=_TITLE), order, ()
     except ValueError as error:
         return None, order, (str(error),)
-
-
-def _ascii(word: bytes) -> str:
-    return shown(word.decode("ascii", "backslashreplace"), 24)
 
 
 FORMATS.add(

@@ -5,7 +5,7 @@ file says neither units nor which axis points up.
 """
 
 import math
-import os.path
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,15 +13,15 @@ from jaxtyping import Float64
 
 from kinestream.data.formats import FORMATS, Format
 from kinestream.data.formats.bvh_hierarchy import Hierarchy, Joint, read_hierarchy
-from kinestream.data.formats.decimals import parse_decimals, split_words
-from kinestream.data.formats.lines import TextFile
+from kinestream.data.formats.decimals import split_words
+from kinestream.data.formats.lines import TextFile, parse_numbers
 from kinestream.data.formats.rotations import AXES, Rotation, applied, identity, rotated
 from kinestream.data.recording import Found, RecordingError, Source
 from kinestream.skeleton.tree import layout_of_tree
 from kinestream.words import shown
 
 LARGEST = 1e6
-"""Coordinate in any unit; a larger one is damage."""
+"""Coordinate in any unit, or angle in degrees; a larger one is damage."""
 _TITLE = "the joints of a BVH file"
 _SOURCE = "Meredith and Maddock 2001, Motion capture file formats explained"
 
@@ -66,7 +66,7 @@ def _read_rate(file: TextFile) -> tuple[int, float | None]:
         if not text.strip():
             continue
         expected = ("frames", "frame time")[len(told)]
-        if not colon or key.strip().lower() != expected:
+        if not colon or " ".join(key.lower().split()) != expected:
             raise RecordingError(f"'{shown(text.strip())}' where '{expected.title()}:' belongs", file.number)
         told[expected] = value.strip()
     if len(told) < 2:
@@ -92,7 +92,7 @@ def rate_of(frame_time: str) -> float | None:
         return None
     whole = round(1 / seconds)
     places = len(frame_time.partition(".")[2]) if "e" not in frame_time.lower() else 0
-    is_whole = whole > 0 and abs(1 / seconds - whole) < 1e-3 * whole and round(1 / whole, places) == seconds
+    is_whole = whole > 0 and abs(1 / seconds - whole) < 2e-3 * whole and round(1 / whole, places) == seconds
     return float(whole) if is_whole else 1 / seconds
 
 
@@ -104,20 +104,12 @@ def _rows(text: bytes, first: int, columns: int) -> Float64[np.ndarray, "t colum
     if len(tokens.starts) and len(wrong):
         line = first - 1 + int(tokens.numbers[wrong[0]])
         raise RecordingError(f"{counts[wrong[0]]} numbers where the skeleton has {columns} channels", line)
-    try:
-        rows = parse_decimals(tokens, np.arange(len(tokens.starts))).reshape(-1, columns)
-    except ValueError as error:
-        word = int(error.args[0])
-        line = first - 1 + tokens.line_of(word)
-        raise RecordingError(f"'{_ascii(tokens.word(word))}' where a number belongs", line) from None
-    infinite = np.flatnonzero(np.isinf(rows).any(axis=1))
-    if len(infinite):
-        raise RecordingError("an infinite number", first - 1 + int(tokens.numbers[infinite[0]]))
+    rows = parse_numbers(tokens, np.arange(len(tokens.starts)), first).reshape(-1, columns)
+    far = np.flatnonzero((np.abs(rows) > LARGEST).any(axis=1))
+    if len(far):
+        line = first - 1 + int(tokens.numbers[far[0]])
+        raise RecordingError(f"a number beyond {LARGEST:,.0f}: neither an angle nor a position", line)
     return rows
-
-
-def _ascii(word: bytes) -> str:
-    return shown(word.decode("ascii", "backslashreplace"), 24)
 
 
 def positions_add(hierarchy: Hierarchy, rows: Float64[np.ndarray, "t columns"]) -> bool:
@@ -169,7 +161,9 @@ def _way(joint: Joint, rows: Float64[np.ndarray, "t columns"], *, offsets_add: b
     return way
 
 
-def _people(hierarchy: Hierarchy, joints: Float64[np.ndarray, "t v 3"], fps: float | None, notes: list[str]) -> list[Found]:
+def _people(
+    hierarchy: Hierarchy, joints: Float64[np.ndarray, "t v 3"], fps: float | None, notes: list[str]
+) -> list[Found]:
     """Skeletons with the same joints are the bodies of one recording; each other one is a recording by itself."""
     alike: dict[tuple[tuple[str, ...], tuple[int, ...]], list[list[int]]] = {}
     for tree in hierarchy.roots():
@@ -179,10 +173,11 @@ def _people(hierarchy: Hierarchy, joints: Float64[np.ndarray, "t v 3"], fps: flo
     for (names, parents), trees in alike.items():
         if len(trees) == 1:
             names = tuple(hierarchy.joints[place].name for place in trees[0])
+        layout, told = None, notes
         try:
-            layout, why = layout_of_tree(f"bvh{len(names)}", names, parents, title=_TITLE, source=_SOURCE), ()
+            layout = layout_of_tree(f"bvh{len(names)}", names, parents, title=_TITLE, source=_SOURCE)
         except ValueError as error:
-            layout, why = None, (str(error),)
+            told = [*notes, str(error)]
         found.append(
             Found(
                 joints=joints[:, trees[0], None].swapaxes(1, 2) if len(trees) == 1 else joints[:, np.asarray(trees)],
@@ -190,16 +185,19 @@ def _people(hierarchy: Hierarchy, joints: Float64[np.ndarray, "t v 3"], fps: flo
                 points=() if layout else names,
                 fps=fps,
                 name=names[0] if len(alike) > 1 else "",
-                notes=(*notes, *why),
+                notes=tuple(told),
             )
         )
     return found
 
 
 def _own_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Without what all begin with, which tells skeletons of one kind apart."""
-    start = len(os.path.commonprefix(list(names))) if len(names) > 1 else 0
-    return tuple(name[start:] for name in names)
+    """Without what all begin with up to a sign, which tells skeletons of one kind apart: `P1:`, `P2:`."""
+    start = re.match(r".*[:|_. ]", names[0])
+    shared = start[0] if start else ""
+    while shared and not all(name.startswith(shared) and name != shared for name in names):
+        shared = "".join(re.findall(r"[^:|_. ]*[:|_. ]", shared)[:-1])
+    return tuple(name[len(shared) :] for name in names)
 
 
 FORMATS.add("bvh", Format(suffixes=(".bvh",), read=read, looks_like="BVH motion capture", files_a_task=2))

@@ -64,7 +64,9 @@ def read_hierarchy(file: TextFile) -> Hierarchy:
                 raise RecordingError(f"'{shown(words[0])}' where HIERARCHY belongs: this is no BVH file", line)
             begun = True
         elif waiting is not None and word != "{":
-            raise RecordingError(f"'{shown(words[0])}' where the {{ of {shown(made.joints[waiting].name)} belongs", line)
+            raise RecordingError(
+                f"'{shown(words[0])}' where the {{ of {shown(made.joints[waiting].name)} belongs", line
+            )
         elif word == "{":
             if waiting is None:
                 raise RecordingError("{ where no joint begins", line)

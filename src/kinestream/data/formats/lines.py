@@ -5,7 +5,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from kinestream.data.formats.decimals import Tokens, parse_decimals
 from kinestream.data.recording import RecordingError
+from kinestream.words import shown
 
 LONGEST_LINE = 16_000_000
 """Bytes."""
@@ -80,6 +85,22 @@ class TextFile:
         if rest:
             self.number += 1
             yield rest, self.number
+
+
+def parse_numbers(tokens: Tokens, words: Int64[np.ndarray, " n"], first: int) -> Float64[np.ndarray, " n"]:
+    """The numbers that the given words of a block spell, whose first line has the number `first`. Raises RecordingError
+    with the line."""
+    try:
+        return parse_decimals(tokens, words)
+    except ValueError as error:
+        word = int(error.args[0])
+        line = first - 1 + tokens.line_of(word)
+        raise RecordingError(f"'{spelled(tokens.word(word))}' where a number belongs", line) from None
+
+
+def spelled(word: bytes) -> str:
+    """A word of a file as it may stand in a message."""
+    return shown(word.decode("ascii", "backslashreplace"), 24)
 
 
 def _check_length(line: bytes, number: int) -> None:

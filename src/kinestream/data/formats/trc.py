@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from kinestream.data.formats import FORMATS, Format
-from kinestream.data.formats.decimals import parse_decimals, split_words
-from kinestream.data.formats.lines import TextFile
+from kinestream.data.formats.decimals import split_words
+from kinestream.data.formats.lines import TextFile, parse_numbers
 from kinestream.data.formats.markers import LARGEST, MOST_MARKERS, sort_markers
 from kinestream.data.recording import Found, RecordingError, Source
 from kinestream.words import shown
@@ -66,7 +66,9 @@ def _read_labels(file: TextFile, separator: str) -> list[str]:
         axes.pop()
     count, rest = divmod(len(axes) - 2, 3)
     if rest or count < 1 or count > MOST_MARKERS or any(axes[:2]):
-        raise RecordingError(f"{max(len(axes) - 2, 0)} columns of markers where X1 Y1 Z1, X2 Y2 Z2, ... belong", file.number)
+        raise RecordingError(
+            f"{max(len(axes) - 2, 0)} columns of markers where X1 Y1 Z1, X2 Y2 Z2, ... belong", file.number
+        )
     for place, axis in enumerate(axes[2:]):
         if not _AXES.fullmatch(axis) or axis[0].upper() != "XYZ"[place % 3]:
             raise RecordingError(f"'{shown(axis)}' where {'XYZ'[place % 3]}{place // 3 + 1} belongs", file.number)
@@ -87,12 +89,7 @@ def _rows(text: bytes, first: int, cells: int, separator: bytes) -> Float64[np.n
     if len(tokens.starts) and len(short):
         line = first - 1 + int(tokens.numbers[short[0]])
         raise RecordingError(f"{counts[short[0]]} cells where {cells} belong", line)
-    try:
-        numbers = parse_decimals(tokens, np.arange(len(tokens.starts)))
-    except ValueError as error:
-        word = int(error.args[0])
-        told = shown(tokens.word(word).decode("ascii", "backslashreplace"), 24)
-        raise RecordingError(f"'{told}' where a number belongs", first - 1 + tokens.line_of(word)) from None
+    numbers = parse_numbers(tokens, np.arange(len(tokens.starts)), first)
     numbers[numbers == float(_BLANK)] = np.nan
     lines = tokens.first[:-1] if len(tokens.starts) else np.empty(0, dtype=np.int64)
     places = lines[:, None] + np.arange(cells)
@@ -115,7 +112,9 @@ def _filled(text: bytes, separator: bytes) -> bytes:
     text = text if text.endswith(b"\n") else text + b"\n"
     for _ in range(2):
         text = text.replace(separator * 2, separator + _BLANK + separator)
-    text = text.replace(separator + b"\n", separator + _BLANK + b"\n").replace(b"\n" + separator, b"\n" + _BLANK + separator)
+    text = text.replace(separator + b"\n", separator + _BLANK + b"\n").replace(
+        b"\n" + separator, b"\n" + _BLANK + separator
+    )
     text = _BLANK + text if text.startswith(separator) else text
     return text.replace(b",", b" ") if separator == b"," else text
 
