@@ -73,14 +73,18 @@ FORMATS: Registry[Format | Collection] = Registry(
     "format",
     MappingProxyType(
         {
+            "amc": "kinestream.data.formats.amc",
             "arrays": "kinestream.data.formats.arrays",
             "authors": "kinestream.data.formats.authors",
+            "bvh": "kinestream.data.formats.bvh",
+            "c3d": "kinestream.data.formats.c3d",
             "npz": "kinestream.data.formats.npz",
             "ntu": "kinestream.data.formats.ntu",
             "nw-ucla": "kinestream.data.formats.nw_ucla",
             "pku-mmd-1": "kinestream.data.formats.pku_mmd",
             "pku-mmd-2": "kinestream.data.formats.pku_mmd",
             "pyskl": "kinestream.data.formats.pyskl",
+            "trc": "kinestream.data.formats.trc",
         }
     ),
 )
