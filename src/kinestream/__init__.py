@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kinestream import evaluate, layouts, methods
     from kinestream import models as encoders
     from kinestream.data.formats import FORMATS as formats  # noqa: N811
+    from kinestream.data.formats.writing import write
     from kinestream.data.prepare import prepare
     from kinestream.data.reading import read
     from kinestream.data.recording import Recording
@@ -53,6 +54,7 @@ __all__ = [
     "recipe",
     "report",
     "reproduce",
+    "write",
 ]
 
 _WHERE = {
@@ -75,6 +77,7 @@ _WHERE = {
     "recipe": "recipes:resolve",
     "report": "viz.report:report",
     "reproduce": "reproduction:reproduce",
+    "write": "data.formats.writing:write",
 }
 """Module and name of each; nothing behind the colon for the module itself."""
 

@@ -1,7 +1,8 @@
 """Reads recordings into a store: bodies chosen, cleaned and placed, in full length, memory-mapped. Of a data set
 (DATASET RAW STORE), by name or by the .yaml file that describes it; or a file or folder of your own (RECORDINGS STORE).
 What others prepared is taken as it is: the 3s-CACA authors' arrays, PYSKL pickles (read without running anything in
-them), npz with x_train. What cannot be used is listed with its reason in rejected.csv of the store.
+them), npz with x_train; where neither the file nor DATASET says which joints there are, --layout does. What cannot be
+used is listed with its reason in rejected.csv of the store.
 
 Examples:
   kinestream prepare recordings/ store/ --layout ntu25
@@ -14,12 +15,13 @@ Examples:
   kinestream prepare pku2 pku-mmd-2/ pku2-whole/ --continuous
   kinestream prepare ntu60 ntu60_hrnet.pkl ntu60-2d/
   kinestream prepare ntu60 NTU60_CS.npz ntu60/ --split xsub
+  kinestream prepare falls.pkl falls/ --layout h36m17 --split random:20%
 """
 
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from kinestream.arguments import misuse
@@ -28,6 +30,7 @@ from kinestream.data.build import Built, build_store
 from kinestream.data.datasets import Dataset, load_dataset
 from kinestream.data.formats import collection_at
 from kinestream.data.formats.importing import import_store
+from kinestream.data.formats.numbering import read_class_names
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.prepare import prepare
 from kinestream.data.recording import Units, Up
@@ -46,19 +49,28 @@ class Config:
     format: str | None = None
     """Format of the files; told by their endings and content if not given."""
     layout: str | None = None
-    """Own recordings: which joints they have, a name ('kinestream layouts') or a .yaml file."""
+    """Own recordings, and what others prepared: which joints there are, a name ('kinestream layouts') or a .yaml
+    file."""
     fps: float | None = None
-    """Own recordings: frames a second."""
+    """Frames a second, where files do not say it."""
     units: Units = "m"
-    """Own recordings: units of the positions."""
+    """Units of the positions, where files do not say them."""
     up: Up = "y"
-    """Own recordings: the axis that points up."""
+    """The axis that points up, where files do not say it."""
     people: int | None = None
     """Own recordings: bodies kept of each, those that move most; as many as there are, at most two, if not given."""
     split: str | None = None
     """Own recordings: which are for training, as in subject:1,3,5 or camera:1,2, or how many are for testing, as in
-    random:20%; all are for training if not given. Of what others prepared: the only split of a pickle to take, or which
-    split the two parts of a file are."""
+    random:20%; all are for training if not given. Of what others prepared also the only split of a pickle to take, or
+    which split the two parts of a file are."""
+    class_names: Path | None = None
+    """What others prepared: a text file with the names of the classes, one a line, in the order of the labels."""
+    first_label: int | None = None
+    """What others prepared: 0 or 1, the label of the first class, where labels begin at 1."""
+    axes: str = ""
+    """What others prepared: order of the axes of x_train, if not 'n t (m v c)', as in 'n c t v m'."""
+    keep_going: bool = False
+    """What others prepared: make a store also where more than half of the recordings cannot be used."""
     preparation: str | None = None
     """published (as the 3s-CACA authors) or tracked (bodies followed, path kept); the data set's usual one if not
     given. Of clips that others prepared, what they were made with."""
@@ -77,6 +89,7 @@ class Config:
 
 
 _OWN = ("layout", "fps", "units", "up", "people", "split")
+_COLLECTED = ("class_names", "first_label", "axes", "keep_going")
 _OF_DATA_SETS = ("missing", "splits", "labels", "continuous", "strict")
 
 
@@ -86,20 +99,22 @@ def run(config: Config) -> None:
     dataset = load_dataset(config.words[0]) if len(config.words) == 3 else None
     source, out = map(Path, config.words[-2:])
     if source.exists() and collection_at(source, config.format) is not None:
-        _refuse(config, (*(name for name in _OWN if name != "split"), *_OF_DATA_SETS), f"{source} says it itself")
+        _refuse(config, _OF_DATA_SETS, "it is for the raw files of a data set")
         _take_collection(config, dataset, source, out)
     elif dataset is None:
         _refuse(config, _OF_DATA_SETS, "it is for a data set, DATASET RAW STORE")
+        _refuse(config, _COLLECTED, "it is for what others prepared, many recordings in a file")
         _prepare_own(config, source, out)
     else:
         _refuse(config, (*_OWN, "format"), f"{dataset.name} says it itself")
+        _refuse(config, _COLLECTED, "it is for what others prepared, many recordings in a file")
         _prepare_dataset(config, dataset, source, out)
 
 
 def _refuse(config: Config, options: Sequence[str], reason: str) -> None:
     for name in options:
         if getattr(config, name) != getattr(Config(words=()), name):
-            raise ValueError(f"leave out --{name}: {reason}")
+            raise ValueError(f"leave out --{name.replace('_', '-')}: {reason}")
 
 
 def _prepare_own(config: Config, source: Path, out: Path) -> None:
@@ -132,9 +147,18 @@ def _take_collection(config: Config, dataset: Dataset | None, source: Path, out:
             source,
             out,
             dataset=dataset,
-            split=config.split,
+            layout=config.layout,
+            class_names=() if config.class_names is None else read_class_names(config.class_names),
+            first_label=config.first_label,
+            axes=config.axes,
+            units=config.units,
+            up=config.up,
+            fps=config.fps,
+            splits=config.split,
+            people=config.people,
             preparation=config.preparation,
-            form=config.format,
+            format=config.format,
+            keep_going=config.keep_going,
             progress=advance,
         )
     info = done.info
@@ -149,9 +173,7 @@ def _take_collection(config: Config, dataset: Dataset | None, source: Path, out:
         ("rejected", info.rejected),
     ]
     screen.table(f"{info.title}, preparation '{info.preparation}'", ("what", "value"), rows)
-    # Reasons begin with the name of the recording.
-    unnamed = [replace(entry, reason=entry.reason.partition(": ")[2]) for entry in done.rejected]
-    _show(screen, out, unnamed, info.notes)
+    _show(screen, out, done.rejected, info.notes)
 
 
 def _prepare_dataset(config: Config, dataset: Dataset, raw: Path, out: Path) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from kinestream.data.build import build_store
-from kinestream.data.datasets import Part, Split, SplitField, drawn_split, load_dataset
+from kinestream.data.datasets import Part, Split, load_dataset, told_split
 from kinestream.data.formats import collection_at
 from kinestream.data.formats.importing import import_store
 from kinestream.data.gaps import fill_gaps
@@ -44,6 +44,10 @@ def prepare(
     preparation: str | None = None,
     people: int | None = None,
     title: str | None = None,
+    class_names: Sequence[str] = (),
+    first_label: int | None = None,
+    axes: str = "",
+    keep_going: bool = False,
     processes: int = 1,
     progress: Progress = silent,
 ) -> Store:
@@ -64,10 +68,15 @@ def prepare(
         names: what each recording is called, unique; those that they have, or their numbers, if None.
         splits: which recordings are for training and for testing: `"subject:1,3,5"`, `"camera:1,2"` and `"file:a,b"`
             name those for training, `"random:20%"` draws a share for testing; a mapping gives several by name. Without
-            any, all are for training. Of a PYSKL pickle or an npz of a data set, the name of the split to take.
+            any, all are for training. Of what others prepared (a PYSKL pickle, an npz with x_train, the authors'
+            arrays) also the name of the split to take.
         preparation: how they are prepared (see `kinestream.data.preparation.PREPARATIONS`); that of the data set, or
             `tracked` (`planar` for two coordinates) if None.
         people: bodies kept of a recording, those that move most; as many as there are, at most two, if None.
+        class_names: of what others prepared, in the order of its labels.
+        first_label: 0 or 1, the label of the first class there, where labels begin at 1.
+        axes: the order of the axes of `x_train`, where it is not `n t (m v c)`.
+        keep_going: makes a store also where more than half of what others prepared cannot be used.
         processes: that read the files of a data set. A script that asks for several needs
             `if __name__ == "__main__":` around what it does.
 
@@ -83,17 +92,37 @@ def prepare(
         (4, ('wave', 'nod'), mappingproxy({}))
     """
     tell = _Steps(f"prepare {source}" if isinstance(source, str | Path) else "prepare", progress)
+    place_of = Path(place) if out is not None else Path(source) if isinstance(source, str | Path) else None
+    if place_of is not None and place_of.exists() and collection_at(place_of, format) is not None:
+        if any(one is not None for one in (labels, subjects, cameras, names, title)):
+            raise ValueError(f"{place_of} says its labels, people and names itself: leave out what else is given")
+        target = Path(place if out is None else out)
+        import_store(
+            place_of,
+            target,
+            dataset=None if out is None else load_dataset(source),
+            layout=layout,
+            class_names=class_names,
+            first_label=first_label,
+            axes=axes,
+            units=units,
+            up=up,
+            fps=fps,
+            splits=splits,
+            people=people,
+            preparation=preparation,
+            format=format,
+            keep_going=keep_going,
+            progress=tell,
+        )
+        return Store(target)
+    if class_names or first_label is not None or axes:
+        raise ValueError("class_names, first_label and axes are of what others prepared: leave them out")
     if out is not None:
         given = [layout, fps, labels, subjects, cameras, names, title, people]
         if any(one is not None for one in given) or (units, up) != ("m", "y"):
             raise ValueError("a data set says its layout, classes and people itself: leave out what else is given")
         dataset, raw = load_dataset(source), Path(place)
-        if collection_at(raw, format) is not None:
-            split = _name_of_split(splits)
-            import_store(
-                raw, Path(out), dataset=dataset, split=split, preparation=preparation, form=format, progress=tell
-            )
-            return Store(Path(out))
         if splits is not None:
             raise ValueError(f"the files of {dataset.name} are split by its description: leave out splits")
         if format is not None:
@@ -103,13 +132,6 @@ def prepare(
         return Store(Path(out))
     said = _Said(labels=labels, subjects=subjects, cameras=cameras, names=names)
     if isinstance(source, str | Path):
-        if Path(source).exists() and collection_at(Path(source), format) is not None:
-            given = [layout, fps, labels, subjects, cameras, names, title, people]
-            if any(one is not None for one in given) or (units, up) != ("m", "y"):
-                raise ValueError(f"{source} says its layout, labels and names itself: leave out what else is given")
-            split = _name_of_split(splits)
-            import_store(Path(source), Path(place), split=split, preparation=preparation, form=format, progress=tell)
-            return Store(Path(place))
         files = open_files(Path(source), format, layout, fps=fps, units=units, up=up)
         recordings, total, known = files.read(), len(files), files.layout
     else:
@@ -142,12 +164,6 @@ class _Steps:
 
     def __call__(self, done: int, total: int) -> None:
         self.progress(self.what, "recordings", done, total)
-
-
-def _name_of_split(splits: Mapping[str, str | Split] | str | None) -> str | None:
-    if splits is None or isinstance(splits, str):
-        return splits
-    raise ValueError("a collection has its own splits: give the name of one, or leave splits out")
 
 
 @dataclass(kw_only=True)
@@ -293,7 +309,7 @@ def _write(
                 notes.append(f"{len(refused)} recordings cannot be used, see rejected.csv")
             if people is None:
                 writer.keep_bodies(tally.seen)
-            made = {key: _split(key, split).draw(list(names)) for key, split in splits.items()}
+            made = {key: told_split(key, split).draw(list(names)) for key, split in splits.items()}
             writer.finish(
                 _Description(title=title, classes=tuple(said.classes), splits=made),
                 chosen,
@@ -317,20 +333,3 @@ def _check_alike(one: Recording, first: Recording | None, layout: SkeletonLayout
         raise RecordingError(f"layout {one.layout and one.layout.name}, the first has {layout.name}")
     if first is not None and one.planar != first.planar:
         raise RecordingError(f"{2 if one.planar else 3} coordinates, the first has {2 if first.planar else 3}")
-
-
-def _split(name: str, told: str | Split) -> Split:
-    """`subject:1,3,5`, `camera:1`, `file:a,b` or `random:20%`. Raises ValueError for anything else."""
-    if isinstance(told, Split):
-        return told
-    kind, _, values = told.partition(":")
-    try:
-        if kind == "random":
-            return drawn_split(name, float(values.removesuffix("%")), seed=0)
-        if kind in ("subject", "camera", "file"):
-            train = frozenset(value.strip() if kind == "file" else int(value) for value in values.split(","))
-            field = cast(SplitField, kind)
-            return Split(name=name, title=f"{kind} {values} for training", field=field, train=train, published=None)
-    except ValueError as error:
-        raise ValueError(f"split '{told}': {error}") from None
-    raise ValueError(f"split '{told}': subject:1,3,5 or camera:1 or file:a,b (those for training), or random:20%")

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kinestream.data.formats import FORMATS, Format, collection_at, file_format
-from kinestream.data.formats.incoming import Incoming, joints_of
+from kinestream.data.formats import FORMATS, Format, collection_at, file_format, open_collection
+from kinestream.data.formats.incoming import Asked, Incoming
 from kinestream.data.plan import files_below
 from kinestream.data.recording import Recording, RecordingError, Source, Units, Up, check_coordinates
 from kinestream.data.rejected import Rejected
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
+from kinestream.words import shown
 
 
 def read(
@@ -108,10 +109,9 @@ class Collected:
     def read(self) -> Iterator[Recording | Rejected]:
         for row in self.incoming.rows():
             try:
-                label = row.label if row.label >= 0 else None
-                yield Recording(joints_of(row), self.layout, name=row.name, label=label)
+                yield self.incoming.recording(row)
             except RecordingError as error:
-                yield Rejected(path=Path(row.file), line=row.number, reason=error.reason)
+                yield Rejected(path=Path(row.file), line=row.number, recording=shown(row.name), reason=error.reason)
 
 
 def open_files(
@@ -131,9 +131,10 @@ def open_files(
     given = [what for what, there in said.items() if there]
     collection = collection_at(place, name)
     if collection is not None:
-        if given:
-            raise ValueError(f"{place} is {collection.looks_like}, which tells its {given[0]}: leave it out")
-        return Collected(incoming=collection.open(place, None))
+        if given and given != ["layout"]:
+            raise ValueError(f"{place} is {collection.looks_like}, which tells its {given[-1]}: leave it out")
+        asked = Asked(layout=None if layout is None else load_layout(layout))
+        return Collected(incoming=open_collection(place, asked, name))
     every = [place] if place.is_file() else list(files_below(place))
     chosen = _format_of(every, place) if name is None else name
     form = file_format(chosen)

@@ -160,9 +160,9 @@ def test_names_and_parts_must_agree_with_the_data_set(authors: Path, tmp_path: P
         out,
         r"not split as ntu60: '\w+A001' is for training in the file, for testing in xview",
         "ntu60",
-        split="xview",
+        splits="xview",
     )
-    refused(authors, out, "ntu60 has no split 'xset': choose from xsub, xview", "ntu60", split="xset")
+    refused(authors, out, "ntu60 has no split 'xset': choose from xsub, xview", "ntu60", splits="xset")
     names, labels = part_of(TEST)
     (authors / "val_label.pkl").write_bytes(pickle.dumps(([*names[:-1], part_of((9,))[0][0]], labels)))
     refused(authors, out, "'S001C001P009R001A001' is for testing in the file, for training in xsub", "ntu60")
@@ -319,11 +319,11 @@ def test_pyskl_splits_become_splits_by_file(skeletons: list[dict[str, Any]], tmp
     assert "split 'given' is left out: 6 recordings of other splits are in none of its parts" in done.notes[0]
     assert f"split 'odd' is left out: '{names[5].replace('/', '_')}' is in both parts" in done.notes[1]
 
-    alone = load(tmp_path / "a.pkl", tmp_path / "alone", split="given")
+    alone = load(tmp_path / "a.pkl", tmp_path / "alone", splits="given")
     assert (alone.info.recordings, alone.other_splits, alone.notes) == (4, 6, ())
     assert Store(tmp_path / "alone").select("given", "test").tolist() == [2, 3]
-    refused(tmp_path / "a.pkl", tmp_path / "other", "'odd' is left out", split="odd")
-    refused(tmp_path / "a.pkl", tmp_path / "other", "no split 'x' in the file: choose from xsub, 1, given", split="x")
+    refused(tmp_path / "a.pkl", tmp_path / "other", "'odd' is left out", splits="odd")
+    refused(tmp_path / "a.pkl", tmp_path / "other", "no split 'x' in the file: choose from xsub, 1, given", splits="x")
 
 
 def test_pyskl_splits_must_agree_with_the_data_set(skeletons: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -486,7 +486,7 @@ def test_npz_arrays_are_kept_as_they_are(compressed: bool, tmp_path: Path, rng: 
     path, recordings = write_npz(tmp_path / "CS.npz", rng)
     if compressed:
         np.savez_compressed(path, **dict(np.load(path)))
-    done = load(path, tmp_path / "store", "ntu60", split="xsub")
+    done = load(path, tmp_path / "store", "ntu60", splits="xsub")
     store = Store(tmp_path / "store")
     for index, joints in enumerate(recordings):
         np.testing.assert_array_equal(store.joints(index), joints)
@@ -500,7 +500,7 @@ def test_npz_arrays_are_kept_as_they_are(compressed: bool, tmp_path: Path, rng: 
 def test_npz_splits_by_hand_and_whole_labels(tmp_path: Path, rng: np.random.Generator) -> None:
     path, _ = write_npz(tmp_path / "a.npz", rng, y_train=np.arange(5.0), y_test=np.array([1, 2, 6]))
     refused(path, tmp_path / "store", "does not name its recordings: say which .* --split xsub, xview", "ntu60")
-    load(path, tmp_path / "store", split="mine")
+    load(path, tmp_path / "store", splits="mine")
     store = Store(tmp_path / "store")
     assert store.select("mine", "test").tolist() == [5, 6, 7]
     assert len(store.info.classes) == 7

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -114,6 +114,29 @@ def drawn_split(name: str, percent: float, seed: int, *, title: str | None = Non
         published=None,
         drawn=(percent, seed),
     )
+
+
+def told_split(name: str, told: str | Split) -> Split:
+    """A split as a user says it: `subject:1,3,5`, `camera:1` and `file:a,b` name those for training, `random:20%` a
+    share for testing. Raises ValueError for anything else.
+
+    Example:
+        >>> sorted(told_split("mine", "subject:1,3").train)
+        [1, 3]
+    """
+    if isinstance(told, Split):
+        return told
+    kind, _, values = told.partition(":")
+    try:
+        if kind == "random":
+            return drawn_split(name, float(values.removesuffix("%")), seed=0)
+        if kind in ("subject", "camera", "file"):
+            train = frozenset(value.strip() if kind == "file" else int(value) for value in values.split(","))
+            field = cast(SplitField, kind)
+            return Split(name=name, title=f"{kind} {values} for training", field=field, train=train, published=None)
+    except ValueError as error:
+        raise ValueError(f"split '{told}': {error}") from None
+    raise ValueError(f"split '{told}': subject:1,3,5 or camera:1 or file:a,b (those for training), or random:20%")
 
 
 @dataclass(frozen=True, kw_only=True)
