@@ -71,9 +71,10 @@ def open_authors(folder: Path, asked: Asked) -> Incoming:
     if len(shapes) > 1:
         raise ExchangeError(f"{folder}: the arrays of training and validation differ in joints and bodies: {shapes}")
     (coordinates, joints, bodies), names = next(iter(shapes)), [name for part in parts for name in part.names]
-    told = layout_told(joints, folder, asked, said=origin.layout, names=names, planar=coordinates == 2)
+    planar = coordinates == 2 or origin.planar
+    told = layout_told(joints, folder, asked, said=origin.layout, names=names, planar=planar)
     single = [f"only the part '{parts[0].name}' is there"] if len(parts) == 1 else []
-    chosen = asked.preparation or origin.preparation or ("planar" if coordinates == 2 else "published")
+    chosen = asked.preparation or origin.preparation or ("planar" if planar else "published")
     if not is_as_found(chosen):
         chosen = check_preparation(chosen, PREPARATIONS)
         chosen = f"{chosen}-clips" if kind == "position" else chosen
@@ -87,7 +88,7 @@ def open_authors(folder: Path, asked: Asked) -> Incoming:
         names=tuple((name, part.name) for part in parts for name in part.names),
         preparation=chosen,
         cleaned=is_as_found(chosen),
-        planar=coordinates == 2 or origin.planar,
+        planar=planar,
         class_names=origin.class_names,
         notes=(*told.notes, *single, *not_read(_left_aside(folder, parts, kind))),
     )

@@ -203,16 +203,17 @@ def _fold(parts: Sequence[_Part], axes: Axes, path: Path, asked: Asked, origin: 
             what = "the rows of training and test are of different width" if axes == USUAL else f"axis {group} differs"
             raise ExchangeError(f"{path}: {what}")
     shape, lengths = parts[0].header.shape, shapes[parts[0].name]
+    said, planar = origin.layout, origin.planar or lengths.get("c") == 2
     if axes == USUAL:
-        told, bodies, coordinates = bodies_told(shape[2], path, asked, said=origin.layout, names=names)
+        told, bodies, coordinates = bodies_told(shape[2], path, asked, said=said, names=names, planar=planar)
         return _Fold(told=told, bodies=bodies, coordinates=coordinates, scene=_scene(axes, told, coordinates))
     coordinates = lengths.get("c", 3)
     if coordinates not in (2, 3):
         raise ExchangeError(f"{path}: x_{parts[0].name} {shape} has {coordinates} coordinates by axes '{axes}'")
     if "v" in lengths:
-        told = layout_told(lengths["v"], path, asked, said=origin.layout, names=names, planar=coordinates == 2)
+        told = layout_told(lengths["v"], path, asked, said=said, names=names, planar=planar)
     else:
-        found = known_layout(path, asked, said=origin.layout, names=names, planar=coordinates == 2)
+        found = known_layout(path, asked, said=said, names=names, planar=planar)
         if found is None:
             raise ExchangeError(f"{path}: axes '{axes}' do not tell how many joints there are: give --layout")
         told = found

@@ -72,25 +72,24 @@ def open_pyskl(path: Path, asked: Asked) -> Incoming:
     annotations, split = _parts(content, path)
     more: Mapping[Any, Any] = content if isinstance(content, dict) else {}
     origin = read_origin(str(more.get(KEY, "")))
+    splits, notes = _splits(split, path)
     kind = _kind(annotations, path)
-    if kind.planar and asked.preparation not in (None, "planar"):
+    planar = kind.planar or origin.planar
+    if planar and asked.preparation not in (None, "planar"):
         raise ExchangeError(
             f"{path} has joints in 2D: preparation '{asked.preparation}' needs 3D, leave it out or take 'planar'"
         )
     names = [plain_name(annotation["frame_dir"]) for annotation in annotations]
-    told = layout_told(
-        kind.joints, path, asked, said=origin.layout, names=names, planar=kind.planar, scored=kind.scored
-    )
+    told = layout_told(kind.joints, path, asked, said=origin.layout, names=names, planar=planar, scored=kind.scored)
     key = next((key for key in CLASS_NAMES if key in more), "")
     class_names = names_of_classes(more[key], f"{path}: {key}") if key else origin.class_names
-    splits, notes = _splits(split, path)
     most = max((len(a["keypoint"]) for a in annotations if _is_keypoint(a.get("keypoint"))), default=1)
     if most > MOST_BODIES:
         raise ExchangeError(f"{path}: a keypoint of {most} bodies: at most {MOST_BODIES} are read")
-    preparation = asked.preparation or origin.preparation or ("planar" if kind.planar else "published")
+    preparation = asked.preparation or origin.preparation or ("planar" if planar else "published")
     unread = Counter(str(key) for annotation in annotations for key in annotation if key not in _annotation_keys())
     return Incoming(
-        form=f"PYSKL annotations in {2 if kind.planar or origin.planar else 3}D",
+        form=f"PYSKL annotations in {2 if planar else 3}D",
         layout=told.layout,
         most_bodies=max(most, 1),
         labels=[whole_number(annotation.get("label")) for annotation in annotations],
@@ -99,7 +98,7 @@ def open_pyskl(path: Path, asked: Asked) -> Incoming:
         names=tuple((name, name) for name in names),
         preparation=preparation if is_as_found(preparation) else check_preparation(preparation, PREPARATIONS),
         cleaned=bool(origin.preparation) and asked.preparation is None,
-        planar=kind.planar or origin.planar,
+        planar=planar,
         class_names=class_names,
         notes=(
             *told.notes,

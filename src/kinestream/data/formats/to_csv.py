@@ -6,8 +6,8 @@
 
 Frames count from 0, people from 1; `time` is in seconds, empty where the rate is not known. A body that is not there
 has no rows, a joint that was not seen has empty cells; `z` is missing where there are two coordinates, and a last
-column `confidence` is there where a recording tells it. "frames" counts those without rows, too; the other keys name only
-recordings of which something is known. Numbers are written so that they read back equal in float32.
+column `confidence` is there where a recording tells it. "frames" counts those without rows, too; the other keys name
+only recordings of which something is known. Numbers are written so that they read back equal in float32.
 """
 
 import csv

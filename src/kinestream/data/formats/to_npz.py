@@ -16,14 +16,22 @@ import json
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from kinestream.data.formats.outgoing import Outgoing
 from kinestream.files import replacing
 
-TEXTS = ("name", "label", "subject", "camera", "session")
+
+@runtime_checkable
+class Writable(Protocol):
+    """A file, or a member of an archive."""
+
+    def write(self, content: Any, /) -> int: ...
+
+
+_TEXTS = ("name", "label", "subject", "camera", "session")
 
 
 def write_npz(outgoing: Outgoing, path: Path) -> None:
@@ -40,7 +48,7 @@ def write_npz(outgoing: Outgoing, path: Path) -> None:
                 padded[:, : content.facts.bodies] = content.joints[..., :coordinates]
                 file.write(padded.data)
         add(archive, "offset", offset)
-        for key in TEXTS:
+        for key in _TEXTS:
             values = [getattr(row, key) for row in outgoing.rows]
             add(archive, key, np.asarray(["" if value is None else str(value) for value in values], dtype=np.str_))
         add(archive, "fps", np.asarray([np.nan if row.fps is None else row.fps for row in outgoing.rows]))
@@ -57,7 +65,7 @@ def write_npz(outgoing: Outgoing, path: Path) -> None:
                     file.write(scores.data)
 
 
-def write_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
+def write_header(file: Writable, shape: tuple[int, ...]) -> None:
     """Of an array of float32."""
     np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
 

@@ -74,6 +74,12 @@ def known_layout(
     if said is not None:
         if asked.layout is not None and asked.layout != said:
             raise ExchangeError(f"{where} says that its layout is {said.name}: leave layout {asked.layout.name} out")
+        own = asked.dataset_layout
+        if own is not None and own != said and asked.layout is None and not planar:
+            raise ExchangeError(
+                f"{where} has {len(said.joints)} joints ({said.name}), {asked.dataset} has {len(own.joints)} "
+                f"({own.name}): is it another data set's?"
+            )
         return Told(layout=said)
     if asked.layout is not None:
         return Told(layout=asked.layout)
@@ -89,18 +95,25 @@ def known_layout(
     return None
 
 
-def bodies_told(width: int, where: Path | str, asked: Asked, *, said: SkeletonLayout | None, names: Sequence[str]) -> \
-        tuple[Told, int, int]:  # fmt: skip
+def bodies_told(
+    width: int,
+    where: Path | str,
+    asked: Asked,
+    *,
+    said: SkeletonLayout | None = None,
+    names: Sequence[str] = (),
+    planar: bool = False,
+) -> tuple[Told, int, int]:
     """The layout, the number of bodies and of coordinates of frames that are rows of `width` numbers.
 
-    Three coordinates are the rule of the form; two are taken only where no number of bodies in three fits. Raises
-    ExchangeError as `layout_told`.
+    Three coordinates are the rule of the form; two are taken only where no number of bodies in three fits, and the file
+    or the user says the layout. `planar` says that the third is zero. Raises ExchangeError as `layout_told`.
     """
-    told = known_layout(where, asked, said=said, names=names)
+    told = known_layout(where, asked, said=said, names=names, planar=planar)
     if told is None:
         raise ExchangeError(f"{where}: frames of {width} numbers: {_SAY}, {_fitting(width)}")
     joints = len(told.layout.joints)
-    for coordinates in (3, 2):
+    for coordinates in (3,) if asked.layout is None and said is None else (3, 2):
         bodies, rest = divmod(width, joints * coordinates)
         if not rest and 1 <= bodies <= MOST_BODIES:
             note = f"frames of {width} numbers are {_bodies(bodies)} of {joints} joints in {coordinates}D"

@@ -34,8 +34,8 @@ def write(
 ) -> Path:
     """Writes recordings of one layout, however many, and gives the path; a few are in memory at a time.
 
-    Written are metres with y up, in float32. Names, labels, subjects, cameras, sessions and rates are kept in every form;
-    joints that were not seen in `npz`, `csv`, `pyskl` and `xarray`; tracking numbers in none: a place is a person.
+    Written are metres with y up, in float32. Names, labels, subjects, cameras, sessions and rates are kept in every
+    form; joints that were not seen in `npz`, `csv`, `pyskl` and `xarray`; tracking numbers in none: a place is a person.
 
     Args:
         recordings: one, several, an iterator of them, or a store.
