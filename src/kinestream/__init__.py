@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kinestream import evaluate, layouts, methods
     from kinestream import models as encoders
     from kinestream.data.formats import FORMATS as formats  # noqa: N811
+    from kinestream.data.formats.writing import write
     from kinestream.data.inspection import inspect
     from kinestream.data.prepare import prepare
     from kinestream.data.reading import read
@@ -55,6 +56,7 @@ __all__ = [
     "recipe",
     "report",
     "reproduce",
+    "write",
 ]
 
 _WHERE = {
@@ -78,6 +80,7 @@ _WHERE = {
     "recipe": "recipes:resolve",
     "report": "viz.report:report",
     "reproduce": "reproduction:reproduce",
+    "write": "data.formats.writing:write",
 }
 """Module and name of each; nothing behind the colon for the module itself."""
 

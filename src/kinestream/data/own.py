@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from kinestream.data.datasets import Part, Split
+from kinestream.data.datasets import Split
 from kinestream.data.durations import Windows
 from kinestream.data.gaps import close_gaps
 from kinestream.data.listing import Entry
@@ -20,7 +20,7 @@ from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.reading import Files, recordings_of
 from kinestream.data.recording import Recording, RecordingError, Source
 from kinestream.data.rejected import Rejected, stop_if_most, write_rejected
-from kinestream.data.splitting import Asked, make
+from kinestream.data.splitting import AskedSplit, check_splits, splits_of
 from kinestream.data.store import Store, StoreWriter, batches
 from kinestream.data.tracks import join_tracks
 from kinestream.data.understanding import Facts, Told
@@ -277,7 +277,7 @@ def write_store(
     total: int,
     way: Way,
     *,
-    splits: Sequence[Asked | Split],
+    splits: Sequence[AskedSplit | Split],
     title: str,
     notes: Sequence[str] = (),
     base: Path | None = None,
@@ -307,7 +307,7 @@ def write_store(
             if way.people is None:
                 writer.keep_bodies(tally.seen)
             classes = rows.number_labels()
-            description = _Description(title=title, classes=classes, splits=_splits(splits, writer))
+            description = _Description(title=title, classes=classes, splits=splits_of(splits, writer))
             writer.finish(
                 description,
                 PREPARATIONS.get(rows.preparation),
@@ -316,7 +316,7 @@ def write_store(
                 fps=next(iter(rows.rates)) if len(rows.rates) == 1 else None,
                 notes=said,
             )
-        _check_splits(Store(folder))
+        check_splits(Store(folder))
     return Store(out)
 
 
@@ -379,23 +379,3 @@ class _Rows:
         if len(self.rates) > 1:
             told = ", ".join("unknown" if rate is None else f"{rate:g}" for rate in sorted(self.rates, key=str)[:8])
             yield f"recordings differ in their frames a second ({told}): the table of the store has that of each"
-
-
-def _splits(splits: Sequence[Asked | Split], writer: StoreWriter) -> dict[str, Split]:
-    names = writer.number_names()
-    files, numbers = writer.told()
-    made: dict[str, Split] = {}
-    for one in splits:
-        if isinstance(one, Split):
-            made[one.name] = one.draw(files)
-        else:
-            made |= {split.name: split for split in make(one, files, numbers, names)}
-    return made
-
-
-def _check_splits(store: Store) -> None:
-    parts: tuple[Part, Part] = ("train", "test")
-    for name, split in store.info.splits.items():
-        for part in parts:
-            if not len(store.select(name, part)):
-                raise ValueError(f"split '{name}' ({split.title}) leaves no recording for {part}ing: choose another")

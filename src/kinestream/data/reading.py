@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from kinestream.data.folder import Unpacked, plain_file, stem_of, suffix_of, unpack
-from kinestream.data.formats import FORMATS, Format, collection_at, file_format
-from kinestream.data.formats.incoming import Incoming, joints_of
+from kinestream.data.formats import FORMATS, Format, collection_at, file_format, open_collection
+from kinestream.data.formats.incoming import Asked, Incoming
 from kinestream.data.listing import TABLE
 from kinestream.data.recording import Found, Recording, RecordingError, Source, Up
 from kinestream.data.rejected import Rejected
 from kinestream.data.understanding import Facts, Told, ToldUnits, interpret, survey
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
+from kinestream.words import shown
 
 _SAMPLE = 12
 """Files of a folder that are read before all others, to learn what they are."""
@@ -174,10 +175,9 @@ class Collected:
     def read(self) -> Iterator[Recording | Rejected]:
         for row in self.incoming.rows():
             try:
-                label = row.label if row.label >= 0 else None
-                yield Recording(joints_of(row), self.layout, name=row.name, label=label)
+                yield self.incoming.recording(row)
             except RecordingError as error:
-                yield Rejected(path=Path(row.file), line=row.number, reason=error.reason)
+                yield Rejected(path=Path(row.file), line=row.number, recording=shown(row.name), reason=error.reason)
 
 
 def open_files(place: Path, told: Told, name: str | None = None) -> Files | Collected:
@@ -190,7 +190,7 @@ def open_files(place: Path, told: Told, name: str | None = None) -> Files | Coll
         collection = collection_at(inside, name)
         if collection is not None:
             _refuse_told(told, f"{place} is {collection.looks_like}, which tells its")
-            return Collected(incoming=collection.open(inside, None))
+            return Collected(incoming=open_collection(inside, Asked(layout=told.layout), name))
     files = tuple(path for path in folder.files if path.name.lower() != TABLE)
     chosen = _format_of(files, folder) if name is None else name
     form = file_format(chosen)
@@ -228,7 +228,7 @@ def open_files(place: Path, told: Told, name: str | None = None) -> Files | Coll
 
 
 def _refuse_told(told: Told, why: str) -> None:
-    for what in ("layout", "fps", "units", "up"):
+    for what in ("fps", "units", "up"):
         if getattr(told, what) is not None:
             raise ValueError(f"{why} {what}: leave it out")
 

@@ -32,8 +32,8 @@ class Rejected:
 
 
 def stop_if_most(rejected: Sequence[Rejected], total: int, *, keep_going: bool = False) -> None:
-    """Raises ValueError where more than half of `total` recordings cannot be used, with the commonest reason: a store of
-    the rest would be of something else than its source. Reasons that differ in numbers only are of a kind.
+    """Raises ValueError where more than half of `total` recordings cannot be used, with the commonest reason: a store
+    of the rest would be of something else than its source. Reasons that differ in numbers only are of a kind.
 
     Example:
         >>> stop_if_most([Rejected(path=Path("a.csv"), reason="line 3: no frames")], 1)

@@ -119,7 +119,7 @@ def literal(asf: str, motion: str) -> dict[str, np.ndarray]:
     parents = {}
     for line in asf.split(":hierarchy")[1].splitlines():
         words = line.split()
-        parents |= {child: words[0] for child in words[1:]}
+        parents |= dict.fromkeys(words[1:], words[0])
     made: dict[str, list[np.ndarray]] = {}
     for frame in re.split(r"\n(?=\d+\s*\n)", motion)[1:]:
         values = {line.split()[0]: [float(word) for word in line.split()[1:]] for line in frame.splitlines()[1:]}

@@ -290,16 +290,17 @@ def test_real_files(real_data: Path, name: str, shape: tuple[int, int], fps: int
     joints = found.joints[:, 0]
     lengths = np.stack([np.linalg.norm(joints[:, v] - joints[:, parent], axis=-1) for v, parent in layout.bones])
     assert np.ptp(lengths, axis=1).max() < 1e-9
-    wanted = "pelvis spine neck head head_top".split()
+    wanted = ["pelvis", "spine", "neck", "head", "head_top"]
     wanted += [
         f"{side}_{part}"
         for side in ("left", "right")
-        for part in "hip knee ankle foot toes shoulder elbow wrist".split()
+        for part in ["hip", "knee", "ankle", "foot", "toes", "shoulder", "elbow", "wrist"]
     ]
     places = {known: joints[:, v] for v, known in enumerate(layout.canonical)}
     assert {*wanted} <= {*places}
     heights = [
-        np.median(places[known][:, up]) for known in "left_ankle left_knee left_hip spine neck head head_top".split()
+        np.median(places[known][:, up])
+        for known in ["left_ankle", "left_knee", "left_hip", "spine", "neck", "head", "head_top"]
     ]
     assert heights == sorted(heights)
     assert layout.canonical[layout.heading[0]] == "left_shoulder"
