@@ -74,6 +74,7 @@ FORMATS: Registry[Format | Collection] = Registry(
     MappingProxyType(
         {
             "arrays": "kinestream.data.formats.arrays",
+            "matlab": "kinestream.data.formats.matlab",
             "authors": "kinestream.data.formats.authors",
             "npz": "kinestream.data.formats.npz",
             "ntu": "kinestream.data.formats.ntu",
@@ -81,6 +82,7 @@ FORMATS: Registry[Format | Collection] = Registry(
             "pku-mmd-1": "kinestream.data.formats.pku_mmd",
             "pku-mmd-2": "kinestream.data.formats.pku_mmd",
             "pyskl": "kinestream.data.formats.pyskl",
+            "table": "kinestream.data.formats.table",
         }
     ),
 )
