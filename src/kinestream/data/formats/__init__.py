@@ -75,6 +75,7 @@ FORMATS: Registry[Format | Collection] = Registry(
         {
             "amc": "kinestream.data.formats.amc",
             "arrays": "kinestream.data.formats.arrays",
+            "matlab": "kinestream.data.formats.matlab",
             "authors": "kinestream.data.formats.authors",
             "bvh": "kinestream.data.formats.bvh",
             "c3d": "kinestream.data.formats.c3d",
@@ -84,6 +85,7 @@ FORMATS: Registry[Format | Collection] = Registry(
             "pku-mmd-1": "kinestream.data.formats.pku_mmd",
             "pku-mmd-2": "kinestream.data.formats.pku_mmd",
             "pyskl": "kinestream.data.formats.pyskl",
+            "table": "kinestream.data.formats.table",
             "trc": "kinestream.data.formats.trc",
         }
     ),
