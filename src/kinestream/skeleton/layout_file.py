@@ -61,7 +61,7 @@ def read_fields(path: Path) -> dict[str, Any]:
         raise ValueError(f"'heading' must be two joints, the left and the right one, it has {len(heading)}")
     pelvis = _names(plain, "pelvis", default=_first_of(canonical, "pelvis", "left_hip right_hip"))
     pairs = plain.get("pairs", "auto")
-    paired = _pairs_by_name(joints) if pairs == "auto" else _lists(plain, "pairs", length=2)
+    paired = pairs_by_name(joints) if pairs == "auto" else _lists(plain, "pairs", length=2)
     words = {key: plain.get(key, "") for key in _WORDS}
     for key, value in words.items():
         if not isinstance(value, str):
@@ -129,7 +129,7 @@ def _both_sides(chain: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [tuple(joint.replace("SIDE", side) for joint in chain) for side in ("left", "right")]
 
 
-def _pairs_by_name(joints: Sequence[str]) -> list[tuple[str, str]]:
+def pairs_by_name(joints: Sequence[str]) -> list[tuple[str, str]]:
     """Left joints with their right ones: `left` becomes `right` in the name, or an L at its beginning, at its end or
     between other signs an R."""
     patterns = (

@@ -73,14 +73,24 @@ FORMATS: Registry[Format | Collection] = Registry(
     "format",
     MappingProxyType(
         {
+            "alphapose": "kinestream.data.formats.alphapose",
             "arrays": "kinestream.data.formats.arrays",
             "authors": "kinestream.data.formats.authors",
+            "azure-kinect": "kinestream.data.formats.azure_kinect",
+            "coco": "kinestream.data.formats.coco_json",
+            "deeplabcut": "kinestream.data.formats.deeplabcut",
+            "freemocap": "kinestream.data.formats.freemocap",
+            "mediapipe": "kinestream.data.formats.mediapipe",
+            "mediapipe-csv": "kinestream.data.formats.mediapipe_csv",
+            "movement": "kinestream.data.formats.movement",
             "npz": "kinestream.data.formats.npz",
             "ntu": "kinestream.data.formats.ntu",
             "nw-ucla": "kinestream.data.formats.nw_ucla",
+            "openpose": "kinestream.data.formats.openpose",
             "pku-mmd-1": "kinestream.data.formats.pku_mmd",
             "pku-mmd-2": "kinestream.data.formats.pku_mmd",
             "pyskl": "kinestream.data.formats.pyskl",
+            "sleap": "kinestream.data.formats.sleap",
         }
     ),
 )
