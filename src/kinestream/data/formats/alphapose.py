@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kinestream.data.formats import FORMATS, Format
-from kinestream.data.formats.coco_json import folder_of, frame_of, is_alphapose
+from kinestream.data.formats.coco_json import folder_of, frame_of, is_alphapose, image_id
 from kinestream.data.formats.json_stream import entries, outline
 from kinestream.data.formats.sightings import Sightings, as_frame, of_picture, scored
 from kinestream.data.recording import Found, RecordingError, Source
@@ -101,9 +101,9 @@ def _people(path: Path, pictures: dict[str | int, int]) -> Iterator[_Person]:
     for entry in entries(path):
         if entry.key is None and entry.number:
             person = entry.value
-            name = person.get("image_id") if isinstance(person, dict) else None
-            if type(name) not in (str, int) or len(str(name)[:400]) > 300:
-                raise RecordingError(f"{entry.place}: no 'image_id' that names a picture")
+            if not isinstance(person, dict):
+                raise RecordingError(f"{entry.place}: {shown(person)} is no person")
+            name = image_id(person.get("image_id"), entry.place)
             pictures.setdefault(name, len(pictures))
             yield _Person(name, person.get("keypoints"), person.get("idx"), entry.place)
         elif entry.key is not None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from kinestream.data.formats import FORMATS, Format
 from kinestream.data.formats.json_stream import entries, outline
-from kinestream.data.formats.sightings import Sightings, as_frame, as_numbers, rate, refuse_far
+from kinestream.data.formats.sightings import Sightings, as_frame, as_numbers, positive, rate, refuse_far
 from kinestream.data.recording import Found, RecordingError, Source
 from kinestream.skeleton.layout import load_layout
 from kinestream.words import shown
@@ -117,7 +117,7 @@ def _add(seen: Sightings | None, frame: int, body: Any, place: str) -> Sightings
 
 
 def _order(names: list[Any], count: int) -> tuple[list[int] | None, tuple[str, ...]]:
-    """Which joint stands where in the layout, None where they stand in its order; and names where it is no such layout."""
+    """Which joint stands where in the layout, None where they stand in its order; names where it is no such layout."""
     joints = load_layout("azure32").joints
     if not names:
         if count != len(joints):
@@ -151,7 +151,7 @@ def _said_rate(value: Any) -> float | None:
     if isinstance(value, str):
         match = _FRAMES_PER_SECOND.fullmatch(value.replace("K4A", ""))
         value = int(match[1]) if match else None
-    return float(value) if type(value) in (int, float) and 0 < value < 1000 else None
+    return positive(value, 1000)
 
 
 def _rate(times: list[Any], numbers: list[int]) -> tuple[float | None, tuple[str, ...]]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from kinestream.data.formats import FORMATS, Format
 from kinestream.data.formats.json_stream import Entry, entries, outline
-from kinestream.data.formats.sightings import Assembled, Sightings, as_frame, of_picture, scored
+from kinestream.data.formats.sightings import Assembled, Sightings, as_frame, of_picture, positive, scored
 from kinestream.data.recording import Found, RecordingError, Source
 from kinestream.skeleton.layout import COCO17, SkeletonLayout
 from kinestream.words import shown
@@ -126,17 +126,18 @@ def is_alphapose(there: Mapping[str, str]) -> bool:
     return there.get("[].image_id", "")[:1] == '"' or "[].idx" in there or "[].box" in there
 
 
-def _identity(value: Any, place: str) -> int | str:
+def image_id(value: Any, place: str) -> int | str:
+    """What names an image: a number or a text. Raises RecordingError for anything else."""
     if type(value) not in (int, str) or len(str(value)[:400]) > 300:
         raise RecordingError(f"{place}: {shown(value)} where the id of an image belongs")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _add_image(content: _Content, entry: Entry) -> None:
     image = entry.value
     if not isinstance(image, dict):
         raise RecordingError(f"{entry.place}: {shown(image)} is no image")
-    identity = _identity(image.get("id"), entry.place)
+    identity = image_id(image.get("id"), entry.place)
     if identity in content.images:
         raise RecordingError(f"{entry.place}: a second image has the id {shown(identity)}")
     if len(content.images) >= _MOST_IMAGES:
@@ -146,9 +147,9 @@ def _add_image(content: _Content, entry: Entry) -> None:
         raise RecordingError(f"{entry.place}: {shown(name)} where the name of a file belongs")
     video = next((shown(image[key]) for key in _VIDEO_KEYS if key in image), folder_of(name))
     frame = next((as_frame(image[key], entry.place) for key in _FRAME_KEYS if key in image), None)
-    size = (image.get("width"), image.get("height"))
-    known = all(type(side) in (int, float) and 0 < side < 1e6 for side in size)
-    content.images[identity] = Image(name, video, frame, (float(size[0]), float(size[1])) if known else None)
+    across, down = positive(image.get("width"), 1e6), positive(image.get("height"), 1e6)
+    size = None if across is None or down is None else (across, down)
+    content.images[identity] = Image(name, video, frame, size)
 
 
 def _add_category(content: _Content, entry: Entry) -> None:
@@ -169,7 +170,7 @@ def _add_annotation(content: _Content, entry: Entry) -> None:
     body = entry.value
     if not isinstance(body, dict):
         raise RecordingError(f"{entry.place}: {shown(body)} is no annotation")
-    identity = _identity(body.get("image_id"), entry.place)
+    identity = image_id(body.get("image_id"), entry.place)
     rank = content.order.setdefault(identity, len(content.order))
     values = body.get("keypoints")
     if isinstance(values, list) and values and isinstance(values[0], list):

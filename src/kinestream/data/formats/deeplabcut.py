@@ -109,11 +109,11 @@ def _arrange(names: Names) -> _Arrangement:
     ]
     solid = any("z" in axes for axes in largest.values())
     wanted = _COORDINATES[: 3 if solid else 2]
-    for name, parts in people.items():
-        for part, axes in parts.items():
+    for animal, held in people.items():
+        for part, axes in held.items():
             lacking = [axis for axis in wanted if axis not in axes]
             if lacking:
-                raise RecordingError(f"{shown(name)} {shown(part)}: no column {lacking[0]}".strip())
+                raise RecordingError(f"{shown(animal)} {shown(part)}: no column {lacking[0]}".strip())
     if len(scorers) > 1:
         notes.append(f"not read: columns of {len(scorers) - 1} scorers besides {shown(first)}")
     elif others:

@@ -145,7 +145,7 @@ def _multi(group: Any, axis: str) -> list[list[str]]:
         if held.ndim != 1 or codes.ndim != 1 or codes.dtype.kind not in "iu":
             raise RecordingError(f"names of '{axis}' cannot be read: {_REMEDY}")
         words, places = hdf5.texts(held), codes[()]
-        if len(places) and not (0 <= places.min() and places.max() < len(words)):
+        if len(places) and not (places.min() >= 0 and places.max() < len(words)):
             raise RecordingError(f"names of '{axis}' are incomplete: cut off or damaged")
         columns.append([words[place] for place in places])
     if not columns or len({len(column) for column in columns}) != 1:

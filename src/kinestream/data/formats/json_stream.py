@@ -137,18 +137,21 @@ class _Text:
                 value, end = self._json.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
                 cut = error.msg.startswith("Unterminated") or error.pos > len(self._text) - _LONGEST_WORD
+                ahead = min(error.pos, len(self._text)) - self._at
                 if cut and self._more():
                     continue
-                place = min(error.pos, len(self._text))
-                raise self.wrong(f"{error.msg}: cut off or damaged", place) from None
+                raise self.wrong(f"{error.msg}: cut off or damaged", ahead) from None
             except (RecursionError, ValueError) as error:
                 raise self.wrong(type(error).__name__) from None
-            if end < len(self._text) or not self._more():
-                self._at = end
+            length = end - self._at
+            closed = isinstance(value, dict | list | str) or end + _LONGEST_WORD < len(self._text)
+            if closed or not self._more():  # a number may go on
+                self._at += length
                 return value
 
-    def wrong(self, what: str, place: int | None = None) -> RecordingError:
-        line = self._line + self._text.count("\n", 0, self._at if place is None else place)
+    def wrong(self, what: str, ahead: int = 0) -> RecordingError:
+        """An error about what stands so many characters further on."""
+        line = self._line + self._text.count("\n", 0, self._at + ahead)
         return RecordingError(f"no JSON that can be used: {what}", line)
 
     def _more(self) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from kinestream.data.formats import FORMATS, Format
 from kinestream.data.formats.json_stream import entries, load_json, outline
 from kinestream.data.formats.landmarks import PICTURE, POINTS, WORLD, chosen, found, seconds
-from kinestream.data.formats.sightings import Sightings, as_frame, rate
+from kinestream.data.formats.sightings import Sightings, as_frame, positive, rate
 from kinestream.data.recording import Found, RecordingError, Source
 from kinestream.words import shown
 
@@ -158,7 +158,7 @@ def _add(frames: _Frames, frame: Any, number: int, place: str) -> None:
         time_key = next((key for key in _TIME_KEYS if key in frame), "")
         frames.time_key = frames.time_key or time_key
         frames.times.append(frame.get(frames.time_key))
-        there = {name: kind for name, kind in KEYS.items() if name in frame}
+        there: dict[str, str | None] = {name: kind for name, kind in KEYS.items() if name in frame}
         if WORLD in there.values() and "landmarks" in there:
             there["landmarks"] = PICTURE  # as the tasks in JavaScript call both
         for name, kind in there.items():
@@ -215,9 +215,9 @@ def _values(body: list[Any], place: str) -> list[Any]:
 
 
 def _rate(frames: _Frames, plain: dict[str, Any]) -> tuple[float | None, tuple[str, ...]]:
-    said = next((plain[key] for key in ("fps", "frame_rate", "frameRate") if key in plain), None)
-    if type(said) in (int, float) and 0 < said < 100_000:
-        return float(said), ()
+    said = next((positive(plain[key], 100_000) for key in ("fps", "frame_rate", "frameRate") if key in plain), None)
+    if said is not None:
+        return said, ()
     if not frames.time_key or any(type(time) not in (int, float) for time in frames.times):
         return None, ()
     try:
@@ -232,9 +232,9 @@ def _rate(frames: _Frames, plain: dict[str, Any]) -> tuple[float | None, tuple[s
 
 def _picture(plain: dict[str, Any]) -> tuple[float, float] | None:
     for across, down in (("image_width", "image_height"), ("imageWidth", "imageHeight"), ("width", "height")):
-        sides = plain.get(across), plain.get(down)
-        if all(type(side) in (int, float) and 0 < side < 1e6 for side in sides):
-            return float(sides[0]), float(sides[1])  # type: ignore[arg-type]
+        sides = positive(plain.get(across), 1e6), positive(plain.get(down), 1e6)
+        if sides[0] is not None and sides[1] is not None:
+            return sides[0], sides[1]
     return None
 
 

@@ -72,7 +72,7 @@ def recognises(path: Path) -> bool:
     """Whether it has people with such points, or is a frame without people."""
     there = outline(path)
     people = any(f"{start}.people[].{key}" in there for start in ("", "[]", ".frames[]") for key in (FLAT, _OLD_FLAT))
-    return people or (".people" in there and ".version" in there) or ("[].people" in there and "[].version" in there)
+    return people or any(there.get(f"{start}.people") == "[" and f"{start}.version" in there for start in ("", "[]"))
 
 
 def gather(paths: Sequence[Path]) -> list[Source]:

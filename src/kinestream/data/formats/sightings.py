@@ -91,10 +91,10 @@ class Sightings:
     def split(self, frames: Sequence[int], groups: Sequence[str]) -> dict[str, "Sightings"]:
         """The bodies by group, where what was taken for a frame so far only stands for `frames` and `groups` of that
         place. What was gathered is let go of."""
-        place = np.array(self._frames)
+        place = np.array(self._frames, np.int64)
         codes = {group: code for code, group in enumerate(dict.fromkeys(groups))}
         code_at = np.array([codes[group] for group in groups], dtype=np.int64)[place]
-        frame_at, tracks = np.array(frames, dtype=np.int64)[place], np.array(self._tracks)
+        frame_at, tracks = np.array(frames, np.int64)[place], np.array(self._tracks, np.int64)
         if len(codes) == 1:
             self._frames = array("q", frame_at.tobytes())
             return {next(iter(codes)): self}
@@ -116,7 +116,7 @@ class Sightings:
     def assemble(self) -> Assembled:
         """What was gathered, which is let go of. Raises RecordingError where there is no body, or more frames are
         missing than a video leaves out."""
-        frames, tracks = np.array(self._frames), np.array(self._tracks)
+        frames, tracks = np.array(self._frames, np.int64), np.array(self._tracks, np.int64)
         every = np.unique(np.concatenate((frames, np.array(self._empty, dtype=np.int64))))
         if not len(frames):
             raise RecordingError(f"no body in any of its {len(every)} frames" if len(every) else "no frames")
@@ -180,6 +180,11 @@ def as_frame(value: Any, place: str) -> int:
     if type(value) is not int or not 0 <= value < 2**40:
         raise RecordingError(f"{place}: {shown(value)} where the number of a frame belongs")
     return value
+
+
+def positive(value: Any, below: int | float) -> float | None:
+    """What may be a size or a rate: a number above 0; None for anything else."""
+    return float(value) if type(value) in (int, float) and 0 < value < below else None
 
 
 def check_span(first: int, last: int, count: int) -> None:

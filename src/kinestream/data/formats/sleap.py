@@ -106,7 +106,7 @@ def _axes(shape: tuple[int, ...], nodes: int, people: int) -> tuple[int, int, in
             "(frames, tracks, nodes, 3)"
         )
     if matlab and plain:
-        return _MATLAB if nodes else _PLAIN  # type: ignore[return-value]
+        return _MATLAB if nodes else _PLAIN
     return _MATLAB if matlab else _PLAIN
 
 
