@@ -73,7 +73,7 @@ def spikes(joints: Float[np.ndarray, "t m v c"], fps: int | float) -> Bool[np.nd
         [4]
     """
     marked = np.zeros(joints.shape[:3], dtype=np.bool_)
-    there = ~np.isnan(joints).any(axis=3) & joints.any(axis=(2, 3))[..., None]
+    there = ~np.isnan(joints).any(axis=3) & np.asarray(joints.any(axis=(2, 3)))[..., None]
     for slot in range(joints.shape[1]):
         patterns: dict[bytes, list[int]] = {}
         for joint in range(joints.shape[2]):

@@ -3,7 +3,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.estimator_files import COCO, coco_dataset, coco_results, mutations, random_points, read, read_one, refusal, survive, write_json
+from tests.estimator_files import (
+    COCO,
+    coco_dataset,
+    coco_results,
+    mutations,
+    random_points,
+    read,
+    read_one,
+    refusal,
+    survive,
+    write_json,
+)
 
 from kinestream.data.formats.coco_json import folder_of, frame_of
 

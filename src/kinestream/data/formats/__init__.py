@@ -88,7 +88,6 @@ FORMATS: Registry[Format | Collection] = Registry(
             "mediapipe": "kinestream.data.formats.mediapipe",
             "mediapipe-csv": "kinestream.data.formats.mediapipe_csv",
             "movement": "kinestream.data.formats.movement",
-            "npz": "kinestream.data.formats.npz",
             "ntu": "kinestream.data.formats.ntu",
             "nw-ucla": "kinestream.data.formats.nw_ucla",
             "openpose": "kinestream.data.formats.openpose",

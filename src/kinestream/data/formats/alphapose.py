@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kinestream.data.formats import FORMATS, Format
-from kinestream.data.formats.coco_json import folder_of, frame_of, is_alphapose, image_id
+from kinestream.data.formats.coco_json import folder_of, frame_of, image_id, is_alphapose
 from kinestream.data.formats.json_stream import entries, outline
 from kinestream.data.formats.sightings import Sightings, as_frame, of_picture, scored
 from kinestream.data.recording import Found, RecordingError, Source

@@ -92,8 +92,8 @@ def import_store(
         axes=axes,
         preparation=preparation,
     )
-    named = splits if isinstance(splits, str) and ":" not in splits else None
-    rules = {"default": splits} if isinstance(splits, str) and named is None else {} if named else dict(splits or {})
+    named = splits if isinstance(splits, str) and ":" not in splits and not splits.startswith("leave-one-") else None
+    rules = {} if named else {"default": splits} if isinstance(splits, str) else splits or {}
     own = [ask(name, told) if isinstance(told, str) else told for name, told in rules.items()]
     with new_folder(out) as folder:
         incoming = open_collection(source, asked, format)

@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 
 from kinestream.data.formats import FORMATS, Format
-from kinestream.data.formats.orders import MATRIX_ORDERS, Order, as_floats, chained, fold, order_of, split_variable, usable
+from kinestream.data.formats.orders import (
+    MATRIX_ORDERS,
+    Order,
+    as_floats,
+    chained,
+    fold,
+    order_of,
+    split_variable,
+    usable,
+)
 from kinestream.data.recording import Found, RecordingError, Source
 from kinestream.skeleton.layout import SkeletonLayout
 from kinestream.words import shown

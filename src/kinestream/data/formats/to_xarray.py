@@ -53,7 +53,7 @@ def _write(content: Content, outgoing: Outgoing, path: Path) -> None:
 
     facts, layout = content.facts, outgoing.layout
     coordinates = 2 if outgoing.planar else 3
-    there = content.joints.any(axis=(2, 3))
+    there = np.asarray(content.joints.any(axis=(2, 3)))
     position = np.where(there[..., None, None], content.joints, np.float32(np.nan))[..., :coordinates]
     scores = np.full(position.shape[:3], np.nan, np.float32) if content.confidence is None else content.confidence
     time = np.arange(facts.frames) / (facts.fps or 1.0)
