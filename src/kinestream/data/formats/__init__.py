@@ -95,7 +95,6 @@ FORMATS: Registry[Format | Collection] = Registry(
             "pku-mmd-2": "kinestream.data.formats.pku_mmd",
             "pyskl": "kinestream.data.formats.pyskl",
             "sleap": "kinestream.data.formats.sleap",
-            "table": "kinestream.data.formats.table",
             "trc": "kinestream.data.formats.trc",
         }
     ),
