@@ -15,6 +15,8 @@ from kinestream.data.tracks import join_tracks
 from kinestream.data.understanding import Told, ToldUnits
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
 
+_MOST = 20
+"""Recordings that are shown."""
 COLUMNS = ("recording", "frames", "seconds", "people", "height, m", "unseen, %", "what is odd")
 
 
@@ -102,7 +104,8 @@ def inspect(
         )
     other = [f"{count} files {suffix} are of another kind" for suffix, count in files.other.items()]
     notes = (*files.notes, *other)
-    return _inspection(place, files.format, len(files), files.layout, files.facts.how, notes, list(_sampled(files)))
+    some = [one for _, one in zip(range(_MOST), _sampled(files), strict=False)]
+    return _inspection(place, files.format, len(files), files.layout, files.facts.how, notes, some)
 
 
 def _sampled(files: Files) -> Iterator[Recording | Rejected]:
@@ -129,7 +132,7 @@ def _inspection(
         layout=layout,
         facts=tuple(facts),
         notes=tuple(notes),
-        looked_at=tuple(_look(one, layout) for one in recordings[:20]),
+        looked_at=tuple(_look(one, layout) for one in recordings),
         refused=tuple(str(one) for one in read if isinstance(one, Rejected)),
         recording=recordings[0] if recordings else None,
     )

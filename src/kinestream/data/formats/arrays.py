@@ -230,5 +230,3 @@ def _not_read(arrays: Arrays, chosen: str, facts: RowFacts, stacked: bool) -> li
     known = {chosen, *facts.used, *_AXES, *(_ENDS if stacked else ())}
     left = [name for name in arrays.headers if name not in known]
     return [f"arrays that are not read: {chained(left)}"] if left else []
-
-

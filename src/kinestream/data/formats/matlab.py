@@ -96,14 +96,14 @@ FORMATS.add(
 )
 
 
-def _choose(
-    variables: list[_Variable], asked: str, layout: SkeletonLayout | None, order: Order | None
-) -> _Variable:
+def _choose(variables: list[_Variable], asked: str, layout: SkeletonLayout | None, order: Order | None) -> _Variable:
     if asked:
         for one in variables:
             if one.name == asked:
                 return one
-        raise RecordingError(f"no variable '{shown(asked, 40)}': the file has {chained([one.name for one in variables])}")
+        raise RecordingError(
+            f"no variable '{shown(asked, 40)}': the file has {chained([one.name for one in variables])}"
+        )
     numeric = [one for one in variables if one.kind in _NUMERIC]
     fitting = [one for one in numeric if _may_be(one.shape, layout, order)]
     structs = [one for one in variables if one.kind == "struct"]
@@ -139,7 +139,9 @@ def _only(
         return name, arrays[""]
     if field:
         if field not in usual:
-            raise RecordingError(f"'{shown(name, 40)}' has no field '{shown(field, 40)}' of numbers: {chained(list(usual))}")
+            raise RecordingError(
+                f"'{shown(name, 40)}' has no field '{shown(field, 40)}' of numbers: {chained(list(usual))}"
+            )
         return f"{name}.{field}", usual[field]
     fitting = [key for key, array in usual.items() if _may_be(array.shape, layout, order)]
     if len(fitting) != 1:
@@ -228,7 +230,9 @@ def _variable(h5py: Any, file: Any, name: str) -> _Variable | None:
         return _Variable(name, (1, 1), "struct")
     kind = one.attrs.get("MATLAB_class", b"")
     kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)
-    return _Variable(name, tuple(reversed(one.shape or ())), kind or ("double" if one.dtype.kind in "iuf" else "object"))
+    return _Variable(
+        name, tuple(reversed(one.shape or ())), kind or ("double" if one.dtype.kind in "iuf" else "object")
+    )
 
 
 def _load_hdf5(path: Path, chosen: _Variable) -> dict[str, np.ndarray]:
