@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -108,7 +108,7 @@ def _finite(value: float, what: str) -> float:
 
 def whole_numbers(
     raw: UInt8[np.ndarray, " bytes"], machine: Machine, *, signed: bool = True
-) -> np.ndarray[tuple[int], np.dtype[np.int16 | np.uint16]]:
+) -> np.ndarray[tuple[int], np.dtype[Any]]:
     """Numbers of 16 bits."""
     order = ">" if machine == "mips" else "<"
     return raw[: len(raw) // 2 * 2].view(f"{order}{'i' if signed else 'u'}2")
