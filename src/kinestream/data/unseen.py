@@ -80,7 +80,7 @@ def spikes(joints: Float[np.ndarray, "t m v c"], fps: int | float) -> Bool[np.nd
             patterns.setdefault(there[:, slot, joint].tobytes(), []).append(joint)
         for which in patterns.values():
             frames = np.flatnonzero(there[:, slot, which[0]])
-            found = _jumps(joints[frames[:, None], slot, np.array(which)], frames, fps)
+            found = _jumps(joints[frames[:, None], slot, np.array(which)], frames, float(fps))
             marked[frames[:, None], slot, np.array(which)] = found
     return marked
 
