@@ -82,8 +82,11 @@ _NEXT = {
 """The far end of the bone that begins at a joint."""
 _SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
 _ENDS = frozenset(("end", "nub", "endsite", "site"))
-_BONE_PREFIXES = frozenset(("mixamorig", "bip"))
-"""Programs that name bones; what follows is the number of the skeleton."""
+_PREFIXES = {
+    "mixamorig": frozenset(("upleg", "leg", "arm", "forearm")),
+    "bip": frozenset(("thigh", "calf", "upperarm", "forearm")),
+}
+"""Programs that put their name before those of bones, and words that belong to it; the number of the skeleton follows."""
 _NOISE = frozenset(("c", "j", "def", "org", "jnt", "joint", "joints", "bone", "skeleton", "armature", "character"))
 _WORD = re.compile(r"(?<![A-Za-z])[LT]\d{1,2}(?![A-Za-z0-9])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 CANONICAL = frozenset(
@@ -151,8 +154,8 @@ class _Name:
     """What it is of: small letters and digits."""
     end: bool
     """Whether it is the end of that bone."""
-    bones: bool
-    """Whether a prefix tells that the names are those of bones."""
+    program: str
+    """One of `_PREFIXES`, or nothing."""
 
 
 def _of_the_middle(parsed: Mapping[int, _Name], *, far_ends: bool) -> dict[int, str]:
@@ -204,8 +207,8 @@ def _trunk(keys: Mapping[int, str], *, alone: bool, far_ends: bool) -> dict[int,
 def _of_a_side(side: str, parsed: Mapping[int, _Name], *, far_ends: bool) -> dict[int, str]:
     """The joints of one side, by their place."""
     keys = {one.key for one in parsed.values() if not one.end}
-    if any(one.bones for one in parsed.values()):
-        keys |= {"thigh", "shin", "upperarm", "forearm"}
+    for program in {one.program for one in parsed.values() if one.program}:
+        keys |= _PREFIXES[program]
     told = {}
     for place, one in parsed.items():
         part = _part(one.key, keys)
@@ -275,16 +278,16 @@ def _without_common_start(names: list[list[str]]) -> list[list[str]]:
         if names[0][start] in _SIDES:
             break
         start += 1
-    marks = sorted(_BONE_PREFIXES.intersection(names[0][:start]))
+    marks = [word for word in names[0][:start] if word in _PREFIXES]
     return [marks + words[start:] for words in names]
 
 
 def _parse(words: list[str]) -> _Name | None:
     """None for what cannot be a joint of a body, such as a name with both sides."""
-    bones = any(word in _BONE_PREFIXES for word in words)
-    while words and (words[0] in _NOISE or words[0] in _BONE_PREFIXES):
+    program = next((word for word in words if word in _PREFIXES), "")
+    while words and (words[0] in _NOISE or words[0] in _PREFIXES):
         digits = 2 if len(words) > 1 and words[1].isdigit() else 1
-        words = words[digits if words[0] in {*_BONE_PREFIXES, "character"} else 1 :]
+        words = words[digits if words[0] in {*_PREFIXES, "character"} else 1 :]
     end = len(words) > 1 and words[-1] in _ENDS
     words = [word for word in (words[:-1] if end else words) if word not in _NOISE]
     sides = [word for word in words if word in _SIDES]
@@ -296,7 +299,7 @@ def _parse(words: list[str]) -> _Name | None:
         side, key = _side_within(key)
     if key[-3:] == "nub":
         key, end = key[:-3], True
-    return _Name(side=side, key=key, end=end, bones=bones)
+    return _Name(side=side, key=key, end=end, program=program)
 
 
 def _side_within(key: str) -> tuple[str, str]:

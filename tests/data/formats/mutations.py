@@ -4,7 +4,23 @@ from collections.abc import Iterator
 
 import numpy as np
 
-_WORDS = (b"nan", b"inf", b"-", b"1e400", b"9" * 30, b"\x00", b"\xff\xfe", b"\n", b"{", b"}", b"", b" ", b"\t", b",", b"0")
+_WORDS = (
+    b"nan",
+    b"inf",
+    b"-",
+    b"1e400",
+    b"9" * 30,
+    b"\x00",
+    b"\xff\xfe",
+    b"\n",
+    b"{",
+    b"}",
+    b"",
+    b" ",
+    b"\t",
+    b",",
+    b"0",
+)
 
 
 def mutated(content: bytes, count: int, *, seed: int = 0, upto: int | None = None) -> Iterator[bytes]:
