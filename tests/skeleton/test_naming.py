@@ -8,7 +8,7 @@ from kinestream.skeleton.layout import layout_names, load_layout
 from kinestream.skeleton.naming import CANONICAL, canonical_name, canonical_names
 from kinestream.skeleton.tree import layout_of_tree
 
-LIMBS = "hip knee ankle foot collar shoulder elbow wrist".split()
+LIMBS = ["hip", "knee", "ankle", "foot", "collar", "shoulder", "elbow", "wrist"]
 LISTS = {
     # name of the list: the middle (foreign=canonical, - for none), then the left limbs in the order of LIMBS
     "mixamo": (
@@ -154,7 +154,28 @@ def test_two_joints_of_one_meaning_are_neither() -> None:
 
 
 def test_markers_of_plug_in_gait_are_no_joints() -> None:
-    markers = "LFHD RFHD C7 T10 CLAV STRN LSHO LELB LWRA LFIN LASI LPSI LTHI LKNE LTIB LANK LHEE LTOE RKNE RTOE".split()
+    markers = [
+        "LFHD",
+        "RFHD",
+        "C7",
+        "T10",
+        "CLAV",
+        "STRN",
+        "LSHO",
+        "LELB",
+        "LWRA",
+        "LFIN",
+        "LASI",
+        "LPSI",
+        "LTHI",
+        "LKNE",
+        "LTIB",
+        "LANK",
+        "LHEE",
+        "LTOE",
+        "RKNE",
+        "RTOE",
+    ]
     assert canonical_names(markers) == (None,) * len(markers)
 
 

@@ -2,11 +2,12 @@
 
 import struct
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data.formats.mutations import mutated
+from tests.data.formats.mutations import mutated, refusal_or
 
 from kinestream.data.formats.c3d import read
 from kinestream.data.formats.markers import LARGEST
@@ -249,7 +250,7 @@ def test_long_recordings_say_their_length_elsewhere(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.joints[:, 0, 0, 0], expected[:, 0, 0])
 
 
-# --- what is refused ---------------------------------------------------------------------------------------------------
+# --- what is refused ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -294,11 +295,9 @@ def test_any_damage_is_refused_or_read(tmp_path: Path, scale: float) -> None:
     content = written(places(), scale=scale, analog=3, more={"POINT:ANGLES": ["A"], "EVENT:USED": [2]})
     refused = 0
     for damaged in mutated(content, 600, upto=1100):
-        try:
-            found = read_all(tmp_path, damaged)
-        except RecordingError as error:
+        found = refusal_or(partial(read_all, tmp_path, damaged))
+        if isinstance(found, RecordingError):
             refused += 1
-            assert str(error).isprintable()
             continue
         for one in found:
             assert one.joints.nbytes <= 2 * len(damaged)
