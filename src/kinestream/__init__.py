@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from kinestream import evaluate, layouts, methods
     from kinestream import models as encoders
     from kinestream.data.formats import FORMATS as formats  # noqa: N811
+    from kinestream.data.formats.writing import write
+    from kinestream.data.inspection import inspect
     from kinestream.data.prepare import prepare
     from kinestream.data.reading import read
     from kinestream.data.recording import Recording
@@ -43,6 +45,7 @@ __all__ = [
     "encoders",
     "evaluate",
     "formats",
+    "inspect",
     "layouts",
     "load",
     "methods",
@@ -53,6 +56,7 @@ __all__ = [
     "recipe",
     "report",
     "reproduce",
+    "write",
 ]
 
 _WHERE = {
@@ -65,6 +69,7 @@ _WHERE = {
     "encoders": "models:",
     "evaluate": "evaluate:",
     "formats": "data.formats:FORMATS",
+    "inspect": "data.inspection:inspect",
     "layouts": "layouts:",
     "load": "use.model:load",
     "methods": "methods:",
@@ -75,6 +80,7 @@ _WHERE = {
     "recipe": "recipes:resolve",
     "report": "viz.report:report",
     "reproduce": "reproduction:reproduce",
+    "write": "data.formats.writing:write",
 }
 """Module and name of each; nothing behind the colon for the module itself."""
 

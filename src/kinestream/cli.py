@@ -14,6 +14,7 @@ from kinestream.plugins import add_plugin
 
 COMMANDS = {
     "generate": ("generate", "write made-up recordings in a data set's raw format, to try things out"),
+    "inspect": ("inspect", "say what recordings are: format, layout, people, rate, units, gaps; nothing is written"),
     "prepare": ("prepare", "read recordings into a store: your own, a data set's, or prepared by others"),
     "export-data": ("export_data", "write a store's recordings in the form of others"),
     "import-weights": ("import_weights", "make encoders from the 3s-CACA authors' released weights"),

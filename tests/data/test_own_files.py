@@ -62,9 +62,9 @@ def test_files_are_read_in_order_in_metres_with_y_up(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "do not say their joints: give --layout"),
+        ({}, "do not say which joints their 4 are: give --layout"),
         ({"layout": STICK}, r"a\.npy: a joint beyond 100 m: give positions in metres, or say --units"),
-        ({"layout": "ntu25", "units": "mm"}, r"a\.npy: 4 joints, where layout ntu25 has 25"),
+        ({"layout": "ntu25", "units": "mm"}, "4 joints, where layout ntu25 has 25"),
         ({"layout": STICK, "format": "bvh2"}, "unknown format 'bvh2'"),
         ({"layout": STICK, "format": "ntu"}, r"no file \.skeleton in"),
     ],

@@ -13,9 +13,9 @@ from kinestream.skeleton.layout import SkeletonLayout, load_layout
 
 LARGEST_COORDINATE = 100.0
 """Metres. No sensor sees a body further away: a larger number in a file is damage, not data."""
-Units = Literal["m", "cm", "mm"]
+Units = Literal["m", "cm", "mm", "in"]
 Up = Literal["y", "-y", "z", "-z", "x", "-x"]
-_METRES: Mapping[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+_METRES: Mapping[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
 _TO_Y_UP: Mapping[str, tuple[tuple[int, int], ...]] = {
     # For x', y', z' the old axis and its sign: a turn each, no mirror image.
     "y": ((0, 1), (1, 1), (2, 1)),
