@@ -5,10 +5,25 @@ Two habits meet in files: names of joints (`LeftKnee`), and names of bones that 
 around it. A name that stays open has no canonical name: nothing is guessed.
 """
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from kinestream.skeleton.joint_words import (
+    COLLARS,
+    FOREARMS,
+    HIPS,
+    NEXT,
+    PLAIN,
+    PREFIXES,
+    SHINS,
+    SHOULDERS,
+    THIGHS,
+    TOE_BASES,
+    TOES,
+    UPPER_ARMS,
+    JointName,
+    take_apart,
+)
 
 _PELVIS = "hips hip pelvis midhip hipcentre hipcenter centerhip centrehip spinebase pelviscenter pelviscentre"
 _LONG_WORDS = {"pelvis": _PELVIS, "head": "head", "nose": "nose", "head_top": "headtop headtip topofhead"}
@@ -46,53 +61,13 @@ _ALONE = {
     "spine": frozenset(("spine", "spinemid", "midspine", "spinenavel", "spinenaval", "torso")),
     "chest": frozenset(("chest", "spinechest", "upperchest")),
 }
-_THIGHS = frozenset(("upleg", "upperleg", "thigh", "femur"))
-_SHINS = frozenset(("lowerleg", "lowleg", "shin", "calf", "shank", "tibia"))
-_UPPER_ARMS = frozenset(("upperarm", "uparm", "humerus"))
-_FOREARMS = frozenset(("forearm", "lowerarm", "lowarm", "radius"))
-_COLLARS = frozenset(("collar", "collarbone", "clavicle"))
-_TOE_BASES = frozenset(("toebase", "ball", "bigtoe", "toe0", "footindex"))
-_PLAIN = {
-    **dict.fromkeys(_THIGHS, "hip"),
-    **dict.fromkeys(_SHINS, "knee"),
-    **dict.fromkeys(_UPPER_ARMS, "shoulder"),
-    **dict.fromkeys(_FOREARMS, "elbow"),
-    **dict.fromkeys(_COLLARS, "collar"),
-    **{word: word for word in ("knee", "ankle", "heel", "elbow", "wrist", "eye", "ear", "knuckles")},
-    "handtip": "hand_tip",
-    "fingerbase": "hand",
-}
-"""Words for parts with a side that mean the same whatever stands around them."""
-_HIPS = frozenset(("hip", "hips"))
-_TOES = frozenset(("toe", "toes", *_TOE_BASES))
-_SHOULDERS = frozenset(("shoulder", "shldr"))
-_SIDED = frozenset({*_PLAIN, *_HIPS, *_TOES, *_SHOULDERS, "leg", "foot", "arm", "hand", "thumb"})
-_NEXT = {
-    "hip": "knee",
-    "knee": "ankle",
-    "ankle": "foot",
-    "foot": "toes",
-    "pelvis": "hip",
-    "collar": "shoulder",
-    "shoulder": "elbow",
-    "elbow": "wrist",
-    "wrist": "hand_tip",
-    "hand": "hand_tip",
-}
-"""The far end of the bone that begins at a joint."""
-_SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
-_ENDS = frozenset(("end", "nub", "endsite", "site"))
-_BONE_PREFIXES = frozenset(("mixamorig", "bip"))
-"""Programs that name bones; what follows is the number of the skeleton."""
-_NOISE = frozenset(("c", "j", "def", "org", "jnt", "joint", "joints", "bone", "skeleton", "armature", "character"))
-_WORD = re.compile(r"(?<![A-Za-z])[LT]\d{1,2}(?![A-Za-z0-9])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 CANONICAL = frozenset(
     {
         *(*_UNSIDED.values(), *_ALONE, "neck", "upper_neck"),
         *(
             f"{side}_{part}"
             for side in ("left", "right")
-            for part in {*_PLAIN.values(), *_NEXT.values(), "hip", "hand", "thumb"}
+            for part in {*PLAIN.values(), *NEXT.values(), "hip", "hand", "thumb"}
         ),
     }
 )
@@ -127,8 +102,7 @@ def canonical_names(names: Sequence[str], *, far_ends: bool = False) -> tuple[st
         >>> canonical_names(["Hips", "Spine", "Spine1", "Spine2", "Neck", "LeftShoulder", "LeftArm", "LeftForeArm"])
         ('pelvis', 'lower_spine', 'spine', 'chest', 'neck', 'left_collar', 'left_shoulder', 'left_elbow')
     """
-    split = _without_common_start([_words(name) for name in names])
-    parsed = {place: one for place, words in enumerate(split) if (one := _parse(words)) is not None}
+    parsed = take_apart(names)
     told = _of_the_middle(parsed, far_ends=far_ends)
     for side in ("left", "right"):
         told |= _of_a_side(side, {place: one for place, one in parsed.items() if one.side == side}, far_ends=far_ends)
@@ -141,21 +115,7 @@ def canonical_names(names: Sequence[str], *, far_ends: bool = False) -> tuple[st
     )
 
 
-@dataclass(frozen=True)
-class _Name:
-    """A name taken apart."""
-
-    side: str
-    """`left`, `right` or nothing."""
-    key: str
-    """What it is of: small letters and digits."""
-    end: bool
-    """Whether it is the end of that bone."""
-    bones: bool
-    """Whether a prefix tells that the names are those of bones."""
-
-
-def _of_the_middle(parsed: Mapping[int, _Name], *, far_ends: bool) -> dict[int, str]:
+def _of_the_middle(parsed: Mapping[int, JointName], *, far_ends: bool) -> dict[int, str]:
     """The joints without a side, by their place."""
     middle = {place: one for place, one in parsed.items() if not one.side}
     told = {}
@@ -201,18 +161,18 @@ def _trunk(keys: Mapping[int, str], *, alone: bool, far_ends: bool) -> dict[int,
     return {order[0]: "lower_spine", order[len(order) // 2]: "spine", order[-1]: "chest"}
 
 
-def _of_a_side(side: str, parsed: Mapping[int, _Name], *, far_ends: bool) -> dict[int, str]:
+def _of_a_side(side: str, parsed: Mapping[int, JointName], *, far_ends: bool) -> dict[int, str]:
     """The joints of one side, by their place."""
     keys = {one.key for one in parsed.values() if not one.end}
-    if any(one.bones for one in parsed.values()):
-        keys |= {"thigh", "shin", "upperarm", "forearm"}
+    for program in {one.program for one in parsed.values() if one.program}:
+        keys |= PREFIXES[program]
     told = {}
     for place, one in parsed.items():
         part = _part(one.key, keys)
-        if one.key in _HIPS and keys & _THIGHS:  # the bone between pelvis and hip
+        if one.key in HIPS and keys & THIGHS:  # the bone between pelvis and hip
             part = "pelvis"
         if one.end != far_ends:
-            part = _NEXT.get(part or "")
+            part = NEXT.get(part or "")
         elif part == "pelvis":
             part = None
         if part:
@@ -223,32 +183,32 @@ def _of_a_side(side: str, parsed: Mapping[int, _Name], *, far_ends: bool) -> dic
 def _part(key: str, keys: Collection[str]) -> str | None:
     """Which part it is of, among all words of that side."""
     words = frozenset(keys)
-    shins, arms = words & _SHINS, words & _UPPER_ARMS
-    knee = "knee" in words or shins or ("leg" in words and words & _THIGHS)
-    elbow = "elbow" in words or words & _FOREARMS
+    shins, arms = words & SHINS, words & UPPER_ARMS
+    knee = "knee" in words or shins or ("leg" in words and words & THIGHS)
+    elbow = "elbow" in words or words & FOREARMS
     foot_is_ankle = "foot" in words and knee and "ankle" not in words
     hand_is_wrist = "hand" in words and elbow and "wrist" not in words
-    if key in _HIPS:
+    if key in HIPS:
         return "hip"
     if key == "leg":
-        return "knee" if words & _THIGHS and not shins else None
+        return "knee" if words & THIGHS and not shins else None
     if key == "arm":
         return "shoulder" if elbow and not arms else None
     if key == "foot":
         return "ankle" if foot_is_ankle else "foot"
-    if key in _TOES:
+    if key in TOES:
         instead_of_foot = foot_is_ankle or ("ankle" in words and "foot" not in words)
-        literal = "foot" if key in _TOE_BASES and "foot" not in words else "toes"
+        literal = "foot" if key in TOE_BASES and "foot" not in words else "toes"
         return "foot" if instead_of_foot else literal
-    if key in _SHOULDERS:
-        if words & _COLLARS:
+    if key in SHOULDERS:
+        if words & COLLARS:
             return None if arms else "shoulder"
         return "collar" if arms or ("arm" in words and elbow) else "shoulder"
     if key == "hand":
         return "wrist" if hand_is_wrist else "hand"
     if key == "thumb":
         return None if hand_is_wrist else "thumb"
-    return _PLAIN.get(key)
+    return PLAIN.get(key)
 
 
 def _rank(key: str, words: Mapping[str, float]) -> float | None:
@@ -257,54 +217,3 @@ def _rank(key: str, words: Mapping[str, float]) -> float | None:
         return words[key]
     stem = key.rstrip("0123456789")
     return words[stem] + min(int(key[len(stem) :][:4]), 999) / 1000 if stem in words else None
-
-
-def _words(name: str) -> list[str]:
-    """The words of a name in small letters, without the name space in front of it."""
-    space, _, own = name.replace("|", ":").rpartition(":")
-    marks = ["mixamorig"] if "mixamorig" in space.lower() else []
-    return marks + [word.lower() for word in _WORD.findall(own)]
-
-
-def _without_common_start(names: list[list[str]]) -> list[list[str]]:
-    """What all names begin with is the name of the skeleton."""
-    if len(names) < 3:
-        return names
-    start = 0
-    while all(len(words) > start + 1 for words in names) and len({words[start] for words in names}) == 1:
-        if names[0][start] in _SIDES:
-            break
-        start += 1
-    marks = sorted(_BONE_PREFIXES.intersection(names[0][:start]))
-    return [marks + words[start:] for words in names]
-
-
-def _parse(words: list[str]) -> _Name | None:
-    """None for what cannot be a joint of a body, such as a name with both sides."""
-    bones = any(word in _BONE_PREFIXES for word in words)
-    while words and (words[0] in _NOISE or words[0] in _BONE_PREFIXES):
-        digits = 2 if len(words) > 1 and words[1].isdigit() else 1
-        words = words[digits if words[0] in {*_BONE_PREFIXES, "character"} else 1 :]
-    end = len(words) > 1 and words[-1] in _ENDS
-    words = [word for word in (words[:-1] if end else words) if word not in _NOISE]
-    sides = [word for word in words if word in _SIDES]
-    key = "".join(word for word in words if word not in _SIDES).removesuffix("joint")
-    if len(sides) > 1 or not key:
-        return None
-    side = _SIDES[sides[0]] if sides else ""
-    if not side:
-        side, key = _side_within(key)
-    if key[-3:] == "nub":
-        key, end = key[:-3], True
-    return _Name(side=side, key=key, end=end, bones=bones)
-
-
-def _side_within(key: str) -> tuple[str, str]:
-    """Takes the side off a name in small letters without signs: `leftknee`, `kneeleft`, `lknee`."""
-    for side in ("left", "right"):
-        for rest in (key.removeprefix(side), key.removesuffix(side)):
-            if rest != key and rest in _SIDED:
-                return side, rest
-    if key[:1] in _SIDES and key[1:] in _SIDED - {"ear", "toe"}:  # "rear", the marker LTOE
-        return _SIDES[key[0]], key[1:]
-    return "", key

@@ -1,8 +1,13 @@
 """Damage to files, as it happens: cuts, wrong bytes, lines that are lost, doubled or exchanged."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
+
+from kinestream.data.recording import RecordingError
+
+Result = TypeVar("Result")
 
 _WORDS = (
     b"nan",
@@ -47,3 +52,13 @@ def mutated(content: bytes, count: int, *, seed: int = 0, upto: int | None = Non
                 lines[one : one + 1] = lines[other : other + 1] * int(rng.integers(0, 3))
             made = bytearray(b"\n".join(lines))
         yield bytes(made)
+
+
+def refusal_or(read: Callable[[], Result]) -> Result | RecordingError:
+    """What is read, or the error with which it is refused, in one line; any other error is one of ours."""
+    try:
+        return read()
+    except RecordingError as error:
+        refusal = error
+    assert str(refusal).isprintable(), "one line that no terminal minds"
+    return refusal

@@ -6,6 +6,7 @@ As the CMU data set has them: `01_01.amc` moves `01.asf`. The frames a second st
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +149,7 @@ class _Frames:
     whole: int
     """Frames that are there with all lines."""
 
-    @property
+    @cached_property
     def words(self) -> Int64[np.ndarray, "t words"]:
         """For each frame the places of its words."""
         each = 1 + sum(1 + count for count in self.counts)
@@ -193,12 +194,11 @@ class _Frames:
         return int(begin) + self.whole
 
     def values(self) -> dict[str, Float64[np.ndarray, "t dof"]]:
-        made, column = {}, 2
-        for name, count in zip(self.names, self.counts, strict=True):
-            places = self.words[:, column : column + count]
-            made[name.decode()] = self._parse(places.ravel()).reshape(self.whole, count)
-            column += 1 + count
-        return made
+        ends = np.cumsum([1 + count for count in self.counts])
+        names = [0, 1, *(1 + ends[:-1])]  # and the number of the frame
+        numbers = self._parse(np.delete(self.words, names, axis=1).ravel()).reshape(self.whole, -1)
+        parts = np.split(numbers, np.cumsum(self.counts)[:-1], axis=1)
+        return {name.decode(): part for name, part in zip(self.names, parts, strict=True)}
 
     def _parse(self, words: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         numbers = parse_numbers(self.tokens, words, self.first)

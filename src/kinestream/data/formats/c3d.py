@@ -1,7 +1,7 @@
 """C3D files: places of markers, as optical motion capture saves them, and much else, which is not read.
 
-NOTE(own reader): ezc3d takes a file that is cut anywhere and gives zeros for what is missing, so a reader of our own
-checks all sizes; it is compared with ezc3d in the tests.
+NOTE(own reader): ezc3d takes a file that is cut anywhere as if it were whole, and none of MIPS computers, so all sizes
+are checked here; the tests compare the two.
 """
 
 import re

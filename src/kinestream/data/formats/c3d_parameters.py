@@ -8,10 +8,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Integer, UInt8
 
 from kinestream.data.recording import RecordingError
 from kinestream.words import shown
@@ -108,10 +108,11 @@ def _finite(value: float, what: str) -> float:
 
 def whole_numbers(
     raw: UInt8[np.ndarray, " bytes"], machine: Machine, *, signed: bool = True
-) -> np.ndarray[tuple[int], np.dtype[Any]]:
+) -> Integer[np.ndarray, " n"]:
     """Numbers of 16 bits."""
     order = ">" if machine == "mips" else "<"
-    return raw[: len(raw) // 2 * 2].view(f"{order}{'i' if signed else 'u'}2")
+    kind = "i2" if signed else "u2"
+    return raw[: len(raw) // 2 * 2].view(order + kind).astype(kind)
 
 
 def floating_numbers(raw: UInt8[np.ndarray, " bytes"], machine: Machine) -> Float32[np.ndarray, " n"]:
