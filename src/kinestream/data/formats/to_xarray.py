@@ -75,7 +75,7 @@ def _write(content: Content, outgoing: Outgoing, path: Path) -> None:
 
 def _attributes(content: Content, layout: SkeletonLayout) -> dict[str, Any]:
     facts = content.facts
-    known = {key: getattr(facts, key) for key in ("fps", "label", "subject", "camera", "session")}
+    texts = {key: getattr(facts, key) for key in ("label", "subject", "camera", "session")}
     return {
         "ds_type": "poses",
         "source_software": f"kinestream {version('kinestream')}",
@@ -84,7 +84,8 @@ def _attributes(content: Content, layout: SkeletonLayout) -> dict[str, Any]:
         "up": "y",
         "name": facts.name,
         "layout": json.dumps(layout.to_dict(), ensure_ascii=False),
-        **{key: value for key, value in known.items() if value is not None},
+        **({} if facts.fps is None else {"fps": facts.fps}),
+        **{key: str(value) for key, value in texts.items() if value is not None},
     }
 
 
