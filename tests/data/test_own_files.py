@@ -130,7 +130,7 @@ def test_confidence_session_and_segments_belong_to_a_recording() -> None:
 
 def test_every_format_is_a_file_a_recording_or_a_collection() -> None:
     collections = {name for name in FORMATS if isinstance(FORMATS.get(name), Collection)}
-    assert collections >= {"authors", "npz", "pyskl"}
+    assert collections >= {"authors", "ctr-gcn", "pyskl"}
     assert {name for name in FORMATS if isinstance(FORMATS.get(name), Format)} >= {"arrays", "ntu", "nw-ucla"}
 
 

@@ -85,10 +85,11 @@ class _Steps:
 
 def _lists(store: Store, splits: list[str]) -> dict[str, list[str]]:
     """Names for each part of splits, as PYSKL calls them."""
+    words: dict[Part, str] = {"train": "train", "test": "val"}
     return {
         f"{split}_{word}": [store.table.name[index] for index in store.select(split, part).tolist()]
         for split in splits
-        for part, word in (("train", "train"), ("test", "val"))
+        for part, word in words.items()
     }
 
 

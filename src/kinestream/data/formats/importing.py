@@ -91,9 +91,7 @@ def import_store(
         axes=axes,
         preparation=preparation,
     )
-    named = splits if isinstance(splits, str) and ":" not in splits else None
-    rules = {"default": splits} if isinstance(splits, str) and named is None else {} if named else dict(splits or {})
-    own = {name: told_split(name, told) for name, told in rules.items()}
+    named, own = _told(splits)
     with new_folder(out) as folder:
         incoming = open_collection(source, asked, format)
         taken = {} if own else splits_taken(incoming, named, dataset)
@@ -130,6 +128,14 @@ def import_store(
     return Imported(
         info=info, form=incoming.form, rejected=tuple(work.rejected), other_splits=work.other_splits, notes=notes
     )
+
+
+def _told(splits: Mapping[str, str | Split] | str | None) -> tuple[str | None, dict[str, Split]]:
+    """The name of a split of the file, or splits by rules."""
+    if isinstance(splits, str) and ":" not in splits:
+        return splits, {}
+    rules = {"default": splits} if isinstance(splits, str) else splits or {}
+    return None, {name: told_split(name, told) for name, told in rules.items()}
 
 
 def _kept(incoming: Incoming, dataset: Dataset | None) -> int:

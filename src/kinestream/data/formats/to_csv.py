@@ -57,7 +57,7 @@ def _about(outgoing: Outgoing) -> dict[str, Any]:
 
 def _write_rows(file: TextIO, content: Content, joints: list[str], axes: int, scored: bool) -> None:
     name, fps = _cell(content.facts.name), content.facts.fps
-    there = content.joints.any(axis=(2, 3))  # NaN is something, too
+    there = np.asarray(content.joints.any(axis=(2, 3)))  # NaN is something, too
     number = ",".join(["%.9g"] * axes)
     for start in range(0, len(there), _MOST_AT_ONCE):
         frames, people = np.nonzero(there[start : start + _MOST_AT_ONCE])

@@ -6,6 +6,7 @@
 Time is in seconds, or in frames where the rate is not known. What else is known of a recording stands in attributes.
 """
 
+import importlib.util
 import json
 import re
 from collections.abc import Sequence
@@ -41,11 +42,8 @@ def write_xarray(outgoing: Outgoing, path: Path) -> None:
 
 
 def _needed() -> None:
-    try:
-        import h5netcdf  # noqa: F401
-        import xarray  # noqa: F401
-    except ImportError:
-        raise ExchangeError('netCDF files need xarray and h5netcdf: pip install "kinestream[formats]"') from None
+    if any(importlib.util.find_spec(package) is None for package in ("xarray", "h5netcdf")):
+        raise ExchangeError('netCDF files need xarray and h5netcdf: pip install "kinestream[formats]"')
 
 
 def _write(content: Content, outgoing: Outgoing, path: Path) -> None:
@@ -53,7 +51,7 @@ def _write(content: Content, outgoing: Outgoing, path: Path) -> None:
 
     facts, layout = content.facts, outgoing.layout
     coordinates = 2 if outgoing.planar else 3
-    there = content.joints.any(axis=(2, 3))
+    there = np.asarray(content.joints.any(axis=(2, 3)))
     position = np.where(there[..., None, None], content.joints, np.float32(np.nan))[..., :coordinates]
     scores = np.full(position.shape[:3], np.nan, np.float32) if content.confidence is None else content.confidence
     time = np.arange(facts.frames) / (facts.fps or 1.0)
