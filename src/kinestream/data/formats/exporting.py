@@ -85,11 +85,11 @@ class _Steps:
 
 def _lists(store: Store, splits: list[str]) -> dict[str, list[str]]:
     """Names for each part of splits, as PYSKL calls them."""
-    parts: tuple[tuple[Part, str], ...] = (("train", "train"), ("test", "val"))
+    words: dict[Part, str] = {"train": "train", "test": "val"}
     return {
         f"{split}_{word}": [store.table.name[index] for index in store.select(split, part).tolist()]
         for split in splits
-        for part, word in parts
+        for part, word in words.items()
     }
 
 

@@ -66,19 +66,12 @@ class Outgoing:
             beside.mkdir(parents=True, exist_ok=True)
             self._kept = tempfile.TemporaryFile(dir=beside, prefix=".kinestream-")  # noqa: SIM115  closed on exit
         self.rows: list[Facts] = []
-        seen: set[str] = set()
-        first: Recording | None = None
-        for number, one in enumerate(self._recordings()):
-            _check(one, number, first)
-            first = first or one
-            content = _content(one, number)
-            if content.facts.name in seen:
-                raise ExchangeError(f"two recordings are called '{shown(content.facts.name)}': names must differ")
-            seen.add(content.facts.name)
-            self.rows.append(content.facts)
-            self._keep(content)
-        if first is None or first.layout is None:
-            raise ExchangeError("no recordings to write: give at least one")
+        try:
+            first = self._look_through()
+        except BaseException:
+            self.close()
+            raise
+        assert first.layout is not None
         self.layout: SkeletonLayout = first.layout
         self.planar = first.planar
         self.most_bodies = max(row.bodies for row in self.rows)
@@ -89,6 +82,10 @@ class Outgoing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Removes what was kept."""
         if self._kept is not None:
             self._kept.close()
 
@@ -119,6 +116,23 @@ class Outgoing:
                 f"{len(lacking)} recordings have joints that were not seen ('{shown(lacking[0])}' is the first), which "
                 f"{form} cannot say: write npz, csv, xarray or pyskl, or prepare a store, which fills them in"
             )
+
+    def _look_through(self) -> Recording:
+        """Notes the facts of all recordings; gives the first."""
+        seen: set[str] = set()
+        first: Recording | None = None
+        for number, one in enumerate(self._recordings()):
+            _check(one, number, first)
+            first = first or one
+            content = _content(one, number)
+            if content.facts.name in seen:
+                raise ExchangeError(f"two recordings are called '{shown(content.facts.name)}': names must differ")
+            seen.add(content.facts.name)
+            self.rows.append(content.facts)
+            self._keep(content)
+        if first is None:
+            raise ExchangeError("no recordings to write: give at least one")
+        return first
 
     def _recordings(self) -> Iterator[Recording]:
         return iter(self._source) if self.store is None else self.store.recordings()

@@ -29,7 +29,7 @@ def from_picture(
 
     Example:
         >>> ankle = np.array([[[[960.0, 900.0], [0.0, 0.0]]]])
-        >>> from_picture(ankle, (1080, 1920))[0, 0].tolist()
+        >>> from_picture(ankle, (1080.0, 1920.0))[0, 0].tolist()
         [[0.0, -1.0, 0.0], [nan, nan, nan]]
     """
     found = np.isfinite(points).all(axis=3) & np.nan_to_num(points).any(axis=3)

@@ -24,6 +24,7 @@ from kinestream.files import replacing
 
 MARK = "# kinestream "
 _KEYS = ("fps", "label", "subject", "camera", "session")
+_BEGIN, _NUMBER = "\0", "\1"
 _MOST_AT_ONCE = 4096
 """Frames that are text in memory at a time."""
 
@@ -58,22 +59,22 @@ def _about(outgoing: Outgoing) -> dict[str, Any]:
 def _write_rows(file: TextIO, content: Content, joints: list[str], axes: int, scored: bool) -> None:
     name, fps = _cell(content.facts.name), content.facts.fps
     there = np.asarray(content.joints.any(axis=(2, 3)))  # NaN is something, too
-    number = ",".join(["%.9g"] * axes)
+    values = content.joints[..., :axes]
+    if scored:
+        lacking = np.full(content.joints.shape[:3], np.nan, np.float32)
+        scores = lacking if content.confidence is None else content.confidence
+        values = np.concatenate((values, scores[..., None]), axis=-1)
+    # Of one body in one frame; what stands for begin and number is no text that can be printed, as names are.
+    numbers = ",".join([f"{_NUMBER}%.9g"] * values.shape[-1])
+    template = "".join(f"{_BEGIN}{joint.replace('%', '%%')},{numbers}\n" for joint in joints)
     for start in range(0, len(there), _MOST_AT_ONCE):
         frames, people = np.nonzero(there[start : start + _MOST_AT_ONCE])
         text = []
         for frame, person in zip((frames + start).tolist(), people.tolist(), strict=True):
+            rows = template % tuple(values[frame, person].ravel().tolist())
             time = "" if fps is None else f"{frame / fps:.9g}"
-            begin = f"{name},{frame},{time},{person + 1},"
-            values = content.joints[frame, person, :, :axes].tolist()
-            scores = [""] * len(joints)
-            if content.confidence is not None:
-                scores = [
-                    "" if score != score else f"{score:.9g}" for score in content.confidence[frame, person].tolist()
-                ]
-            for joint, place, score in zip(joints, values, scores, strict=True):
-                cells = number % tuple(place) if place[0] == place[0] else "," * (axes - 1)
-                text.append(f"{begin}{joint},{cells},{score}\n" if scored else f"{begin}{joint},{cells}\n")
+            rows = rows.replace(f"{_NUMBER}nan", "").replace(_NUMBER, "")
+            text.append(rows.replace(_BEGIN, f"{name},{frame},{time},{person + 1},"))
         file.write("".join(text))
 
 

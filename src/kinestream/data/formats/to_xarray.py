@@ -6,6 +6,7 @@
 Time is in seconds, or in frames where the rate is not known. What else is known of a recording stands in attributes.
 """
 
+import importlib.util
 import json
 import re
 from collections.abc import Sequence
@@ -41,11 +42,8 @@ def write_xarray(outgoing: Outgoing, path: Path) -> None:
 
 
 def _needed() -> None:
-    try:
-        import h5netcdf  # noqa: F401
-        import xarray  # noqa: F401
-    except ImportError:
-        raise ExchangeError('netCDF files need xarray and h5netcdf: pip install "kinestream[formats]"') from None
+    if any(importlib.util.find_spec(package) is None for package in ("xarray", "h5netcdf")):
+        raise ExchangeError('netCDF files need xarray and h5netcdf: pip install "kinestream[formats]"')
 
 
 def _write(content: Content, outgoing: Outgoing, path: Path) -> None:
@@ -75,7 +73,7 @@ def _write(content: Content, outgoing: Outgoing, path: Path) -> None:
 
 def _attributes(content: Content, layout: SkeletonLayout) -> dict[str, Any]:
     facts = content.facts
-    known = {key: getattr(facts, key) for key in ("fps", "label", "subject", "camera", "session")}
+    texts = {key: getattr(facts, key) for key in ("label", "subject", "camera", "session")}
     return {
         "ds_type": "poses",
         "source_software": f"kinestream {version('kinestream')}",
@@ -84,7 +82,8 @@ def _attributes(content: Content, layout: SkeletonLayout) -> dict[str, Any]:
         "up": "y",
         "name": facts.name,
         "layout": json.dumps(layout.to_dict(), ensure_ascii=False),
-        **{key: value for key, value in known.items() if value is not None},
+        **({} if facts.fps is None else {"fps": facts.fps}),
+        **{key: str(value) for key, value in texts.items() if value is not None},
     }
 
 

@@ -35,7 +35,7 @@ def write(
     """Writes recordings of one layout, however many, and gives the path; a few are in memory at a time.
 
     Written are metres with y up, in float32. Names, labels, subjects, cameras, sessions and rates are kept in every
-    form; joints that were not seen in `npz`, `csv`, `pyskl` and `xarray`; tracking numbers in none: a place is a person.
+    form, joints that were not seen in `npz`, `csv`, `pyskl` and `xarray`, tracking numbers in none.
 
     Args:
         recordings: one, several, an iterator of them, or a store.
