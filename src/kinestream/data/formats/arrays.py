@@ -31,6 +31,7 @@ from kinestream.data.recording import Found, RecordingError, Source
 
 _JOINTS = ("joints", "keypoints", "positions", "position", "poses", "pose", "xyz", "skeleton", "skeletons", "data")
 _UNIT_OF_NAME = re.compile(r"_(mm|cm|m|px)$")
+_SCORES = ("confidence", "confidences", "score", "scores", "keypoint_score", "keypoint_scores", "visibility", "likelihood")
 _ENDS = ("offset", "offsets")
 _AXES = ("axes", "dims", "dimensions", "order")
 _FREEMOCAP = re.compile(r"mediapipe.*(3d|xyz)|.*_3d_xyz", re.IGNORECASE)
@@ -60,7 +61,10 @@ def read(source: Source) -> list[Found]:
     if array.dtype not in (np.float32, np.float64) and array.size * 8 > _MOST_LOADED:
         raise RecordingError(f"an array of {array.size:,} {array.dtype}, too many to convert: save it as float32")
     joints, scores = fold(array, order, layout)
-    notes = [*facts.notes, *_not_read(arrays, chosen, facts, ends is not None)]
+    sure = _scores(arrays, header, order)
+    if sure and scores is None:
+        scores = _fold_scores(arrays.load(sure), order, layout, joints.shape)
+    notes = [*facts.notes, *_not_read(arrays, {chosen, sure, *facts.used}, stacked=ends is not None)]
     if not source.variable and str(order) not in ("tvc", "tmvc") and not facts.is_ours:
         notes.append(f"the array {header.shape} is read as '{order}'")
     parts = _parts(joints, scores, ends, facts, notes)
@@ -217,7 +221,27 @@ def _found(
     if np.isinf(joints).any():
         joints = np.where(np.isinf(joints).any(axis=-1, keepdims=True), np.nan, joints)
     kept = slice(None, int(np.flatnonzero(there)[-1]) + 1) if ours or many else slice(None)
-    return joints[:, kept], None if score is None else as_floats(score)[:, kept]
+    known = score is not None and not np.isnan(score).all()
+    return joints[:, kept], as_floats(score)[:, kept] if known and score is not None else None
+
+
+def _scores(arrays: Arrays, header: Header, order: Order) -> str:
+    """The array that has a confidence for each joint; empty where there is none."""
+    if order.groups[-1] != "c":
+        return ""
+    for name in _SCORES:
+        about = arrays.headers.get(name)
+        if about is not None and about.shape == header.shape[:-1] and about.dtype.kind == "f":
+            return name
+    return ""
+
+
+def _fold_scores(
+    scores: np.ndarray, order: Order, layout: SkeletonLayout | None, shape: tuple[int, ...]
+) -> Float[np.ndarray, "n t m v"]:
+    """Arranged as the joints are: the axis of the coordinates has one more that is not there."""
+    twice = np.broadcast_to(scores[..., None], (*scores.shape, shape[-1]))
+    return fold(twice, order, layout)[0][..., 0]
 
 
 def _anybody(joints: Float[np.ndarray, "t v c"]) -> bool:
@@ -226,7 +250,6 @@ def _anybody(joints: Float[np.ndarray, "t v c"]) -> bool:
     return any(np.nan_to_num(block).any() for block in blocks)
 
 
-def _not_read(arrays: Arrays, chosen: str, facts: RowFacts, stacked: bool) -> list[str]:
-    known = {chosen, *facts.used, *_AXES, *(_ENDS if stacked else ())}
-    left = [name for name in arrays.headers if name not in known]
+def _not_read(arrays: Arrays, read: set[str], *, stacked: bool) -> list[str]:
+    left = [name for name in arrays.headers if name not in {*read, *_AXES, *(_ENDS if stacked else ())}]
     return [f"arrays that are not read: {chained(left)}"] if left else []

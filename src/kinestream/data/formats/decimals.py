@@ -16,10 +16,13 @@ _MOST_DIGITS = 19
 _POWERS = 10.0 ** np.arange(23)
 _WHOLE_POWERS = 10 ** np.arange(_MOST_DIGITS + 1, dtype=np.uint64)
 _EXACT = np.uint64(2**53)
+_EXACT_DIGITS = 15
 _KEPT = np.array([0] + [2**64 - 2 ** (64 - 8 * digits) for digits in range(1, 9)], dtype=np.uint64)
 """Of eight bytes, those of so many digits at the end."""
 _BEFORE = 24
 """Bytes that may be looked at before the end of a number, and so have to be there."""
+_LONGEST = 32
+"""A word of more bytes is no number of at most 19 digits."""
 _SPLIT = 2.0**27 + 1
 _NUMERIC_BYTES = b"0123456789+-.eE \t\r\n"
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
@@ -103,48 +106,58 @@ def decimal_values(
         codes = np.concatenate((np.zeros(_BEFORE, dtype=np.uint8), codes))
         starts, ends, points = starts + _BEFORE, ends + _BEFORE, None if points is None else points + _BEFORE
     windows = np.ndarray((len(codes) - 7,), dtype="<u8", buffer=codes, strides=(1,))
+    tails = windows[ends - 8]
     if points is None:
-        points = _points(windows, starts, ends)
+        points = _points(windows, tails, starts, ends)
     negative = codes.take(starts, mode="clip") == ord("-")
     starts = starts + negative
-    values, known = _plain(windows, starts, ends, points, None)
+    values, known = _plain(windows, tails, starts, ends, points, None)
     if not known.all():
         rest = np.flatnonzero(~known)
         exponents, spelled = _exponents(codes, ends[rest])
         rest, exponents = rest[spelled], exponents[spelled]
         if len(rest):
-            ends = ends[rest] - 4
-            values[rest], known[rest] = _plain(windows, starts[rest], ends, np.minimum(points[rest], ends), exponents)
-    np.negative(values, out=values, where=negative)
-    return values, known
+            starts, ends, points = starts[rest], ends[rest] - 4, points[rest]
+            points = np.minimum(points, ends)
+            values[rest], known[rest] = _plain(windows, windows[ends - 8], starts, ends, points, exponents)
+    return np.where(negative, -values, values), known
 
 
 def _points(
-    windows: UInt64[np.ndarray, " bytes"], starts: Int64[np.ndarray, " n"], ends: Int64[np.ndarray, " n"]
+    windows: UInt64[np.ndarray, " bytes"],
+    tails: UInt64[np.ndarray, " n"],
+    starts: Int64[np.ndarray, " n"],
+    ends: Int64[np.ndarray, " n"],
 ) -> Int64[np.ndarray, " n"]:
-    """Where each word has its last point, or its end: looked for in eight bytes at once, from the end."""
-    points = ends.copy()
-    left: Int64[np.ndarray, " some"] | slice = slice(None)
-    for back in range(8, _BEFORE + 1, 8):
-        word = windows[ends[left] - back]
-        word ^= np.uint64(0x2E2E2E2E2E2E2E2E)
-        found = word - np.uint64(0x0101010101010101)
-        found &= ~word
-        found &= np.uint64(0x8080808080808080)
-        length = ends[left] - starts[left] - (back - 8)
-        found &= _KEPT.take(length, mode="clip")
-        # The highest bit that is set stands in the exponent of a float64.
-        byte = ((found.astype(np.float64).view(np.int64) >> 52) - 1023) >> 3
-        points[left] = np.where(found != 0, ends[left] - back + byte, points[left])
-        unclear = np.flatnonzero((found == 0) & (length > 8))
-        if not len(unclear):
-            break
-        left = unclear if isinstance(left, slice) else left[unclear]
-    return points
+    """Where each word has its last point, or its end: looked for in eight bytes at once, from the end (`tails`)."""
+    word = tails ^ np.uint64(0x2E2E2E2E2E2E2E2E)
+    found = word - np.uint64(0x0101010101010101)
+    np.invert(word, out=word)
+    found &= word
+    found &= np.uint64(0x8080808080808080)
+    length = ends - starts
+    found &= _KEPT.take(length, mode="clip")
+    # The highest bit that is set stands in the exponent of a float64: -1023 where there is none.
+    byte = found.astype(np.float64).view(np.int64)
+    byte >>= 52
+    byte -= 1023
+    byte >>= 3
+    byte -= 8
+    without = byte < -8
+    byte += ends
+    if without.any():
+        byte[without] = ends[without]
+        longer = np.flatnonzero(without & (length > 8) & (length <= _LONGEST))
+        if len(longer):
+            before = ends[longer] - 8
+            points = _points(windows, windows[before - 8], starts[longer], before)
+            byte[longer] = np.where(points == before, ends[longer], points)
+    return byte
 
 
 def _plain(
     windows: UInt64[np.ndarray, " bytes"],
+    tails: UInt64[np.ndarray, " n"],
     starts: Int64[np.ndarray, " n"],
     ends: Int64[np.ndarray, " n"],
     points: Int64[np.ndarray, " n"],
@@ -155,9 +168,9 @@ def _plain(
     after = np.maximum(ends - points - 1, 0)
     count = before + after
     known = (count >= 1) & (count <= _MOST_DIGITS)
-    whole, wrong = _digits(windows, points, before)
+    whole, wrong = _digits(windows, windows[points - 8], points, before)
     if int(after.max(initial=0)):
-        fraction, also_wrong = _digits(windows, ends, after)
+        fraction, also_wrong = _digits(windows, tails, ends, after)
         whole *= _WHOLE_POWERS.take(after, mode="clip")
         whole += fraction
         wrong |= also_wrong
@@ -167,7 +180,7 @@ def _plain(
         known &= (scale >= 0) & (scale < len(_POWERS))
     below = _POWERS.take(scale, mode="clip")
     values = whole.astype(np.float64)
-    large = np.flatnonzero((whole > _EXACT) & known)
+    large = np.flatnonzero((whole > _EXACT) & known) if int(count.max(initial=0)) > _EXACT_DIGITS else known[:0]
     if len(large):
         precise = _divide(whole[large], values[large], below[large])
     values /= below
@@ -177,25 +190,33 @@ def _plain(
 
 
 def _digits(
-    windows: UInt64[np.ndarray, " bytes"], ends: Int64[np.ndarray, " n"], count: Int64[np.ndarray, " n"]
+    windows: UInt64[np.ndarray, " bytes"],
+    tails: UInt64[np.ndarray, " n"],
+    ends: Int64[np.ndarray, " n"],
+    count: Int64[np.ndarray, " n"],
 ) -> tuple[UInt64[np.ndarray, " n"], UInt64[np.ndarray, " n"]]:
-    """The integers that `count` digits before `ends` spell, and a number other than 0 where they are no digits."""
-    found, wrong = _eight(windows, ends - 8, count)
+    """The integers that `count` digits before `ends` spell, and a number other than 0 where they are no digits. `tails`
+    are the last eight bytes."""
+    found, wrong = _eight(tails, count)
     most = int(count.max(initial=0))
-    for more in (8, 16):
-        if most > more:
-            higher, also_wrong = _eight(windows, ends - (8 + more), count - more)
-            found += higher * _WHOLE_POWERS[more]
-            wrong |= also_wrong
+    if most > 8:
+        higher, also_wrong = _eight(windows[ends - 16], count - 8)
+        higher *= _WHOLE_POWERS[8]
+        found += higher
+        wrong |= also_wrong
+    if most > 16:
+        few = np.flatnonzero(count > 16)
+        higher, also_wrong = _eight(windows[ends[few] - 24], count[few] - 16)
+        found[few] += higher * _WHOLE_POWERS[16]
+        wrong[few] |= also_wrong
     return found, wrong
 
 
 def _eight(
-    windows: UInt64[np.ndarray, " bytes"], places: Int64[np.ndarray, " n"], count: Int64[np.ndarray, " n"]
+    word: UInt64[np.ndarray, " n"], count: Int64[np.ndarray, " n"]
 ) -> tuple[UInt64[np.ndarray, " n"], UInt64[np.ndarray, " n"]]:
-    """The last `count` of the eight bytes at `places`: pairs, then fours, then all eight digits are put together."""
-    word = windows[places]
-    word ^= np.uint64(0x3030303030303030)
+    """The last `count` of eight bytes: pairs, then fours, then all eight digits are put together."""
+    word = word ^ np.uint64(0x3030303030303030)
     word &= _KEPT.take(count, mode="clip")
     wrong = word + np.uint64(0x7676767676767676)
     wrong |= word
