@@ -42,7 +42,7 @@ def loads_pickle(content: bytes, name: str) -> Any:
     return _load(io.BytesIO(content), name)
 
 
-def _load(file: BinaryIO, name: str) -> Any:
+def _load(file: BinaryIO | io.BytesIO, name: str) -> Any:
     try:
         return _settled(_Reader(file).load(), {})
     except RefusedPickleError as error:
@@ -53,7 +53,7 @@ def _load(file: BinaryIO, name: str) -> Any:
 
 
 class _Reader(pickle.Unpickler):
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO | io.BytesIO) -> None:
         super().__init__(file, encoding="latin1")  # strings and array bytes of Python 2
 
     def find_class(self, module: str, name: str) -> Any:
