@@ -98,10 +98,8 @@ def inspect(
             f"classes: {incoming.classes}",
             f"splits: {', '.join(incoming.splits) or 'none'}",
         )
-        some = list(zip(range(5), files.read(), strict=False))
-        return _inspection(
-            place, incoming.form, len(files), files.layout, said, incoming.notes, [one for _, one in some]
-        )
+        first = [one for _, one in zip(range(_MOST), files.read(), strict=False)]
+        return _inspection(place, incoming.form, len(files), files.layout, said, incoming.notes, first)
     other = [f"{count} files {suffix} are of another kind" for suffix, count in files.other.items()]
     notes = (*files.notes, *other)
     some = [one for _, one in zip(range(_MOST), _sampled(files), strict=False)]

@@ -98,6 +98,8 @@ class Found:
     """From 0 to 1."""
     bodies: Int[np.ndarray, "t m"] | None = None
     """Tracking numbers from 1, 0 where there is no body; None where a place in the file is a person."""
+    in_any_order: bool = False
+    """People without tracking numbers stand in each frame in any order: they are followed by where they are."""
     fps: float | None = None
     units: str | None = None
     """As one of `kinestream.skeleton.layout.UNITS`: m, cm, mm, in or px."""

@@ -8,10 +8,11 @@ from functools import cache
 from typing import Literal, cast
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from kinestream.data.plausibility import Plausibility, examine, units_of
 from kinestream.data.recording import Found, Recording, RecordingError, Units, Up, check_coordinates
+from kinestream.data.tracks import track_by_place
 from kinestream.data.unseen import unseen
 from kinestream.skeleton.joint_maps import joint_map
 from kinestream.skeleton.layout import SkeletonLayout, layout_names, load_layout
@@ -77,6 +78,12 @@ def survey(read: Sequence[Found | Recording], told: Told, where: str) -> Facts:
     return Facts(
         layout=mapped.layout, planar=planar, units=units, up=up, how=(layout_how, units_how, up_how, _rate(rates, told))
     )
+
+
+def _bodies(found: Found, joints: Float[np.ndarray, "t m v c"], told: Told) -> Int[np.ndarray, "t m"] | None:
+    if found.bodies is None and found.in_any_order and joints.shape[1] > 1:
+        return track_by_place(joints, told.fps or found.fps)
+    return found.bodies
 
 
 def of_dataset(read: Found | Recording, layout: SkeletonLayout) -> Facts:
@@ -147,7 +154,7 @@ def interpret(read: Found | Recording, facts: Facts, told: Told) -> Recording:
             confidence=found.confidence
             if found.confidence is None or found.confidence.shape == joints.shape[:3]
             else None,
-            bodies=found.bodies,
+            bodies=_bodies(found, joints, told),
         )
     except ValueError as error:
         raise RecordingError(str(error)) from None

@@ -75,6 +75,7 @@ def read(source: Source) -> list[Found]:
                 points=points,
                 confidence=confidence,
                 bodies=found.bodies,
+                in_any_order=found.bodies is None,
                 units=units,
                 up="-y",
                 name=group,

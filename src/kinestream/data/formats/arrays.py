@@ -31,7 +31,16 @@ from kinestream.data.recording import Found, RecordingError, Source
 
 _JOINTS = ("joints", "keypoints", "positions", "position", "poses", "pose", "xyz", "skeleton", "skeletons", "data")
 _UNIT_OF_NAME = re.compile(r"_(mm|cm|m|px)$")
-_SCORES = ("confidence", "confidences", "score", "scores", "keypoint_score", "keypoint_scores", "visibility", "likelihood")
+_SCORES = (
+    "confidence",
+    "confidences",
+    "score",
+    "scores",
+    "keypoint_score",
+    "keypoint_scores",
+    "visibility",
+    "likelihood",
+)
 _ENDS = ("offset", "offsets")
 _AXES = ("axes", "dims", "dimensions", "order")
 _FREEMOCAP = re.compile(r"mediapipe.*(3d|xyz)|.*_3d_xyz", re.IGNORECASE)

@@ -130,7 +130,9 @@ def split_cells(
         grid = _grid(text, delimiter, columns)
         assert grid is not None
     starts, ends, points = grid
-    return Cells(text, starts, ends, points, range(line, line + len(starts)) if lines is None else lines, delimiter, names)
+    return Cells(
+        text, starts, ends, points, range(line, line + len(starts)) if lines is None else lines, delimiter, names
+    )
 
 
 def _grid(
@@ -164,9 +166,7 @@ def _grid(
     return starts.reshape(rows, columns), ends.reshape(rows, columns), points.reshape(rows, columns)
 
 
-def _tidy(
-    text: bytes, delimiter: bytes, columns: int, line: int
-) -> tuple[bytes, Int64[np.ndarray, " rows"]]:
+def _tidy(text: bytes, delimiter: bytes, columns: int, line: int) -> tuple[bytes, Int64[np.ndarray, " rows"]]:
     """The text without blank lines, comments, quotes, and spaces beside cells, and the lines that are left."""
     kept: list[bytes] = []
     numbers: list[int] = []

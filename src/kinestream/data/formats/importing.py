@@ -133,14 +133,6 @@ def import_store(
     )
 
 
-def _told(splits: Mapping[str, str | Split] | str | None) -> tuple[str | None, dict[str, Split]]:
-    """The name of a split of the file, or splits by rules."""
-    if isinstance(splits, str) and ":" not in splits:
-        return splits, {}
-    rules = {"default": splits} if isinstance(splits, str) else splits or {}
-    return None, {name: told_split(name, told) for name, told in rules.items()}
-
-
 def _kept(incoming: Incoming, dataset: Dataset | None) -> int:
     """Bodies of a recording of the store."""
     if dataset is not None:

@@ -119,9 +119,7 @@ def _read(source: Source, *, afresh: bool) -> Found | list[Found]:
 
 
 @lru_cache(maxsize=64)
-def _plan(
-    names: tuple[str, ...], joined: bool, width: int, pattern: str, layout: SkeletonLayout | None
-) -> _Plan:
+def _plan(names: tuple[str, ...], joined: bool, width: int, pattern: str, layout: SkeletonLayout | None) -> _Plan:
     if names:
         joints = find_joints(names, pattern or (JOINED if joined else ""))
         if joints is None:
@@ -273,7 +271,9 @@ def _placed(
         raise RecordingError(f"row {int(np.isnan(persons).argmax()) + 1} has no number of a person")
     _, first, inverse = np.unique(persons, return_index=True, return_inverse=True)
     if len(first) > 1 and plan.joints.people != ("",):
-        raise RecordingError("people have columns of their own, and rows of their own as well: one or the other belongs")
+        raise RecordingError(
+            "people have columns of their own, and rows of their own as well: one or the other belongs"
+        )
     if frames is None:
         if len(first) > 1 and plan.time is None:
             raise RecordingError(f"rows of {len(first)} people without the frames that they belong to")
@@ -290,7 +290,9 @@ def _placed(
     order = np.argsort(np.argsort(first))[inverse.reshape(-1)]  # people in the order in which they come
     cells = places * len(first) + order
     if len(np.unique(cells)) != len(cells):
-        raise RecordingError("a frame of one person stands in two rows" if len(first) > 1 else "a frame stands in two rows")
+        raise RecordingError(
+            "a frame of one person stands in two rows" if len(first) > 1 else "a frame stands in two rows"
+        )
     made = np.full((count, m, *positions.shape[2:]), np.nan)
     surer = None if confidence is None else np.full((count, m, positions.shape[2]), np.nan)
     if len(first) > 1:
@@ -314,7 +316,9 @@ def _finite(joints: Float64[np.ndarray, "t m v c"]) -> tuple[Float64[np.ndarray,
         raise RecordingError(f"no joint is seen in any of its {len(joints)} frames")
     if not infinite.any():
         return joints, ""
-    return np.where(infinite[..., None], np.nan, joints), f"{int(infinite.sum())} infinite positions are taken for not seen"
+    return np.where(
+        infinite[..., None], np.nan, joints
+    ), f"{int(infinite.sum())} infinite positions are taken for not seen"
 
 
 def checked_confidence(

@@ -70,7 +70,11 @@ def frame_places(frames: Float64[np.ndarray, " rows"]) -> tuple[Int64[np.ndarray
     count = int(distinct[-1] - distinct[0]) // step + 1
     if count > _SPARSE * len(distinct):
         places = np.searchsorted(distinct, whole)
-        return places, len(distinct), f"its frames have numbers up to {distinct[-1]}, most of which lack: taken one after the other"
+        return (
+            places,
+            len(distinct),
+            f"its frames have numbers up to {distinct[-1]}, most of which lack: taken one after the other",
+        )
     lacking = count - len(distinct)
     return (whole - distinct[0]) // step, count, f"frames that lack: {lacking}" if lacking else ""
 

@@ -87,7 +87,9 @@ def read_header(head: bytes) -> Header:
     if not rows and comments and ours is None:
         last = _split(comments[-1], delimiter)
         rows = [last] if len(last) == width and not all(map(_is_number, last)) else []
-    length = sum(len(line.encode("utf-8")) + 1 for line in lines[:first]) + (3 if head.startswith(b"\xef\xbb\xbf") else 0)
+    length = sum(len(line.encode("utf-8")) + 1 for line in lines[:first]) + (
+        3 if head.startswith(b"\xef\xbb\xbf") else 0
+    )
     comma = delimiter != "," and any("," in cell for cell in row) and not any("." in cell for cell in row)
     return Header(
         text=head[:length],
@@ -184,7 +186,10 @@ def _split(line: str, delimiter: str) -> list[str]:
         return line.split()
     if '"' in line:
         try:
-            return [cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=delimiter, skipinitialspace=True), [])]
+            return [
+                cell.strip()
+                for cell in next(csv.reader(io.StringIO(line), delimiter=delimiter, skipinitialspace=True), [])
+            ]
         except csv.Error:
             return [line]
     return [cell.strip() for cell in line.split(delimiter)]
@@ -323,5 +328,3 @@ def _refuse_foreign(rows: Sequence[Sequence[str]]) -> None:
         what = _FOREIGN.get(cells[0].strip().lower()) if cells else None
         if what is not None:
             raise RecordingError(f"it is {what}, which has a format of its own")
-
-

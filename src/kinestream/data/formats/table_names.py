@@ -51,7 +51,17 @@ _ROLES: Mapping[str, tuple[str, ...]] = {
     "time": ("time", "times", "timestamp", "timestamps", "t", "time_s", "time_ms", "time_us", "time_ns", "seconds"),
     "person": ("person", "person_id", "track", "track_id", "id", "individual", "individuals", "body", "body_id")
     + ("skeleton", "skeleton_id", "player", "player_id", "subject_id", "person_index", "pid"),
-    "joint": ("joint", "joint_name", "joint_id", "joint_index", "keypoint", "keypoint_name", "keypoint_id", "kp", "kp_id")
+    "joint": (
+        "joint",
+        "joint_name",
+        "joint_id",
+        "joint_index",
+        "keypoint",
+        "keypoint_name",
+        "keypoint_id",
+        "kp",
+        "kp_id",
+    )
     + ("landmark", "landmark_name", "landmark_id", "landmark_index", "marker", "marker_name", "marker_id", "bodypart")
     + ("body_part", "bodyparts", "part", "node", "node_name", "point", "point_name", "joints", "keypoints"),
     "recording": ("recording", "recording_id", "recording_name", "clip", "clip_id", "sequence", "sequence_id"),
@@ -215,7 +225,9 @@ def _people(joints: list[str]) -> tuple[tuple[str, ...], list[str]]:
 def _name_of(person: str, joint: str, known: Iterable[str]) -> str:
     if not person:
         return joint
-    return next(name for name in known if name.startswith(person) and name.endswith(joint) and _is_of(name, person, joint))
+    return next(
+        name for name in known if name.startswith(person) and name.endswith(joint) and _is_of(name, person, joint)
+    )
 
 
 def _is_of(name: str, person: str, joint: str) -> bool:

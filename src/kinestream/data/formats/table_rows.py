@@ -192,7 +192,9 @@ class _Batch:
             seconds = values.cast(pyarrow.int64()).to_numpy(zero_copy_only=False).astype(np.float64) * scale
             return np.where(values.is_null().to_numpy(zero_copy_only=False), np.nan, seconds)
         if not (types.is_floating(kind) or types.is_integer(kind) or types.is_null(kind)):
-            raise RecordingError(f"column '{shown(self.names[column], 30)}' is of type {shown(str(kind), 30)}: numbers belong")
+            raise RecordingError(
+                f"column '{shown(self.names[column], 30)}' is of type {shown(str(kind), 30)}: numbers belong"
+            )
         return values.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
 
     def codes(self, column: int, known: dict[str, int]) -> Int64[np.ndarray, " rows"]:
