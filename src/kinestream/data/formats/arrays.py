@@ -28,6 +28,7 @@ from kinestream.data.formats.orders import (
 )
 from kinestream.data.formats.row_facts import RowFacts, read_facts
 from kinestream.data.recording import Found, RecordingError, Source
+from kinestream.skeleton.layout import SkeletonLayout
 
 _JOINTS = ("joints", "keypoints", "positions", "position", "poses", "pose", "xyz", "skeleton", "skeletons", "data")
 _UNIT_OF_NAME = re.compile(r"_(mm|cm|m|px)$")
