@@ -95,6 +95,7 @@ FORMATS: Registry[Format | Collection] = Registry(
             "pku-mmd-2": "kinestream.data.formats.pku_mmd",
             "pyskl": "kinestream.data.formats.pyskl",
             "sleap": "kinestream.data.formats.sleap",
+            "table": "kinestream.data.formats.table",
             "trc": "kinestream.data.formats.trc",
         }
     ),
