@@ -22,9 +22,9 @@ class Rejected:
         return f"{self.path}{'' if self.line is None else f':{self.line}'}: {self.reason}"
 
 
-def write_rejected(folder: Path, rejected: Iterable[Rejected], base: Path | None = None) -> None:
+def write_rejected(folder: Path, rejected: Iterable[Rejected], base: Path | None = None, name: str = FILE) -> None:
     """Writes `rejected.csv` into the folder of a store, with paths as they are seen from `base`."""
-    with (folder / FILE).open(
+    with (folder / name).open(
         "w", encoding="utf-8", errors="backslashreplace", newline=""
     ) as file:  # names may be no text
         writer = csv.writer(file, lineterminator="\n")

@@ -176,7 +176,8 @@ class _Training:
         def save_encoders(epochs_done: int) -> None:
             for stream, encoder in method.encoders().items():
                 card = recipe.card(self._config.recipe_name, stream, self._layout, epochs_done)
-                save_encoder(folder.encoder(stream), encoder, card)
+                bodies = self._chosen[0].store.info.most_bodies
+                save_encoder(folder.encoder(stream), encoder, dataclasses.replace(card, bodies=bodies))
 
         try:
             fit(
