@@ -6,6 +6,7 @@ whitening.safetensors    of each stream the mean of the unit features and the sc
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -42,7 +43,7 @@ def load_whitening(folder: Path, encoders: Mapping[str, nn.Module], readout: Rea
     for stream, whitening in found.items():
         shapes = (tuple(whitening.mean.shape), tuple(whitening.directions.shape))
         types = {whitening.mean.dtype, whitening.directions.dtype}
-        dim = encoders[stream].dim
+        dim = cast(int, encoders[stream].dim)
         if shapes != ((dim,), (dim, dim)) or types != {torch.float64}:
             raise ValueError(f"{file} does not fit its encoders (stream {stream}, {shapes}): remove it")
     return found

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from kinestream.data.recording import Recording, Units, Up
@@ -49,7 +50,7 @@ def embed(
     progress: Progress = silent,
     notice: Notice = unheard,
 ) -> Embeddings:
-    """Embeds recordings into the archive `out`, and opens it: `.parquet` (extra `formats`), `.npz`, `.csv`, or a folder.
+    """Embeds recordings into the archive `out` and opens it: `.parquet` (extra `formats`), `.npz`, `.csv` or a folder.
 
     Stopped, the same call goes on; recordings that the archive has already are left alone, so that new ones are
     appended. Under torchrun the processes share the recordings, and the rows are those of one. What cannot be read is
@@ -131,15 +132,15 @@ class _Work:
         self.shards.begin()
 
     def run(self) -> None:
-        """This process's blocks, each as a shard. What a block is depends on the recordings alone: whoever makes it, and
-        in however many calls, its rows are the same."""
+        """This process's blocks, each as a shard. What a block is depends on the recordings alone: whoever makes it,
+        and in however many calls, its rows are the same."""
         self._open_before()
         self.shards.join()
         known = _Known(self.before, self.shards.found())
         size = _BLOCK if self.cutting.windows is None else _BLOCK_OF_WINDOWS
         total = len(self.listed)
         self.progress("embed", "recordings", 0, total)
-        keys = enumerate(self.listed.keys())
+        keys = enumerate(self.listed.all_keys())
         for block in range(-(-total // size)):
             some = [(number, key) for number, key in _first(keys, size) if not known.has(key)]
             if block % self.processes == self.rank and some:
@@ -151,7 +152,7 @@ class _Work:
         found = self.shards.found()
         known = _Known(self.before, found)
         refused = {place: why for shard in found for place, why in shard.refused}
-        lacking = [key for key in self.listed.keys() if not known.has(key) and _called(key) not in refused]
+        lacking = [key for key in self.listed.all_keys() if not known.has(key) and _called(key) not in refused]
         if lacking:
             raise ValueError(
                 f"{len(lacking):,} recordings are lacking in {self.shards.folder}, {_called(lacking[0])} first: "
@@ -161,14 +162,14 @@ class _Work:
         if not self.out.suffix:
             self.shards.end()
             return
-        old = set() if self.before is None else set(self.before.rows.keys())
+        old = set() if self.before is None else set(self.before.rows.recordings())
         parts: list[tuple[Rows, Vectors]] = []
         if self.before is not None:
             parts.append((self.before.rows, self.before.source))
         for shard in found:
             rows, vectors = shard.rows(), shard.vectors(self.model.dim)
             # A call that was killed when the file was written already has left shards of rows that are in it.
-            new = torch.tensor([key not in old for key in rows.keys()], dtype=torch.bool).numpy()
+            new = np.array([key not in old for key in rows.recordings()], dtype=np.bool_)
             if new.all():
                 parts.append((rows, vectors))
             else:
@@ -202,9 +203,8 @@ class _Work:
             source, place = self.listed.at(number)
             for one in source.read(place):
                 if isinstance(one, Recording):
-                    yield Given(
-                        recording=one, file=file, name=one.name or name or Path(file).stem, cleaned=source.cleaned
-                    )
+                    called = one.name or name or Path(file).stem
+                    yield Given(recording=one, file=file, name=called, cleaned=source.cleaned)
                 else:
                     refused.append(Unusable(file=file, name=name or "", reason=_reason(one)))
 
@@ -240,7 +240,7 @@ class _Known:
     def __post_init__(self) -> None:
         self.keys = {key for shard in self.shards for key in shard.done}
         if self.before is not None:
-            pairs = set(self.before.rows.keys())
+            pairs = set(self.before.rows.recordings())
             self.keys |= pairs | {(file, None) for file, _ in pairs if file}
 
     def has(self, key: Key) -> bool:

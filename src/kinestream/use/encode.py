@@ -24,16 +24,13 @@ AT_ONCE = 128
 """Clips that are encoded together."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stacked:
     """Clips that are made already."""
 
     clips: Float32[np.ndarray, "n t m v c"]
     layout: SkeletonLayout
-
-    @property
-    def frames(self) -> int:
-        return self.clips.shape[1]
+    frames: int
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -78,7 +75,7 @@ def encode(
         usable = [one for one in some if not isinstance(one, Unusable)]
         for _, equal in itertools.groupby(usable, key=lambda one: one[2].shape):
             made = list(equal)
-            stacked = Stacked(np.stack([clip for _, _, clip in made]), model.layout)
+            stacked = Stacked(np.stack([clip for _, _, clip in made]), model.layout, model.frames)
             yield _rows([(one, piece) for one, piece, _ in made]), model.vectors(stacked, device=device)
 
 

@@ -39,7 +39,7 @@ Moves = Store | Recording | Sequence[Recording] | np.ndarray | Sequence[np.ndarr
 """One recording or several, or all of a store; an array `(t, v, c)` or `(t, m, v, c)` is one recording."""
 
 
-class Model(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Model(TransformerMixin, BaseEstimator):
     """The encoders of a run, one for each of its streams, as one function from recordings to vectors.
 
     It is a transformer of scikit-learn: its samples are the recordings of a list, and `fit` changes nothing.
@@ -79,7 +79,7 @@ class Model(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if len(forms) != 1:
             raise ValueError(f"the encoders of {name} take different clips: load the encoder of one stream alone")
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # type: ignore[override]
         card = self.card
         return (
             f"Model({self.name!r}: {' + '.join(self.encoders)}, layout {card.layout.name}, {card.frames} frames, "

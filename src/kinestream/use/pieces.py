@@ -180,7 +180,7 @@ def pieces_of(recording: Recording, cutting: Cutting, tally: Tally) -> Iterator[
     if cutting.windows is not None and len(recording) < round(cutting.windows.frames(recording.fps)):
         tally.short += 1
     for person, whole in _people(recording, cutting.people, tally):
-        seen = (whole.bodies > 0).any(axis=1)
+        seen = np.asarray(whole.bodies > 0).any(axis=1)
         for start, stop in places:
             if cutting.windows is not None and seen[start:stop].mean() < SEEN_SHARE:
                 tally.empty += 1
@@ -193,8 +193,8 @@ def _people(recording: Recording, people: People, tally: Tally) -> Iterator[tupl
     if people == "together":
         yield 0, recording
         return
-    numbers = np.unique(recording.bodies[recording.bodies > 0])
-    there = {int(number): recording.bodies == number for number in numbers}
+    numbers = np.unique(recording.bodies[np.asarray(recording.bodies > 0)])
+    there = {int(number): np.asarray(recording.bodies == number) for number in numbers}
     frames = {number: int(where.any(axis=1).sum()) for number, where in there.items()}
     if not frames:
         raise RecordingError(f"no body in any of its {len(recording)} frames")

@@ -56,7 +56,7 @@ class Hits:
         return len(self.names)
 
     def __str__(self) -> str:
-        whole = len({*self.rows.keys()}) == len(self) and not self.rows.person.any() and not self.rows.start.any()
+        whole = len({*self.rows.recordings()}) == len(self) and not self.rows.person.any() and not self.rows.start.any()
         called = self.names if whole else [self.rows.called(index) for index in range(len(self))]
         rows = zip(called, self.distances, strict=True)
         return "\n".join(f"{rank:>3}  {distance:.3f}  {name}" for rank, (name, distance) in enumerate(rows, start=1))
@@ -89,8 +89,8 @@ def search(
     index: Index = "auto",
     itself: bool = False,
 ) -> Hits:
-    """The `k` nearest of an archive; of rows of one recording and person that overlap in time only the nearest. What the
-    query is `itself` is left out, unless it is asked for.
+    """The `k` nearest of an archive; of rows of one recording and person that overlap in time only the nearest. What
+    the query is `itself` is left out, unless it is asked for.
 
     Raises ValueError for a `k` that is not in 1 .. n, and where the person or the file of the query is not known and
     the same shall not be found.
@@ -150,7 +150,7 @@ def _allowed(rows: Rows, query: Query, not_same: NotSame | None, notes: list[str
 def _itself(rows: Rows, query: Rows) -> Bool[np.ndarray, " n"]:
     """Marks what the query is itself, or overlaps with."""
     found = np.zeros(len(rows), dtype=np.bool_)
-    for file, name in dict.fromkeys(query.keys()):
+    for file, name in dict.fromkeys(query.recordings()):
         own = (query.file == file) & (query.name == name)
         there = (rows.file == file) & (rows.name == name)
         found |= there & overlapping(rows, float(query.start[own].min()), float(query.end[own].max()))
@@ -174,8 +174,8 @@ def _look(
             notes.append(f"{len(allowed):,} rows are searched one by one: kinestream[search] brings a quicker index")
     if built is not None:
         notes.append(
-            f"by an index of usearch, which finds {100 * built.recall:.1f} % of the {built.k} nearest (a sample against "
-            "the exact search)"
+            f"by an index of usearch, which finds {100 * built.recall:.1f} % of the {built.k} nearest (of a sample, "
+            "against the exact search)"
         )
 
     def look(wanted: int) -> tuple[Float32[np.ndarray, " m"], np.ndarray]:
@@ -214,8 +214,8 @@ def _apart(rows: Rows, places: np.ndarray, k: int) -> list[int]:
 
 
 def build_index(archive: "Embeddings") -> Any:
-    """An index of usearch over an archive; of one on disk it is kept in the user's cache folder, for as long as the file
-    stays as it is. Raises ValueError where usearch is not installed."""
+    """An index of usearch over an archive; of one on disk it is kept in the user's cache folder, for as long as the
+    file stays as it is. Raises ValueError where usearch is not installed."""
     kept = None
     if archive.path is not None and archive.path.is_file():
         about = archive.path.stat()

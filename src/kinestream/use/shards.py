@@ -7,6 +7,7 @@ part-ROUND-BLOCK-*    .npy the vectors, .csv the rows, .json which recordings th
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -161,9 +162,8 @@ def _found(folder: Path) -> Iterator[Shard]:
 
 
 def _tally(plain: dict[str, Any]) -> Tally:
-    made = Tally(**{name: int(plain[name]) for name in ("short", "empty", "passing")})
-    made.mapped.update({str(how): int(count) for how, count in plain["mapped"].items()})
-    return made
+    mapped = Counter({str(how): int(count) for how, count in plain["mapped"].items()})
+    return Tally(short=int(plain["short"]), empty=int(plain["empty"]), passing=int(plain["passing"]), mapped=mapped)
 
 
 def _read_info(folder: Path) -> tuple[MadeBy, int, bool]:

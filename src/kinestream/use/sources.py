@@ -55,7 +55,7 @@ def open_sources(sources: Sources, reading: Reading, layout: str | Path | Skelet
 class OfFiles:
     """A file each."""
 
-    cleaned = None
+    cleaned: str | None = None
 
     def __init__(self, files: Files) -> None:
         self._files = files
@@ -73,7 +73,7 @@ class OfFiles:
 class OfCollection:
     """The recordings of a file that has many. Read in order, each is looked at once."""
 
-    cleaned = None
+    cleaned: str | None = None
 
     def __init__(self, place: Path, collected: Collected) -> None:
         self._place, self._collected = full(place), collected
@@ -113,7 +113,7 @@ class OfStore:
 class OfMemory:
     """Recordings at hand. Raises ValueError where two have one name."""
 
-    cleaned = None
+    cleaned: str | None = None
 
     def __init__(self, recordings: Sequence[Recording]) -> None:
         self._recordings = [

@@ -60,11 +60,13 @@ def _made(
         store = Store(Path(config.data))
     except ValueError:
         raise ValueError(
-            f"{source.path} is read whitened by its training clips, and their store {config.data} is not there: {remedy}"
+            f"{source.path} is read whitened by its training clips, and their store {config.data} is not there: "
+            f"{remedy}"
         ) from None
     if store.fingerprint != config.store_fingerprint:
         raise ValueError(
-            f"{source.path} is read whitened by its training clips, and {config.data} has other recordings since: {remedy}"
+            f"{source.path} is read whitened by its training clips, and {config.data} has other recordings since: "
+            f"{remedy}"
         )
     train = store.select(config.recipe.split, "train")
     values = cached_features(
