@@ -3,20 +3,26 @@
 whitening.safetensors    of each stream the mean of the unit features and the scaled directions, float64
 """
 
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
+from jaxtyping import Int64
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from kinestream.features.whitening import Whitening
+from kinestream.data.clips import AnyClips
+from kinestream.features.extract import cached_features
+from kinestream.features.whitening import Whitening, fit_streams
 from kinestream.files import replacing
 from kinestream.models.encoder_file import weights_hash
 from kinestream.models.readout import Readout
+from kinestream.progress import Progress, silent
 
 FILE = "whitening.safetensors"
 
@@ -47,6 +53,35 @@ def load_whitening(folder: Path, encoders: Mapping[str, nn.Module], readout: Rea
         if shapes != ((dim,), (dim, dim)) or types != {torch.float64}:
             raise ValueError(f"{file} does not fit its encoders (stream {stream}, {shapes}): remove it")
     return found
+
+
+def make_whitening(
+    folder: Path,
+    encoders: Mapping[str, nn.Module],
+    clips: AnyClips,
+    train: Int64[np.ndarray, " n"],
+    readout: Readout,
+    *,
+    device: torch.device | None = None,
+    progress: Progress = silent,
+) -> dict[str, Whitening]:
+    """By the clips `train`, as the evaluations of these encoders whiten; kept in the folder where that can be written.
+
+    Raises ValueError where they tell too little of how features vary.
+    """
+    values = cached_features(
+        folder / "features",
+        encoders,
+        clips,
+        readout=readout,
+        device=device,
+        progress=lambda done, total: progress("features to whiten by", "clips", done, total),
+    )
+    rows = {stream: torch.from_numpy(each[train]) for stream, each in values.items()}
+    made = fit_streams(rows, readout.whitening, readout.whitened_by)
+    with contextlib.suppress(PermissionError):
+        save_whitening(folder, made, encoders, readout)
+    return made
 
 
 def save_whitening(

@@ -10,7 +10,6 @@ import contextlib
 import csv
 import io
 import json
-import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from kinestream.data.npy import HEADER_BYTES, header, map_array
 from kinestream.files import replacing
 from kinestream.use.made_by import MadeBy
 from kinestream.use.rows import COLUMNS, NUMBERS, Rows, cells_of, read_rows, rows_from_text, write_rows
-from kinestream.use.vectors import Held, InParquet, Vectors, chunks
+from kinestream.use.vectors import Held, InParquet, Vectors, arrow, chunks
 
 SUFFIXES = (".parquet", ".npz", ".csv", "")
 _VECTORS, _ROWS, _INFO = "vectors.npy", "rows.csv", "kinestream.json"
@@ -42,7 +41,7 @@ def check_out(path: Path) -> None:
         known = ", ".join(suffix for suffix in SUFFIXES if suffix)
         raise ValueError(f"{path}: an archive of embeddings ends with {known}, or is a folder (no suffix)")
     if path.suffix == ".parquet":
-        _parquet(path)
+        arrow(path)
 
 
 def read_archive(path: Path) -> Content:
@@ -89,19 +88,8 @@ def made_by_from(plain: Any, where: object) -> MadeBy:
 # --- Parquet ----------------------------------------------------------------------------------------------------------
 
 
-def _parquet(path: Path) -> tuple[Any, Any]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ModuleNotFoundError:
-        raise ValueError(
-            f'{path}: Parquet needs pyarrow: pip install "kinestream[formats]", or take .npz or .csv'
-        ) from None
-    return pa, pq
-
-
 def _read_parquet(path: Path) -> Content:
-    pa, pq = _parquet(path)
+    pa, pq = arrow(path)
     try:
         with pq.ParquetFile(path) as file:
             made_by = made_by_from((file.schema_arrow.metadata or {}).get(b"kinestream"), path)
@@ -121,7 +109,7 @@ def _read_parquet(path: Path) -> Content:
 
 
 def _write_parquet(path: Path, made_by: MadeBy, parts: Sequence[tuple[Rows, Vectors]]) -> None:
-    pa, pq = _parquet(path)
+    pa, pq = arrow(path)
     kinds = {name: pa.float64() if name in NUMBERS else pa.string() for name in COLUMNS} | {"person": pa.int64()}
     fields = [pa.field(name, kind) for name, kind in kinds.items()]
     fields.append(pa.field("vector", pa.list_(pa.float32(), made_by.dim)))
@@ -273,8 +261,6 @@ def writing_vectors(path: Path, dim: int) -> Iterator["VectorFile"]:
         yield made
         file.seek(0)
         file.write(header((made.rows, dim)))
-        file.flush()
-        os.fsync(file.fileno())
 
 
 class VectorFile:

@@ -116,7 +116,7 @@ class Cutting:
         if frames <= length:
             return [(0, frames)]
         hop = exact / 2 if self.hop is None else self.hop.frames(fps)
-        if round(hop) < 1:
+        if hop < 1:
             raise ValueError(f"hop {self.hop} is {hop:g} frames here: one at least is needed")
         count = math.floor((frames - length + 0.5) / hop) + 1
         starts = [start for k in range(count) if (start := round(k * hop)) + length <= frames]
@@ -180,7 +180,7 @@ def pieces_of(recording: Recording, cutting: Cutting, tally: Tally) -> Iterator[
     if cutting.windows is not None and len(recording) < round(cutting.windows.frames(recording.fps)):
         tally.short += 1
     for person, whole in _people(recording, cutting.people, tally):
-        seen = np.asarray(whole.bodies > 0).any(axis=1)
+        seen = np.greater(whole.bodies, 0).any(axis=1)
         for start, stop in places:
             if cutting.windows is not None and seen[start:stop].mean() < SEEN_SHARE:
                 tally.empty += 1
@@ -193,8 +193,8 @@ def _people(recording: Recording, people: People, tally: Tally) -> Iterator[tupl
     if people == "together":
         yield 0, recording
         return
-    numbers = np.unique(recording.bodies[np.asarray(recording.bodies > 0)])
-    there = {int(number): np.asarray(recording.bodies == number) for number in numbers}
+    numbers = np.unique(recording.bodies[np.greater(recording.bodies, 0)])
+    there = {int(number): np.equal(recording.bodies, number) for number in numbers}
     frames = {number: int(where.any(axis=1).sum()) for number, where in there.items()}
     if not frames:
         raise RecordingError(f"no body in any of its {len(recording)} frames")
@@ -207,7 +207,7 @@ def _people(recording: Recording, people: People, tally: Tally) -> Iterator[tupl
 
 def _alone(recording: Recording, where: Bool[np.ndarray, "t m"]) -> Recording:
     """One person, in whichever place of a frame; zero where they are not there."""
-    slot, there = where.argmax(axis=1), where.any(axis=1)
+    slot, there = where.argmax(axis=1), np.asarray(where.any(axis=1))
     frames = np.arange(len(recording))
     joints = np.where(there[:, None, None, None], recording.joints[frames, slot][:, None], 0)
     confidence = None if recording.confidence is None else recording.confidence[frames, slot][:, None]

@@ -12,7 +12,7 @@ from kinestream.use.encode import Given, Unusable, encode
 from kinestream.use.pieces import Cutting, Tally
 from kinestream.use.rows import Rows
 from kinestream.use.search import Query, overlapping
-from kinestream.use.sources import open_sources
+from kinestream.use.sources import open_sources, read_row
 from kinestream.use.vectors import take
 from kinestream.words import shown, unknown
 
@@ -77,6 +77,19 @@ def find_query(archive: "Embeddings", query: str | Path | Recording | int, model
     if Path(name).exists():
         return _of_file(archive, Path(name), stretch, model, text)
     return _of_name(archive, name, stretch, text)
+
+
+def recording_of(archive: "Embeddings", query: Query) -> Recording | None:
+    """What a query shows, read again; None where it cannot be."""
+    rows = query.rows
+    if rows is None or not len(rows):
+        return None
+    try:
+        whole = read_row(rows.file[0], rows.name[0], archive.made_by.reading)
+    except ValueError:
+        return None
+    rate = 1.0 if np.isnan(rows.fps[0]) else float(rows.fps[0])
+    return whole.cut(slice(round(float(rows.start.min()) * rate), round(float(rows.end.max()) * rate)))
 
 
 def open_encoder(archive: "Embeddings") -> "Model":

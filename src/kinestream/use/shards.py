@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kinestream.files import write_json
+from kinestream.files import replacing, write_json
 from kinestream.use.archive_files import Content, made_by_from, map_vectors, writing_vectors
 from kinestream.use.made_by import MadeBy
 from kinestream.use.pieces import Tally
@@ -108,10 +108,11 @@ class Shards:
                 yield made
             for suffix in (".npy", ".csv"):
                 hidden.with_suffix(suffix).replace(self.folder / f"{name}{suffix}")
-            write_json(
-                self.folder / f"{name}.json",
-                {"done": made.done, "refused": made.refused, "tally": asdict(made.tally), "rows": made.vectors.rows},
-            )
+            stem = self.folder / name
+            told = {"done": made.done, "refused": made.refused, "tally": asdict(made.tally), "bytes": _sizes(stem)}
+            # Not waited for until it is on the disk, which takes long: what a loss of power cut off is made again.
+            with replacing(stem.with_suffix(".json"), durable=False) as part:
+                part.write_text(json.dumps(told), "utf-8")
         finally:
             for suffix in (".npy", ".csv"):
                 hidden.with_suffix(suffix).unlink(missing_ok=True)
@@ -151,6 +152,8 @@ def _found(folder: Path) -> Iterator[Shard]:
     for file in sorted(folder.glob("part-*.json")):
         try:
             plain = json.loads(file.read_text("utf-8"))
+            if plain["bytes"] != _sizes(file.with_suffix("")):
+                continue
             yield Shard(
                 stem=file.with_suffix(""),
                 done=tuple((str(place), None if name is None else str(name)) for place, name in plain["done"]),
@@ -159,6 +162,12 @@ def _found(folder: Path) -> Iterator[Shard]:
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{file} is damaged ({error}): remove it, and embed again") from None
+
+
+def _sizes(stem: Path) -> list[int]:
+    """Bytes of the vectors and of the table."""
+    files = [stem.with_suffix(suffix) for suffix in (".npy", ".csv")]
+    return [file.stat().st_size if file.is_file() else -1 for file in files]
 
 
 def _tally(plain: dict[str, Any]) -> Tally:

@@ -75,8 +75,7 @@ class InParquet:
     """The column of a Parquet file, read by row groups; the last one read is kept."""
 
     def __init__(self, path: Path, dim: int) -> None:
-        import pyarrow.parquet as pq
-
+        _, pq = arrow(path)
         self._path = path
         with pq.ParquetFile(path) as file:
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
@@ -107,9 +106,7 @@ class InParquet:
         return self._last[1]
 
     def _read(self, group: int) -> Vectors32:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
+        pa, pq = arrow(self._path)
         expected = int(self._ends[group] - (self._ends[group - 1] if group else 0))
         try:
             with pq.ParquetFile(self._path) as file:
@@ -119,6 +116,18 @@ class InParquet:
         except (pa.ArrowException, OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(f"{self._path}: its vectors are damaged ({reason})") from None
+
+
+def arrow(path: Path) -> tuple[Any, Any]:
+    """pyarrow and its part for Parquet. Raises ValueError where they are not installed."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError:
+        raise ValueError(
+            f'{path}: Parquet needs pyarrow: pip install "kinestream[formats]", or take .npz or .csv'
+        ) from None
+    return pa, pq
 
 
 def chunks(vectors: Vectors, rows: int | None = None) -> Iterator[tuple[int, Vectors32]]:

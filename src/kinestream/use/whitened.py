@@ -1,6 +1,5 @@
 """The whitening that an encoder's card asks for: kept in its run, else made of the clips that it learnt from."""
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,9 +8,8 @@ import torch
 from kinestream.data.clips import clips_as
 from kinestream.data.store import Store
 from kinestream.evaluate.source import Source
-from kinestream.features.extract import cached_features
-from kinestream.features.whitening import Whitening, fit_streams
-from kinestream.features.whitening_file import load_whitening, save_whitening
+from kinestream.features.whitening import Whitening
+from kinestream.features.whitening_file import load_whitening, make_whitening
 from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard
 from kinestream.progress import Progress, silent
@@ -35,11 +33,7 @@ def whitening_of(
         return {}
     folder = source.folder.path
     found = load_whitening(folder, encoders, card.readout)
-    if found is None:
-        found = _made(source, encoders, card, device, progress)
-        with contextlib.suppress(PermissionError):
-            save_whitening(folder, found, encoders, card.readout)
-    return found
+    return _made(source, encoders, card, device, progress) if found is None else found
 
 
 def _made(
@@ -68,17 +62,15 @@ def _made(
             f"{source.path} is read whitened by its training clips, and {config.data} has other recordings since: "
             f"{remedy}"
         )
-    train = store.select(config.recipe.split, "train")
-    values = cached_features(
-        source.folder.path / "features",
+    return make_whitening(
+        source.folder.path,
         encoders,
         clips_as(store, card.frames, card.layout),
-        readout=card.readout,
+        store.select(config.recipe.split, "train"),
+        card.readout,
         device=device,
-        progress=lambda done, total: progress("features to whiten by", "clips", done, total),
+        progress=progress,
     )
-    rows = {stream: torch.from_numpy(each[train]) for stream, each in values.items()}
-    return fit_streams(rows, card.readout.whitening, card.readout.whitened_by)
 
 
 def _beside(encoder: Path) -> RunConfig | None:
