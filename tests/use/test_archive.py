@@ -1,9 +1,11 @@
 """Archives of embeddings: written, opened, appended to, filtered; damaged ones told in one line."""
 
+import contextlib
 import csv
 import dataclasses
 import io
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -78,7 +80,9 @@ def test_others_read_the_files(tmp_path: Path) -> None:
     made.save(tmp_path / "a.npz")
     with np.load(tmp_path / "a.npz") as plain:
         np.testing.assert_array_equal(plain["vectors"], made.vectors)
-    assert isinstance(ks.open_embeddings(tmp_path / "a.npz").vectors, np.memmap)
+    mapped = ks.open_embeddings(tmp_path / "a.npz").vectors
+    assert isinstance(mapped, np.memmap)
+    assert mapped.flags.aligned
     made.save(tmp_path / "a.csv")
     with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
@@ -122,7 +126,7 @@ def test_filter_and_append() -> None:
     assert len(first) == 40, "an archive is not changed"
     with pytest.raises(ValueError, match="no column 'subjekt': there are name, file"):
         first.filter(subjekt=2)
-    with pytest.raises(ValueError, match="made by another encoder .*vectors of two encoders cannot be compared"):
+    with pytest.raises(ValueError, match=r"made by another encoder .*vectors of two encoders cannot be compared"):
         first.append(archive(made=dataclasses.replace(MADE, encoder="f" * 64)))
     with pytest.raises(ValueError, match="was made with windows 2s, not not given"):
         first.append(archive(made=dataclasses.replace(MADE, windows=None)))
@@ -165,13 +169,14 @@ def test_a_damaged_file_is_one_line_or_read_as_far_as_it_is_whole(tmp_path: Path
     path = tmp_path / f"a{suffix}"
     archive().save(path)
     damaged(path, kind)
-    try:
-        found = ks.open_embeddings(path)
-        assert found.vectors.shape == (len(found), 5)
-        assert kind == "flipped" or suffix == ".csv"
-    except ValueError as error:
-        assert "\n" not in str(error)
-        assert str(path) in str(error)
+    if kind == "flipped" or (suffix, kind) == (".csv", "cut"):  # numbers, of which any may be right
+        with contextlib.suppress(ValueError):
+            found = ks.open_embeddings(path)
+            assert found.vectors.shape == (len(found), 5)
+        return
+    with pytest.raises(ValueError, match=re.escape(str(path))) as told:
+        ks.open_embeddings(path).vectors  # noqa: B018
+    assert "\n" not in str(told.value)
 
 
 def test_a_hostile_npz_allocates_nothing(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_the_whitening_stays_with_the_run(tmp_path: Path, small_store: Path) -> 
     assert again.fingerprint == before.fingerprint
     (run / FILE).unlink()
     with pytest.raises(
-        ValueError, match="read whitened by its training clips, and their store .* is not there"
+        ValueError, match=r"read whitened by its training clips, and their store .* is not there"
     ) as told:
         ks.load(run, device="cpu").embed(ks.open_store(small_store))
     assert "\n" not in str(told.value)
@@ -170,7 +170,7 @@ def test_another_layout_is_mapped_and_said_or_refused(model: Model) -> None:
             "pelvis": [0],
         }
     )
-    with pytest.raises(ValueError, match="no joint map from layout stick to kinect20: .* cannot be made"):
+    with pytest.raises(ValueError, match=r"no joint map from layout stick to kinect20: .* cannot be made"):
         model.embed(body[:, :3], layout=own)
 
 

@@ -29,6 +29,9 @@ SUFFIXES = (".parquet", ".npz", ".csv", "")
 _VECTORS, _ROWS, _INFO = "vectors.npy", "rows.csv", "kinestream.json"
 _MOST_DIM = 1_000_000
 _MOST_GROUP_BYTES = 2 << 30
+_ALIGNED = b"KS" + (63).to_bytes(2, "little") + bytes(63)
+"""A field of a zip entry that fills up what stands before its content to 128 bytes: numbers can then be used as they
+lie in the file."""
 _ROW_BYTES = 20_000
 """More of the table a row, on average, than any has."""
 
@@ -190,7 +193,9 @@ def read_header(file: Any, where: object) -> tuple[tuple[int, ...], bool, "np.dt
 def _write_npz(path: Path, made_by: MadeBy, parts: Sequence[tuple[Rows, Vectors]]) -> None:
     count = sum(len(rows) for rows, _ in parts)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        with archive.open(_VECTORS, "w", force_zip64=True) as file:
+        entry = zipfile.ZipInfo(_VECTORS)
+        entry.extra = _ALIGNED
+        with archive.open(entry, "w", force_zip64=True) as file:
             file.write(header((count, made_by.dim)))
             for _, vectors in parts:
                 for _, some in chunks(vectors):

@@ -1,6 +1,6 @@
 """The nearest of many unit vectors by their cosine: exact, some vectors at a time, or by an index of usearch.
 
-n vectors, q queries, d numbers, k found.
+n vectors, q queries, d numbers, m found for each of r queries, or for all together.
 """
 
 import json
@@ -17,7 +17,7 @@ from kinestream.use.vectors import Vectors, chunks, take
 SAMPLE = 64
 """Vectors by which the recall of an index is told."""
 
-Found = tuple[Float32[np.ndarray, "q k"], Int64[np.ndarray, "q k"]]
+Found = tuple[Float32[np.ndarray, "r m"], Int64[np.ndarray, "r m"]]
 """Cosines, the largest first, and where they stand; -1 where there are fewer."""
 
 
@@ -62,7 +62,7 @@ def _largest(cosines: Float32[np.ndarray, "q m"], k: int) -> Int64[np.ndarray, "
     return np.nonzero(above | (equal & (equal.cumsum(axis=1) <= lacking)))[1].reshape(len(cosines), k)
 
 
-def _first(cosines: Float32[np.ndarray, "q m"], places: Int64[np.ndarray, "q m"], k: int) -> Found:
+def _first(cosines: Float32[np.ndarray, "r c"], places: Int64[np.ndarray, "r c"], k: int) -> Found:
     """The largest, those that stand earlier before equal ones: `places` ascend where cosines are equal."""
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(cosines, order, 1), np.take_along_axis(places, order, 1)
@@ -105,7 +105,7 @@ def approximate(vectors: Vectors, kept: Path | None = None, *, seed: int = 0) ->
             return Approximate(index=index, recall=recall, k=k)
         index = Index(ndim=dim, metric="cos", dtype="f32")
     for start, some in chunks(vectors):
-        index.add(np.arange(start, start + len(some)), np.ascontiguousarray(some))
+        index.add(np.arange(start, start + len(some)), np.require(some, np.float32, ("C", "A")))
     sample = np.sort(np.random.default_rng(seed).choice(count, min(SAMPLE, count), replace=False))
     queries = take(vectors, sample)
     exact = nearest(vectors, queries, k)[1]

@@ -136,13 +136,14 @@ def _of_name(archive: "Embeddings", name: str, stretch: Stretch | None, text: st
             raise ValueError(f"'{name}' has no frame rate: give the stretch in frames, as in @30-90f")
         factor = 1.0 if stretch.unit == "s" or np.isnan(rate) else 1 / rate
         start, end = stretch.start * factor, stretch.end * factor
-        # Windows that lie in the stretch for the larger part; else the one that covers most of it.
-        shared = np.minimum(rows.end, end) - np.maximum(rows.start, start)
-        inside = there & overlapping(rows, start, end) & (2 * shared >= rows.end - rows.start)
+        # Windows that lie in the stretch, to half a frame; else the one that has most of it.
+        slack = 0.5 if np.isnan(rate) else 0.5 / rate
+        inside = there & (rows.start >= start - slack) & (rows.end <= end + slack)
         if not inside.any():
             if not (there & overlapping(rows, start, end)).any():
                 last = float(rows.end[there].max())
                 raise ValueError(f"'{text}': '{name}' ends at {last:g}")
+            shared = np.minimum(rows.end, end) - np.maximum(rows.start, start)
             inside = np.zeros_like(there)
             inside[int(np.argmax(np.where(there, shared, -np.inf)))] = True
         there = inside

@@ -1,11 +1,12 @@
 """What is known of each row of an archive of embeddings: a table of columns."""
 
 import csv
+import io
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -95,7 +96,7 @@ class Rows:
         return pd.DataFrame({name: getattr(self, name) for name in COLUMNS})
 
 
-def write_rows(file: IO[str], rows: Rows, *, heading: bool = True) -> None:
+def write_rows(file: io.TextIOBase, rows: Rows, *, heading: bool = True) -> None:
     """As CSV."""
     writer = csv.writer(file, lineterminator="\n")
     if heading:
