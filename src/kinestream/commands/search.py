@@ -26,7 +26,7 @@ class Config:
     archive: Path = required_option(called="in")
     """The archive."""
     top: int = 5
-    """How many to find."""
+    """How many to find, at most."""
     encoder: Path | None = None
     """Run or encoder file that made the archive; the one that it was made by, if not given."""
     not_same: Literal["person", "file"] | None = None
@@ -50,7 +50,7 @@ def run(config: Config) -> None:
     archive = open_embeddings(config.archive)
     model = None if config.encoder is None else load(config.encoder)
     query = find_query(archive, config.query, model)
-    hits = search(archive, query, k=config.top, not_same=config.not_same, index=config.index)
+    hits = search(archive, query, k=min(config.top, len(archive)), not_same=config.not_same, index=config.index)
     for note in hits.notes:
         screen.notice(note)
     screen.say(str(hits))

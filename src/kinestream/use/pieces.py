@@ -104,7 +104,7 @@ class Cutting:
         Raises ValueError for windows of less than two frames, and for seconds where no rate is known.
 
         Example:
-            >>> Cutting.of("2s", "1s", None).places(35, 10)
+            >>> Cutting.of("2s", "1s", None).places(35, 10.0)
             [(0, 20), (10, 30), (15, 35)]
         """
         if self.windows is None:
