@@ -198,7 +198,28 @@ def test_a_mistake_is_one_line_and_nothing_is_written(
     with pytest.raises(ValueError, match=message) as told:
         ks.embed(**given)
     assert "\n" not in str(told.value)
-    assert not list(tmp_path.glob("a.*")) or [path.name for path in tmp_path.glob("a.*")] == ["a.npz.parts"]
+    assert not list(tmp_path.glob("a.*"))
+
+
+def test_what_stopped_before_there_was_a_row_binds_nobody(
+    files: Path, model: Model, tmp_path: Path, stops_after: Any
+) -> None:
+    stops_after(0)
+    with pytest.raises(KeyboardInterrupt):
+        ks.embed(files, model, tmp_path / "a.npz", **HOW)
+    stops_after(None)
+    assert ks.embed(files, model, tmp_path / "a.npz", windows="1s", **HOW).made_by.windows == "1s"
+
+
+def test_an_unfinished_archive_of_other_windows_is_refused(
+    files: Path, model: Model, tmp_path: Path, small_blocks: None, stops_after: Any
+) -> None:
+    stops_after(7)
+    with pytest.raises(KeyboardInterrupt):
+        ks.embed(files, model, tmp_path / "a.npz", **HOW)
+    stops_after(None)
+    with pytest.raises(ValueError, match=r"a\.npz\.parts was made with windows not given, not 1s: .* remove it"):
+        ks.embed(files, model, tmp_path / "a.npz", windows="1s", **HOW)
 
 
 def test_two_names_alike_in_memory_are_refused(model: Model, tmp_path: Path) -> None:

@@ -103,7 +103,11 @@ def embed(
         if fabric.is_global_zero:
             work.begin()
         fabric.barrier()
-        work.run()
+        try:
+            work.run()
+        except ValueError:
+            work.shards.remove_if_empty()
+            raise
         fabric.barrier()
         if fabric.is_global_zero:
             work.finish(notice)

@@ -65,5 +65,5 @@ class MadeBy:
             if mine != theirs:
                 raise ValueError(
                     f"{where} was made with {what} {mine or 'not given'}, not {theirs or 'not given'}: give the same, "
-                    "or choose another --out"
+                    "remove it, or choose another --out"
                 )

@@ -69,8 +69,9 @@ class Shards:
             left.unlink(missing_ok=True)
         if (self.folder / FILE).is_file():
             known, number, whole = _read_info(self.folder)
-            known.check_same(self.made_by, self.folder)
-            self._round = number + whole
+            if any(_found(self.folder)):  # what stopped before there was a row binds nobody
+                known.check_same(self.made_by, self.folder)
+                self._round = number + whole
         elif any(self.folder.iterdir()):
             raise ValueError(f"{self.folder} is a folder of other things: choose another --out")
         self._write_info(whole=False)
@@ -86,6 +87,11 @@ class Shards:
 
     def remove(self) -> None:
         shutil.rmtree(self.folder)
+
+    def remove_if_empty(self) -> None:
+        """Where nothing was made."""
+        if self.folder.is_dir() and {path.name for path in self.folder.iterdir()} == {FILE}:
+            self.remove()
 
     def found(self) -> list[Shard]:
         """Those that are whole, in the order of what they hold."""
