@@ -239,8 +239,8 @@ def test_every_public_name_is_there_and_a_wrong_one_is_told() -> None:
     for name in ks.__all__:
         assert getattr(ks, name) is not None, name
     assert set(ks.__all__) <= set(dir(ks))
-    with pytest.raises(AttributeError, match="it has Layout, Model"):
-        ks.embed  # noqa: B018
+    with pytest.raises(AttributeError, match="it has Embeddings, Layout, Model"):
+        ks.embeddings  # noqa: B018
 
 
 def test_a_result_is_plain_data(tmp_path: Path) -> None:

@@ -32,16 +32,20 @@ if TYPE_CHECKING:
     from kinestream.skeleton.layout import SkeletonLayout as Layout
     from kinestream.train.pretrain import pretrain
     from kinestream.train.run_folder import Run
+    from kinestream.use.archive import Embeddings, open_embeddings
+    from kinestream.use.embed import embed
     from kinestream.use.model import Model, load
     from kinestream.viz.report import report
 
 __all__ = [
+    "Embeddings",
     "Layout",
     "Model",
     "Recipe",
     "Recording",
     "Run",
     "Store",
+    "embed",
     "encoders",
     "evaluate",
     "formats",
@@ -49,6 +53,7 @@ __all__ = [
     "layouts",
     "load",
     "methods",
+    "open_embeddings",
     "open_store",
     "prepare",
     "pretrain",
@@ -60,12 +65,14 @@ __all__ = [
 ]
 
 _WHERE = {
+    "Embeddings": "use.archive:Embeddings",
     "Layout": "skeleton.layout:SkeletonLayout",
     "Model": "use.model:Model",
     "Recipe": "recipes:Recipe",
     "Recording": "data.recording:Recording",
     "Run": "train.run_folder:Run",
     "Store": "data.store:Store",
+    "embed": "use.embed:embed",
     "encoders": "models:",
     "evaluate": "evaluate:",
     "formats": "data.formats:FORMATS",
@@ -73,6 +80,7 @@ _WHERE = {
     "layouts": "layouts:",
     "load": "use.model:load",
     "methods": "methods:",
+    "open_embeddings": "use.archive:open_embeddings",
     "open_store": "data.store:open_store",
     "prepare": "data.prepare:prepare",
     "pretrain": "train.pretrain:pretrain",

@@ -24,6 +24,8 @@ COMMANDS = {
     "recipes": ("recipes", "list what can be run by name, with its published figure"),
     "pretrain": ("pretrain", "learn an encoder from unlabelled clips, as a recipe says"),
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
+    "embed": ("embed", "embed recordings, or windows of them, into an archive of any size"),
+    "search": ("search", "find what in an archive is most like a recording, or a stretch of one"),
     "features": ("features", "compute a run's features once, for all evaluations, on one device or several"),
     **{f"evaluate {name}": ("evaluate", text) for name, (_, _, text) in BUILTIN.items()},
     "plot": ("plot", "draw a figure of a run: embedding, confusion, curves, classes or agreement"),

@@ -44,6 +44,9 @@ class Preparation:
     clip: Callable[[Joints, int, SkeletonLayout], Clip]
     like: str | None = None
     """The preparation whose clips these are: a recipe written for that one takes such a store, too."""
+    each_frame: bool = False
+    """Whether `clean` places every frame for itself: what is cut out of its result needs no cleaning again. Else a part
+    is placed anew by its own first frame."""
 
     def gives(self, wanted: str) -> bool:
         """Whether clips of this preparation are clips of the preparation `wanted`."""
@@ -206,6 +209,7 @@ for _preparation in (
         summary="as the 3s-CACA authors: bodies in file order, centred and turned frame by frame",
         clean=clean_as_published,
         clip=clip_as_published,
+        each_frame=True,
     ),
     Preparation(
         name="tracked",

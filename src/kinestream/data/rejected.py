@@ -55,9 +55,9 @@ def _kind(reason: str) -> str:
     return re.sub(r"[-+]?\d[\d.,e+-]*", "#", reason)
 
 
-def write_rejected(folder: Path, rejected: Iterable[Rejected], base: Path | None = None) -> None:
+def write_rejected(folder: Path, rejected: Iterable[Rejected], base: Path | None = None, name: str = FILE) -> None:
     """Writes `rejected.csv` into the folder of a store, with paths as they are seen from `base`."""
-    with (folder / FILE).open(
+    with (folder / name).open(
         "w", encoding="utf-8", errors="backslashreplace", newline=""
     ) as file:  # names may be no text
         writer = csv.writer(file, lineterminator="\n")
