@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from kinestream.data.gaps import fill_gaps
+from kinestream.data.gaps import without_gaps
 from kinestream.data.preparation import Preparation, preparation_of
 from kinestream.data.recording import Recording, RecordingError
 from kinestream.skeleton.joint_maps import joint_map
@@ -60,9 +60,7 @@ def clip_of(
     own = recording.layout
     assert own is not None, "as_recordings gives each a layout"
     mapped = None if own == layout else joint_map(own, layout)
-    filled, _ = fill_gaps(recording, own)
-    joints = filled.astype(np.float32, copy=False)
-    if not cleaned:
-        joints = preparation.clean(recording.with_joints(filled), own, people).astype(np.float32)
+    whole = without_gaps(recording, own)
+    joints = (whole.joints if cleaned else preparation.clean(whole, own, people)).astype(np.float32, copy=False)
     clip = preparation.clip(joints, frames, own).astype(np.float32)
     return clip if mapped is None else mapped(clip)

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
-from kinestream.data.gaps import fill_gaps
+from kinestream.data.gaps import without_gaps
 from kinestream.data.recording import Recording, RecordingError
 
 People = Literal["together", "each"]
@@ -176,7 +176,7 @@ def pieces_of(recording: Recording, cutting: Cutting, tally: Tally) -> Iterator[
     places = cutting.places(len(recording), recording.fps)
     assert recording.layout is not None, "as_recordings gives each a layout"
     # Before it is cut: what is seen before and after a window tells of joints that are hidden in it.
-    recording = recording.with_joints(fill_gaps(recording, recording.layout)[0])
+    recording = without_gaps(recording, recording.layout)
     if cutting.windows is not None and len(recording) < round(cutting.windows.frames(recording.fps)):
         tally.short += 1
     for person, whole in _people(recording, cutting.people, tally):
