@@ -3,9 +3,10 @@
 n recordings, t frames, m bodies, v joints, c coordinates, d numbers of an embedding.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,6 +24,10 @@ from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard
 from kinestream.progress import Progress, silent
 from kinestream.skeleton.layout import SkeletonLayout
+
+if TYPE_CHECKING:
+    from kinestream.use.segments import Segments
+    from kinestream.use.stream import Stream
 
 Moves = Store | Recording | Sequence[Recording] | np.ndarray | Sequence[np.ndarray]
 """One recording or several, or all of a store; an array `(t, v, c)` or `(t, m, v, c)` is one recording."""
@@ -146,6 +151,48 @@ class Model:
             indices=tuple(nearest.tolist()),
             distances=tuple(float(1 - cosine) for cosine in cosines[nearest]),
         )
+
+    def segment(self, move: Recording | np.ndarray, **how: Any) -> "Segments":
+        """A long recording in pieces: recurring groups, found without labels, or the labels of a classifier.
+
+        Args:
+            move: one recording, or an array with `layout=` and `fps=`. `use.segment.segment` takes several, whose groups
+                are then the same.
+            groups: how many; chosen by the silhouette of the windows if neither this nor one of the next two is given.
+            labels: a fitted classifier, with `classes_` and `predict_proba(embeddings)`; `threshold` is the probability
+                below which a frame is background, where no class is called so.
+            using: what `segment` gave for another recording, whose groups are taken.
+            window: seconds, as is `hop`, an eighth of a window if not given.
+            switch: what a change costs; more for longer pieces, 0 for windows one by one.
+
+        Raises ValueError for a recording without a rate, in which nobody is seen, or what does not fit.
+
+        Example:
+            >>> model = load("runs/mine")  # doctest: +SKIP
+            >>> print(model.segment(long_move, groups=3))  # doctest: +SKIP
+                0.00 to     4.27 s  group 0                  0.31
+                4.27 to     9.60 s  group 1                  0.24
+        """
+        from kinestream.use.segment import segment
+
+        return segment(self, move, **how)[0]
+
+    def stream(self, frames: Iterable[np.ndarray], *, fps: float | int, **how: Any) -> "Stream":
+        """Events of frames `(v, 3)` or `(m, v, 3)` that come one at a time: where a piece begins, and where it ended.
+
+        Args:
+            using: what `segment` gave for an earlier recording, whose groups are looked for; or
+            labels: a fitted classifier.
+            lag: seconds that a decision waits for what follows; a window if not given. `latency_seconds` of the stream
+                says how late an event is at most.
+
+        Example:
+            >>> for event in model.stream(camera, fps=30, using=parts):  # doctest: +SKIP
+            ...     print(event.label, event.start, event.end)
+        """
+        from kinestream.use.stream import Stream
+
+        return Stream(self, frames, fps=fps, **how)
 
     @property
     def _card(self) -> EncoderCard:
