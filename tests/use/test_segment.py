@@ -19,8 +19,8 @@ from kinestream.use.segments import Segments, save_segments
 from kinestream.use.stream import Stream
 
 FPS = 20
-STILL, WAVE, CROUCH = 0, 1, 2
-ORDER = (STILL, WAVE, STILL, CROUCH, STILL, WAVE)
+STILL, WAVE, BOW = 0, 1, 2
+ORDER = (STILL, WAVE, STILL, BOW, STILL, WAVE)
 LENGTH = 40
 
 
@@ -44,18 +44,18 @@ def model(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 @pytest.fixture(scope="module")
 def long_move() -> ks.Recording:
-    """A body that stands, waves and crouches for two seconds each."""
+    """A body that stands, waves and bows for two seconds each."""
     layout = load_layout("kinect20")
     rng = np.random.default_rng(0)
     arms = [number for number, name in enumerate(layout.joints) if any(part in name for part in ("wrist", "hand"))]
-    upper = [number for number, name in enumerate(layout.joints) if "foot" not in name and "ankle" not in name]
+    upper = [number for number, name in enumerate(layout.joints) if any(part in name for part in ("head", "shoulder"))]
     parts = []
     for what in ORDER:
         part = np.repeat(standing(layout)[None], LENGTH, axis=0)
         if what == WAVE:
             part[:, arms, 1] += 1.0 + 0.2 * np.sin(np.arange(LENGTH) * 0.9)[:, None]
-        if what == CROUCH:
-            part[:, upper, 1] *= 0.4
+        if what == BOW:
+            part[:, upper, 1] *= 0.5
         parts.append(part + rng.normal(0, 0.01, part.shape))
     return ks.Recording(np.concatenate(parts), layout, fps=FPS, name="long")
 
@@ -82,9 +82,9 @@ class Known:
 def labels(model: Model, long_move: ks.Recording) -> Known:
     """Learnt from the middles of the first pieces of their kind."""
     windows = embed_windows(model, long_move, window=0.5)
-    middles = [ORDER.index(what) * LENGTH + LENGTH // 2 for what in (STILL, WAVE, CROUCH)]
+    middles = [ORDER.index(what) * LENGTH + LENGTH // 2 for what in (STILL, WAVE, BOW)]
     places = [int(np.abs(windows.starts + 5 - middle).argmin()) for middle in middles]
-    return Known(windows.rows[places], ["stand", "wave", "crouch"])
+    return Known(windows.rows[places], ["stand", "wave", "bow"])
 
 
 def test_what_recurs_is_one_group_and_begins_where_it_begins(parts: Segments, long_move: ks.Recording) -> None:
@@ -144,8 +144,8 @@ def test_several_recordings_share_their_groups(model: Model, long_move: ks.Recor
 def test_groups_of_one_recording_are_found_in_another(
     model: Model, long_move: ks.Recording, parts: Segments
 ) -> None:
-    again = model.segment(long_move.cut(slice(120, 240)), using=parts.named({2: "crouch"}))
-    assert [row.label for row in again] == ["crouch", "", ""]
+    again = model.segment(long_move.cut(slice(120, 240)), using=parts.named({2: "bow"}))
+    assert [row.label for row in again] == ["bow", "", ""]
     assert [row.group for row in again] == [2, 0, 1]
     merged = model.segment(long_move, using=parts.merged([1, 2]))
     assert [row.group for row in merged] == [0, 1, 0, 1, 0, 1]
@@ -164,7 +164,7 @@ def test_nobody_is_no_group(model: Model, long_move: ks.Recording) -> None:
 
 def test_labels_of_a_model(model: Model, long_move: ks.Recording, labels: Known) -> None:
     found = model.segment(long_move, labels=labels, window=0.5)
-    assert [row.label for row in found.actions] == ["stand", "wave", "stand", "crouch", "stand", "wave"]
+    assert [row.label for row in found.actions] == ["stand", "wave", "stand", "bow", "stand", "wave"]
     assert all(row.certainty > 0.4 for row in found.actions)
     assert found.names[3] == "background"
 
@@ -185,9 +185,9 @@ def test_what_is_no_label_is_background(model: Model, long_move: ks.Recording) -
 
 
 def test_a_class_called_background_is_the_background(model: Model, long_move: ks.Recording, labels: Known) -> None:
-    told = Known(labels.centres, ["background", "wave", "crouch"])
+    told = Known(labels.centres, ["background", "wave", "bow"])
     found = model.segment(long_move, labels=told, window=0.5)
-    assert [row.label for row in found.actions] == ["wave", "crouch", "wave"]
+    assert [row.label for row in found.actions] == ["wave", "bow", "wave"]
     assert found.background == 0
 
 
