@@ -15,7 +15,7 @@ from kinestream.data.recording import Segment
 from kinestream.data.store import Store
 from kinestream.data.synthetic import generate_pku
 from kinestream.evaluate.average_precision import THRESHOLDS
-from kinestream.evaluate.detection import actions_in, window_labels
+from kinestream.evaluate.videos import actions_in, window_labels
 from kinestream.features.windows import window_starts
 
 CLIPS = 60

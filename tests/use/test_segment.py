@@ -1,6 +1,8 @@
 """Long recordings in pieces: groups, labels, and the same while it happens."""
 
 import csv
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from tests.stores import write_small_run
 from torch import nn
 
 import kinestream as ks
+from kinestream.cli import main
 from kinestream.models.encoder import Encoder
 from kinestream.skeleton.layout import load_layout
 from kinestream.skeleton.pose import standing
@@ -220,10 +223,13 @@ def test_events_come_in_pairs_and_no_later_than_said(
     for begun, over in zip(told[::2], told[1::2], strict=True):
         assert (begun.group, begun.start_frame) == (over.group, over.start_frame)
     assert told[0].label == "stand"
-    for event in told[2::2]:
-        assert event.frame - event.start_frame <= stream.latency_frames
+    begun = [event for event in told[2:] if not event.is_over]
+    assert {event.frame - event.start_frame for event in begun} == {stream.latency_frames} == {4 + 10}
     assert stream.latency_seconds == stream.latency_frames / FPS
-    assert stream.latency_frames == 5 + 0 + (10 + 1) * 1 - 1
+    coarse = model.stream(list(long_move.joints), fps=FPS, using=parts, hop=0.2, lag=0.4)
+    late = [event.frame - event.start_frame for event in coarse if not event.is_over][1:]
+    assert (coarse.window, coarse.hop, coarse.lag) == (10, 4, 2)
+    assert max(late) == coarse.latency_frames == 6 + 8
 
 
 def test_a_stream_never_looks_ahead(model: Model, long_move: ks.Recording, parts: Segments) -> None:
@@ -300,3 +306,22 @@ def test_an_array_with_its_rate_is_enough(model: Model, long_move: ks.Recording,
 def test_seconds_and_frames() -> None:
     assert frames_of(1.0, None, 30.0) == (30, 4)
     assert frames_of(0.1, None, 20.0) == (2, 1), "never less than a frame"
+
+
+def test_the_page_runs(
+    model: Model, small_store: Path, long_move: ks.Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/segment.md").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    write_small_run(tmp_path / "runs" / "mine", small_store, "joint", "bone")
+    np.save("session.npy", long_move.joints[:, 0])
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    scope: dict[str, object] = {}
+    exec(compile(code, "segment.md", "exec"), scope)
+    assert (tmp_path / "segments.csv").is_file()
+    commands = re.findall(r"^    kinestream (segment .*?)(?<!\\)$", page, re.MULTILINE | re.DOTALL)
+    assert len(commands) == 2
+    for words in commands:
+        assert main([*shlex.split(words.replace("\\\n", " ")), "--groups", "3"]) == 0
+    assert {row["label"] for row in csv.DictReader((tmp_path / "named.csv").open())} <= {"walk", "sit"}

@@ -8,7 +8,7 @@ matched one that goes. The average precision is the area under that curve, its p
 So an unmatched detection that is less sure than every matched one still counts: the area is smaller than the usual
 interpolated one, and comparable with the published figures.
 
-NOTE(pku-mmd-overlap): one published version of that program takes the class numbers for the first frames when it computes
+NOTE: one published version of that program takes the class numbers for the first frames when it computes
 the overlap; here it is what the paper defines.
 """
 
@@ -46,8 +46,8 @@ class MeanPrecision:
 def mean_average_precision(found: Sequence[Action], truth: Sequence[Action], threshold: float) -> MeanPrecision:
     """The average precision of each class over all videos, of each video over all classes, and the means of both.
 
-    Means are over the classes and videos that have true actions. NOTE(pku-mmd-classes): the authors' mean is over all
-    51 classes, which is the same where each occurs, as in their test parts.
+    Means are over the classes and videos that have true actions. NOTE: the authors' mean is over all 51 classes, which
+    is the same where each occurs, as in their test parts.
 
     Raises ValueError for a threshold outside (0, 1], a detection that ends before it begins or whose confidence is no
     number, or where there is no true action.

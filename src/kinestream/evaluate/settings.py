@@ -219,7 +219,7 @@ class DetectionSettings:
     most_windows: int = 40_000
     """Windows of the training videos that the layer is trained on; of more, some are drawn."""
     components: int = 256
-    """Principal components of the features that the layer sees, known from those windows."""
+    """Principal components of the features that the layer sees, whitened, known from those windows."""
     seed: int = 0
     """Of what is drawn."""
 
@@ -240,7 +240,7 @@ BUILTIN: Mapping[str, tuple[type[object], str, str]] = {
     "finetune": (FineTuneSettings, "training", "accuracy after fine-tuning with all labels"),
     "semi": (SemiSettings, "few_labels", "accuracy after fine-tuning with few labels"),
     "supervised": (SupervisedSettings, "training", "the same encoder from random weights with all labels"),
-    "detection": (DetectionSettings, "detection", "actions in whole videos: mAP over actions and over videos (PKU-MMD)"),
+    "detection": (DetectionSettings, "videos", "actions in whole videos: mAP over actions and over videos (PKU-MMD)"),
     "transfer": (TransferSettings, "other_data", "encoders of one data set on another, also of another sensor"),
 }
 """Settings of each built-in evaluation, the module below `kinestream.evaluate` that registers it, and what it is."""

@@ -52,8 +52,7 @@ class Stream:
     """Events of frames that come one at a time; `for event in stream`.
 
     A frame belongs to the window whose middle is nearest. It is decided `latency_frames` after it came at the latest:
-    the half of that window which follows, at most a hop to the next window, and `lag` windows more that may change the
-    decision.
+    the half of that window which follows, half a hop, and `lag` windows more that may change the decision.
     """
 
     def __init__(
@@ -95,9 +94,9 @@ class Stream:
 
     @property
     def latency_frames(self) -> int:
-        """Between a frame and the decision what it belongs to, at most, but for those before the first window is full.
-        What the encoder needs for a window comes on top."""
-        return self.window // 2 + self.hop // 2 + (self.lag + 1) * self.hop - 1
+        """How many frames come after a frame, at most, until it is decided what it belongs to; of those before the middle
+        of the first window up to half a window more. What the encoder needs for a window comes on top."""
+        return (self.window + self.hop) // 2 - 1 + self.lag * self.hop
 
     @property
     def latency_seconds(self) -> float:

@@ -38,6 +38,8 @@ COLUMNS = ("file", "label", "start", "end", "confidence")
 Features = Callable[[FixedClips], Float32[np.ndarray, "n d"]]
 Labels = Int64[np.ndarray, " _"]
 _SOME = "features"
+_STRENGTH = 0.1
+"""Of the layer, as scikit-learn counts it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -235,8 +237,8 @@ def _learn(
         raise ValueError("the training videos show one class in all windows: a layer needs two or more")
     layer = make_pipeline(
         StandardScaler(),
-        PCA(min(settings.components, *x.shape), random_state=settings.seed),
-        LogisticRegression(max_iter=300),
+        PCA(min(settings.components, *x.shape), whiten=True, random_state=settings.seed),
+        LogisticRegression(C=_STRENGTH, max_iter=1000),
     ).fit(x, y)
     return layer, np.asarray(layer.classes_, dtype=np.int64)
 
