@@ -1,9 +1,9 @@
 """Segments of long recordings: `python -m benchmarks.segmentation ALL_SQE RUN [--seeds N] [--choose]`.
 
-ALL_SQE is the folder of NW-UCLA, RUN a run that learnt from the training part of the split `xsub-tune` (people with even
-numbers, views 1 and 2). Long recordings are clips of one person and view end to end in random order (`joined`). Tested
-are the people with odd numbers in view 3: neither they nor that view were seen. `--choose` prints, instead, what settings
-and ways to group do on the training people, by which the defaults were chosen.
+ALL_SQE is the folder of NW-UCLA, RUN a run that learnt from the training part of the split `xsub-tune` (people with
+even numbers, views 1 and 2). Long recordings are clips of one person and view end to end in random order (`joined`).
+Tested are the people with odd numbers in view 3: neither they nor that view were seen. `--choose` prints, instead,
+what settings and ways to group do on the training people, by which the defaults were chosen.
 """
 
 import argparse
@@ -84,9 +84,7 @@ def tracks(one: Joined, models: Mapping[str, Model], bound: Mapping[str, "Bound"
     windows = embed_windows(models["run"], one.recording)
     for stream in ("joint", "bone"):
         rows = raw_windows(models["run"], one, windows, stream)
-        found[f"groups, raw {stream} windows"] = _matched(
-            sticky_groups(windows, count, rows=rows), windows, one.truth
-        )
+        found[f"groups, raw {stream} windows"] = _matched(sticky_groups(windows, count, rows=rows), windows, one.truth)
         found[f"k-means of raw poses, {stream}"] = matched_track(k_means(poses(one, stream), count), one.truth)
     found["equal pieces, true number and labels"] = equal_pieces(one.truth)
     return found
@@ -114,8 +112,8 @@ def k_means(rows: Rows, count: int) -> Int64[np.ndarray, " w"]:
 
 
 def change_points(windows: Windowed, count: int, per_piece: float = 1.0) -> Int64[np.ndarray, " w"]:
-    """Neighbouring windows are merged as Ward's method says until pieces have a mean of so many window lengths; the means
-    of the pieces are grouped by the same method."""
+    """Neighbouring windows are merged as Ward's method says until pieces have a mean of so many window lengths; the
+    means of the pieces are grouped by the same method."""
     from scipy.sparse import diags_array
     from sklearn.cluster import AgglomerativeClustering
 
@@ -150,9 +148,7 @@ def raw_windows(model: Model, one: Joined, windows: Windowed, stream: str) -> Ro
     def features(clips: Any) -> dict[str, np.ndarray]:
         return {stream: raw_coordinates(clips, np.arange(len(clips)), stream)}
 
-    made, _ = per_window(
-        features, one.recording, windows.starts, windows.size, form_of(model), streams=(stream,)
-    )
+    made, _ = per_window(features, one.recording, windows.starts, windows.size, form_of(model), streams=(stream,))
     rows = made[stream].astype(np.float64)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
@@ -181,8 +177,8 @@ class _Choice:
 
 
 class Bound:
-    """Logistic regression on the windows of the training people, and the cheapest path; the strength of the first and what
-    a change costs are those with the best mean of the figures when each training person is left out in turn."""
+    """Logistic regression on the windows of the training people, and the cheapest path; the strength of the first and
+    what a change costs are those with the best mean of the figures when each training person is left out in turn."""
 
     def __init__(self, model: Model, train: Sequence[Joined]) -> None:
         windows = [embed_windows(model, one.recording) for one in train]

@@ -53,13 +53,20 @@ def test_pieces_of_several_recordings_in_one_file(
     assert str(out) in said
     assert "2 recordings" in said
     named = tmp_path / "named.csv"
-    assert main([*words[:-9], str(named), "--groups", "3", *RATE, "--merge", "1,2", "--name", "1=busy", "--name", "0=rest"]) == 0
+    assert (
+        main(
+            [*words[:-9], str(named), "--groups", "3", *RATE, "--merge", "1,2", "--name", "1=busy", "--name", "0=rest"]
+        )
+        == 0
+    )
     assert {(row["group"], row["label"]) for row in rows(named)} == {("0", "rest"), ("1", "busy")}
 
 
 def test_the_command_is_the_call(run: Path, files: Path, tmp_path: Path) -> None:
     out = tmp_path / "segments.csv"
-    assert main(["segment", str(files / "a.npy"), "--encoder", str(run), "--out", str(out), "--groups", "3", *RATE]) == 0
+    assert (
+        main(["segment", str(files / "a.npy"), "--encoder", str(run), "--out", str(out), "--groups", "3", *RATE]) == 0
+    )
     (move,) = ks.read(files / "a.npy", layout="kinect20", fps=20)
     found = ks.load(run).segment(move, groups=3, window=0.5)
     assert [(int(row["start_frame"]), int(row["group"])) for row in rows(out)] == [

@@ -78,10 +78,12 @@ def test_means_over_actions_and_videos(seed: int) -> None:
     result = mean_average_precision(found, truth, 0.5)
     labels, videos = {action.label for action in truth}, {action.video for action in truth}
     by_action = [
-        naive_ap([x for x in found if x.label == label], [x for x in truth if x.label == label], 0.5) for label in labels
+        naive_ap([x for x in found if x.label == label], [x for x in truth if x.label == label], 0.5)
+        for label in labels
     ]
     by_video = [
-        naive_ap([x for x in found if x.video == video], [x for x in truth if x.video == video], 0.5) for video in videos
+        naive_ap([x for x in found if x.video == video], [x for x in truth if x.video == video], 0.5)
+        for video in videos
     ]
     assert result.over_actions == pytest.approx(100 * np.mean(by_action))
     assert result.over_videos == pytest.approx(100 * np.mean(by_video))

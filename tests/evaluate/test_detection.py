@@ -38,7 +38,10 @@ def run(videos: Path, tmp_path: Path) -> Path:
 
 def test_the_whole_protocol(run: Path, videos: Path) -> None:
     words = ["--window", "16", "--hop", "8", "--components", "32"]
-    assert main(["evaluate", "detection", str(run), "--data", str(videos), "--split", "xview", "--allow-leak", *words]) == 0
+    assert (
+        main(["evaluate", "detection", str(run), "--data", str(videos), "--split", "xview", "--allow-leak", *words])
+        == 0
+    )
     found = json.loads((run / "evaluation-detection-xview.json").read_text())
     rows = found["results"]
     assert [row["features"] for row in rows.values()] == ["run", "untrained", "raw", "raw"]
@@ -125,4 +128,9 @@ def test_actions_are_the_pieces_of_the_likeliest_path() -> None:
     assert (first.label, first.start, first.end) == (0, 8, 20)
     assert (second.label, second.start, second.end) == (1, 30, 36)
     assert first.confidence == pytest.approx((5 * 0.8 + 0.2) / 6)
-    assert [one.label for one in actions_in(told, usable, np.arange(20) * 2, 2, 40, switch=0.0, video="v")] == [0, 1, 0, 1]
+    assert [one.label for one in actions_in(told, usable, np.arange(20) * 2, 2, 40, switch=0.0, video="v")] == [
+        0,
+        1,
+        0,
+        1,
+    ]

@@ -1,6 +1,6 @@
 """The cheapest sticky path against all paths, and step by step."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ seeds = st.integers(0, 10_000)
 
 
 def total(path: tuple[int, ...] | list[int], costs: np.ndarray, switch: float) -> float:
-    changes = sum(a != b for a, b in zip(path[:-1], path[1:], strict=True))
+    changes = sum(a != b for a, b in pairwise(path))
     return sum(costs[step, state] for step, state in enumerate(path)) + switch * changes
 
 

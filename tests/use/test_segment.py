@@ -3,6 +3,7 @@
 import csv
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_what_recurs_is_one_group_and_begins_where_it_begins(parts: Segments, lo
     bounds = np.array([row.start_frame for row in parts])
     assert np.abs(bounds - np.arange(0, 240, LENGTH)).max() <= 5, "half a window"
     assert (parts[0].start_frame, parts[-1].end_frame) == (0, 240)
-    assert all(a.end_frame == b.start_frame for a, b in zip(parts[:-1], parts[1:], strict=True))
+    assert all(a.end_frame == b.start_frame for a, b in pairwise(parts))
     assert [row.start * FPS for row in parts] == pytest.approx(bounds.tolist())
     assert parts.frames.shape == (len(long_move),)
     assert parts.rate == FPS
@@ -116,8 +117,15 @@ def test_names_and_merged_groups(parts: Segments) -> None:
     assert [row.label for row in named] == ["stand", "wave", "stand", "", "stand", "wave"]
     assert [row.label for row in parts] == [""] * 6, "the one before is as it was"
     merged = named.merged([1, 2])
-    assert [(row.group, row.label) for row in merged] == [(0, "stand"), (1, "wave"), (0, "stand"), (1, "wave"), (0, "stand"), (1, "wave")]
-    assert [row.label for row in named.merged([2, 0], "low")][0] == "low"
+    assert [(row.group, row.label) for row in merged] == [
+        (0, "stand"),
+        (1, "wave"),
+        (0, "stand"),
+        (1, "wave"),
+        (0, "stand"),
+        (1, "wave"),
+    ]
+    assert named.merged([2, 0], "low")[0].label == "low"
     with pytest.raises(ValueError, match="no group 7: the groups are 0, 1, 2"):
         parts.named({7: "run"})
     with pytest.raises(ValueError, match="two groups or more"):
@@ -144,9 +152,7 @@ def test_several_recordings_share_their_groups(model: Model, long_move: ks.Recor
     assert (whole.frames[110:] == second.frames[10:]).mean() > 0.9
 
 
-def test_groups_of_one_recording_are_found_in_another(
-    model: Model, long_move: ks.Recording, parts: Segments
-) -> None:
+def test_groups_of_one_recording_are_found_in_another(model: Model, long_move: ks.Recording, parts: Segments) -> None:
     again = model.segment(long_move.cut(slice(120, 240)), using=parts.named({2: "bow"}))
     assert [row.label for row in again] == ["bow", "", ""]
     assert [row.group for row in again] == [2, 0, 1]
@@ -214,9 +220,7 @@ def test_with_all_the_time_in_the_world_the_stream_is_what_segment_gives(
     assert np.array_equal(events(stream, 240), whole.frames)
 
 
-def test_events_come_in_pairs_and_no_later_than_said(
-    model: Model, long_move: ks.Recording, parts: Segments
-) -> None:
+def test_events_come_in_pairs_and_no_later_than_said(model: Model, long_move: ks.Recording, parts: Segments) -> None:
     stream = model.stream((frame[0] for frame in long_move.joints), fps=FPS, using=parts.named({0: "stand"}))
     told = list(stream)
     assert [event.is_over for event in told] == [False, True] * (len(told) // 2)

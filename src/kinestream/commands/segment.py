@@ -1,11 +1,11 @@
-"""Cuts long recordings into pieces by what is done in them: recurring groups of movements, found without labels. They are
-the same in all recordings of a call. The pieces go into a CSV file; a sheet shows what each group looks like, to give it
-a name.
+"""Cuts long recordings into pieces by what is done in them: recurring groups of movements, found without labels. They
+are the same in all recordings of a call. The pieces go into a CSV file; a sheet shows what each group looks like, to
+give it a name.
 
 Examples:
   kinestream segment session.npy --layout kinect20 --fps 30 --encoder runs/mine --out segments.csv
   kinestream segment monday/ tuesday/ --encoder runs/mine --groups 8 --out segments.csv --sheet groups.png
-  kinestream segment session.npy --layout kinect20 --fps 30 --encoder runs/mine --out named.csv --name 0=walk --name 3=sit --merge 1,2
+  kinestream segment monday/ --encoder runs/mine --out named.csv --merge 1,2 --name 0=walk --name 1=sit
 """
 
 from collections.abc import Iterable
@@ -94,7 +94,9 @@ def run(config: Config) -> None:
     found = [_changed(one, names, merged) for one in found]
     screen.table("groups", ("group", "pieces", "seconds", "certainty"), list(_rows(found)))
     save_segments(found, config.out)
-    screen.say(f"{sum(map(len, found)):,} pieces of {len(found)} recording{'s' if len(found) > 1 else ''}: {config.out}")
+    screen.say(
+        f"{sum(map(len, found)):,} pieces of {len(found)} recording{'s' if len(found) > 1 else ''}: {config.out}"
+    )
     if config.sheet is not None:
         from kinestream.viz.group_sheet import draw_groups
 

@@ -1,9 +1,10 @@
 """Mean average precision of detected actions as the authors of PKU-MMD compute it (Liu et al. 2017).
 
-A detection is matched with the true action of its class and video with which its temporal intersection over union (tIoU)
-is greatest, if that is at least a threshold; several may be matched with one. Detections are taken away from the least
-confident on. Precision and recall of those that are left, a true action counted once, are taken of all, and after each
-matched one that goes. The average precision is the area under that curve, its precision made to rise with falling recall.
+A detection is matched with the true action of its class and video with which its temporal intersection over union
+(tIoU) is greatest, if that is at least a threshold; several may be matched with one. Detections are taken away from
+the least confident on. Precision and recall of those that are left, a true action counted once, are taken of all, and
+after each matched one that goes. The average precision is the area under that curve, its precision made to rise with
+falling recall.
 
 So an unmatched detection that is less sure than every matched one still counts: the area is smaller than the usual
 interpolated one, and comparable with the published figures.

@@ -338,7 +338,7 @@ def _videos(store: Store, split: str) -> tuple[Int64[np.ndarray, " n"], Int64[np
     """The training and the test videos. Raises ValueError for a store of single actions, or where one part is empty."""
     if not store.continuous:
         raise ValueError(
-            f"{store.path} holds single actions, and this looks for actions in whole videos: prepare it with --continuous"
+            f"{store.path} holds single actions, and this looks for them in whole videos: prepare it with --continuous"
         )
     train, test = (store.select(split, part) for part in ("train", "test"))
     for part, indices in (("training", train), ("test", test)):

@@ -198,10 +198,10 @@ class TransferSettings(FineTuneSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionSettings:
-    """Actions detected in whole videos, the PKU-MMD protocol: mean average precision over actions and over videos at tIoU
-    0.1 to 0.7. A linear layer on frozen features of sliding windows, trained with the labels of the training videos and
-    background for what has none; the labels of a video are the likeliest path on which every change costs. The store is
-    one that was prepared with --continuous.
+    """Actions detected in whole videos, the PKU-MMD protocol: mean average precision over actions and over videos at
+    tIoU 0.1 to 0.7. A linear layer on frozen features of sliding windows, trained with the labels of the training
+    videos and background for what has none; the labels of a video are the likeliest path on which every change costs.
+    The store is one that was prepared with --continuous.
 
     Examples:
       kinestream evaluate detection runs/caca-joint-pku1 --data pku1-whole/ --split xsub

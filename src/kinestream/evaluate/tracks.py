@@ -1,11 +1,12 @@
 """How well a track of labels, an integer for each frame, agrees with the true one.
 
-Frame accuracy, the segmental edit score and the F1 score at an overlap are those of Lea et al. (2016, 2017): a piece is a
-run of frames with one label, so two neighbouring actions of one class are one piece.
+Frame accuracy, the segmental edit score and the F1 score at an overlap are those of Lea et al. (2016, 2017): a piece
+is a run of frames with one label, so two neighbouring actions of one class are one piece.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Int, Int64
@@ -34,7 +35,7 @@ def pieces_of(track: Track, without: Collection[int] = ()) -> tuple[Piece, ...]:
     bounds = [0, *(np.flatnonzero(np.diff(track)) + 1).tolist(), len(track)]
     return tuple(
         Piece(label=int(track[start]), start=start, end=end)
-        for start, end in zip(bounds[:-1], bounds[1:], strict=True)
+        for start, end in pairwise(bounds)
         if int(track[start]) not in without
     )
 
@@ -60,9 +61,9 @@ def edit_score(found: Track, truth: Track, without: Collection[int] = ()) -> flo
 
 
 def f1_score(found: Track, truth: Track, overlap: float, without: Collection[int] = ()) -> float:
-    """2 tp / (2 tp + fp + fn) over pieces, in percent. Each found piece, in the order of time, is compared with the true
-    piece of its label with which its intersection over union is greatest; it is right where that is at least `overlap`
-    and no piece before took that one.
+    """2 tp / (2 tp + fp + fn) over pieces, in percent. Each found piece, in the order of time, is compared with the
+    true piece of its label with which its intersection over union is greatest; it is right where that is at least
+    `overlap` and no piece before took that one.
 
     Raises ValueError for an overlap outside (0, 1].
 

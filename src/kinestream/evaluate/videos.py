@@ -58,9 +58,7 @@ class Source:
 @register(
     "detection",
     first=f"mAP videos % at tIoU {HEADLINE}",
-    columns=lambda settings: {
-        f"mAP actions % at {threshold}": f"map_actions_{threshold}" for threshold in THRESHOLDS
-    },
+    columns=lambda settings: {f"mAP actions % at {threshold}": f"map_actions_{threshold}" for threshold in THRESHOLDS},
 )
 def detection(session: Session, settings: DetectionSettings) -> Iterator[Row]:
     """A row for the run, the untrained encoder and the raw streams; its accuracy is the mean average precision over

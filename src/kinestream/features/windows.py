@@ -81,8 +81,8 @@ def windows_of_frames(starts: Starts, size: int, frames: int) -> Int64[np.ndarra
 def window_clips(
     recording: Recording, starts: Starts, size: int, form: ClipForm
 ) -> tuple[Float32[np.ndarray, "n t m v c"], Bool[np.ndarray, " w"]]:
-    """The clips of the windows that can be prepared, and which those are: the others have no body. Each is prepared as a
-    recording of its own. The recording has no gaps. Raises ValueError where its joints cannot be mapped."""
+    """The clips of the windows that can be prepared, and which those are: the others have no body. Each is prepared
+    as a recording of its own. The recording has no gaps. Raises ValueError where its joints cannot be mapped."""
     made, usable = [], np.zeros(len(starts), dtype=np.bool_)
     preparation, own = preparation_of(form.preparation), recording.layout
     assert own is not None, "as_recordings gives each a layout"

@@ -156,8 +156,8 @@ class Model:
         """A long recording in pieces: recurring groups, found without labels, or the labels of a classifier.
 
         Args:
-            move: one recording, or an array with `layout=` and `fps=`. `use.segment.segment` takes several, whose groups
-                are then the same.
+            move: one recording, or an array with `layout=` and `fps=`. `use.segment.segment` takes several, whose
+                groups are then the same.
             groups: how many; chosen by the silhouette of the windows if neither this nor one of the next two is given.
             labels: a fitted classifier, with `classes_` and `predict_proba(embeddings)`; `threshold` is the probability
                 below which a frame is background, where no class is called so.

@@ -1,7 +1,7 @@
 """Long recordings in pieces: recurring groups without labels, or the labels of a model.
 
-Embeddings of sliding windows, a cost of each group or label for each window, and the cheapest path through them on which
-every change is paid for. A frame gets what the window has whose middle is nearest.
+Embeddings of sliding windows, a cost of each group or label for each window, and the cheapest path through them on
+which every change is paid for. A frame gets what the window has whose middle is nearest.
 """
 
 from collections.abc import Sequence

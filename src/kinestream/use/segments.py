@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class Segments(Sequence[SegmentRow]):
                 label=self.names.get(int(self.frames[first]), ""),
                 certainty=float(self.certainty[first:end].mean()),
             )
-            for first, end in zip(bounds[:-1], bounds[1:], strict=True)
+            for first, end in pairwise(bounds)
         )
 
     def __len__(self) -> int:

@@ -94,8 +94,8 @@ class Stream:
 
     @property
     def latency_frames(self) -> int:
-        """How many frames come after a frame, at most, until it is decided what it belongs to; of those before the middle
-        of the first window up to half a window more. What the encoder needs for a window comes on top."""
+        """How many frames come after a frame, at most, until it is decided what it belongs to; of those before the
+        middle of the first window up to half a window more. What the encoder needs for a window comes on top."""
         return (self.window + self.hop) // 2 - 1 + self.lag * self.hop
 
     @property
@@ -198,7 +198,9 @@ class _Track:
         )
 
 
-def _frame(given: np.ndarray, held: list[np.ndarray], number: int, layout: SkeletonLayout) -> Float32[np.ndarray, "m v c"]:
+def _frame(
+    given: np.ndarray, held: list[np.ndarray], number: int, layout: SkeletonLayout
+) -> Float32[np.ndarray, "m v c"]:
     try:
         frame = np.asarray(given, dtype=np.float32)
     except (TypeError, ValueError):
