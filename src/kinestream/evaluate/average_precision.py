@@ -14,10 +14,13 @@ the overlap; here it is what the paper defines.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+
+Key = TypeVar("Key", int, str)
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
@@ -62,13 +65,14 @@ def mean_average_precision(found: Sequence[Action], truth: Sequence[Action], thr
     """
     if not truth:
         raise ValueError("no true actions: there is nothing to detect")
+    found_by_label, found_by_video = _grouped(found, _label_of), _grouped(found, _video_of)
     by_action = {
-        label: 100 * average_precision(_of(found, "label", label), some, threshold)
-        for label, some in sorted(_grouped(truth, "label").items())
+        label: 100 * average_precision(found_by_label.get(label, ()), some, threshold)
+        for label, some in sorted(_grouped(truth, _label_of).items())
     }
     by_video = {
-        video: 100 * average_precision(_of(found, "video", video), some, threshold)
-        for video, some in sorted(_grouped(truth, "video").items())
+        video: 100 * average_precision(found_by_video.get(video, ()), some, threshold)
+        for video, some in sorted(_grouped(truth, _video_of).items())
     }
     return MeanPrecision(
         over_actions=float(np.mean(list(by_action.values()))),
@@ -121,15 +125,19 @@ def _overlap(a: Action, b: Action) -> float:
     return max(0.0, shared / (max(a.end, b.end) - min(a.start, b.start)))
 
 
-def _grouped(actions: Sequence[Action], key: str) -> dict[int | str, list[Action]]:
-    groups: dict[int | str, list[Action]] = defaultdict(list)
+def _grouped(actions: Sequence[Action], key: Callable[[Action], Key]) -> dict[Key, list[Action]]:
+    groups: dict[Key, list[Action]] = defaultdict(list)
     for action in actions:
-        groups[getattr(action, key)].append(action)
+        groups[key(action)].append(action)
     return groups
 
 
-def _of(actions: Sequence[Action], key: str, value: int | str) -> list[Action]:
-    return [action for action in actions if getattr(action, key) == value]
+def _label_of(action: Action) -> int:
+    return action.label
+
+
+def _video_of(action: Action) -> str:
+    return action.video
 
 
 def _check(found: Sequence[Action]) -> None:

@@ -17,6 +17,7 @@ MOST = 20
 """Groups that are tried where their number is not given."""
 _ROUNDS = 5
 _STARTS = 10
+_STARTS_TO_CHOOSE = 3
 _JUDGED = 2000
 """Windows at most that the number of groups is judged by: the silhouette compares every two."""
 
@@ -56,7 +57,7 @@ def find_groups(sequences: Sequence[Rows], count: int | None, *, switch: float, 
     if different < 3:
         raise ValueError(f"{different} different windows are too few to choose a number of groups: give it, groups=")
     scores = {
-        number: _silhouette(every, _k_means(every, number, seed)[1], seed)
+        number: _silhouette(every, _k_means(every, number, seed, starts=_STARTS_TO_CHOOSE)[1], seed)
         for number in range(2, min(MOST, different - 1) + 1)
     }
     chosen = max(scores, key=lambda number: (scores[number], -number))
@@ -92,10 +93,10 @@ def _as_they_come(assignment: Path, count: int) -> list[int]:
     return met + [group for group in range(count) if group not in met]
 
 
-def _k_means(rows: Rows, count: int, seed: int) -> tuple[Float[np.ndarray, "k d"], Path]:
+def _k_means(rows: Rows, count: int, seed: int, *, starts: int = _STARTS) -> tuple[Float[np.ndarray, "k d"], Path]:
     from sklearn.cluster import KMeans
 
-    fitted = KMeans(n_clusters=count, n_init=_STARTS, random_state=seed).fit(rows)
+    fitted = KMeans(n_clusters=count, n_init=starts, random_state=seed).fit(rows)
     return fitted.cluster_centers_, np.asarray(fitted.labels_, dtype=np.int64)
 
 

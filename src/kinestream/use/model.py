@@ -6,7 +6,6 @@ n recordings, t frames, m bodies, v joints, c coordinates, d numbers of an embed
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,10 +23,10 @@ from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard
 from kinestream.progress import Progress, silent
 from kinestream.skeleton.layout import SkeletonLayout
-
-if TYPE_CHECKING:
-    from kinestream.use.segments import Segments
-    from kinestream.use.stream import Stream
+from kinestream.use.segment import SWITCH, WINDOW, segment
+from kinestream.use.segments import Segments
+from kinestream.use.states import Labeller
+from kinestream.use.stream import Stream
 
 Moves = Store | Recording | Sequence[Recording] | np.ndarray | Sequence[np.ndarray]
 """One recording or several, or all of a store; an array `(t, v, c)` or `(t, m, v, c)` is one recording."""
@@ -152,7 +151,23 @@ class Model:
             distances=tuple(float(1 - cosine) for cosine in cosines[nearest]),
         )
 
-    def segment(self, move: Recording | np.ndarray, **how: Any) -> "Segments":
+    def segment(
+        self,
+        move: Recording | np.ndarray,
+        *,
+        groups: int | None = None,
+        labels: Labeller | None = None,
+        using: Segments | None = None,
+        window: float | int = WINDOW,
+        hop: float | int | None = None,
+        switch: float | int = SWITCH,
+        threshold: float = 0.5,
+        fps: float | int | None = None,
+        layout: str | Path | SkeletonLayout | None = None,
+        seed: int = 0,
+        device: Device = "auto",
+        progress: Progress = silent,
+    ) -> Segments:
         """A long recording in pieces: recurring groups, found without labels, or the labels of a classifier.
 
         Args:
@@ -173,11 +188,39 @@ class Model:
                 0.00 to     4.27 s  group 0                  0.31
                 4.27 to     9.60 s  group 1                  0.24
         """
-        from kinestream.use.segment import segment
+        (found,) = segment(
+            self,
+            move,
+            groups=groups,
+            labels=labels,
+            using=using,
+            window=window,
+            hop=hop,
+            switch=switch,
+            threshold=threshold,
+            fps=fps,
+            layout=layout,
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
+        return found
 
-        return segment(self, move, **how)[0]
-
-    def stream(self, frames: Iterable[np.ndarray], *, fps: float | int, **how: Any) -> "Stream":
+    def stream(
+        self,
+        frames: Iterable[np.ndarray],
+        *,
+        fps: float | int,
+        using: Segments | None = None,
+        labels: Labeller | None = None,
+        window: float | int | None = None,
+        hop: float | int | None = None,
+        lag: float | int | None = None,
+        switch: float | int = SWITCH,
+        threshold: float = 0.5,
+        layout: str | Path | SkeletonLayout | None = None,
+        device: Device = "auto",
+    ) -> Stream:
         """Events of frames `(v, 3)` or `(m, v, 3)` that come one at a time: where a piece begins, and where it ended.
 
         Args:
@@ -190,9 +233,20 @@ class Model:
             >>> for event in model.stream(camera, fps=30, using=parts):  # doctest: +SKIP
             ...     print(event.label, event.start, event.end)
         """
-        from kinestream.use.stream import Stream
-
-        return Stream(self, frames, fps=fps, **how)
+        return Stream(
+            self,
+            frames,
+            fps=fps,
+            using=using,
+            labels=labels,
+            window=window,
+            hop=hop,
+            lag=lag,
+            switch=switch,
+            threshold=threshold,
+            layout=layout,
+            device=device,
+        )
 
     @property
     def _card(self) -> EncoderCard:
