@@ -3,7 +3,7 @@
 n rows, t frames, m bodies, v joints, c coordinates, d numbers of an embedding.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,10 @@ from kinestream.use.made_by import MadeBy, Reading
 from kinestream.use.pieces import Cutting, Length, People, Tally
 from kinestream.use.rows import Rows
 from kinestream.use.search import Hits, NotSame
+from kinestream.use.segment import SWITCH, WINDOW, segment
+from kinestream.use.segments import Segments
+from kinestream.use.states import Labeller
+from kinestream.use.stream import Stream
 from kinestream.use.vectors import Held
 from kinestream.use.whitened import whitening_of
 
@@ -256,6 +260,103 @@ class Model(TransformerMixin, BaseEstimator):
             hop=None if cutting.hop is None else str(cutting.hop),
             people=cutting.people,
             reading=reading,
+        )
+
+    def segment(
+        self,
+        move: Recording | np.ndarray,
+        *,
+        groups: int | None = None,
+        labels: Labeller | None = None,
+        using: Segments | None = None,
+        window: float | int = WINDOW,
+        hop: float | int | None = None,
+        switch: float | int = SWITCH,
+        threshold: float = 0.5,
+        fps: float | int | None = None,
+        layout: str | Path | SkeletonLayout | None = None,
+        seed: int = 0,
+        device: Device = "auto",
+        progress: Progress = silent,
+    ) -> Segments:
+        """A long recording in pieces: recurring groups, found without labels, or the labels of a classifier.
+
+        Args:
+            move: one recording, or an array with `layout=` and `fps=`. `use.segment.segment` takes several, whose
+                groups are then the same.
+            groups: how many; chosen by the silhouette of the windows if neither this nor one of the next two is given.
+            labels: a fitted classifier, with `classes_` and `predict_proba(embeddings)`; `threshold` is the probability
+                below which a frame is background, where no class is called so.
+            using: what `segment` gave for another recording, whose groups are taken.
+            window: seconds, as is `hop`, an eighth of a window if not given.
+            switch: what a change costs; more for longer pieces, 0 for windows one by one.
+
+        Raises ValueError for a recording without a rate, in which nobody is seen, or what does not fit.
+
+        Example:
+            >>> model = load("runs/mine")  # doctest: +SKIP
+            >>> print(model.segment(long_move, groups=3))  # doctest: +SKIP
+                0.00 to     4.27 s  group 0                  0.31
+                4.27 to     9.60 s  group 1                  0.24
+        """
+        (found,) = segment(
+            self,
+            move,
+            groups=groups,
+            labels=labels,
+            using=using,
+            window=window,
+            hop=hop,
+            switch=switch,
+            threshold=threshold,
+            fps=fps,
+            layout=layout,
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
+        return found
+
+    def stream(
+        self,
+        frames: Iterable[np.ndarray],
+        *,
+        fps: float | int,
+        using: Segments | None = None,
+        labels: Labeller | None = None,
+        window: float | int | None = None,
+        hop: float | int | None = None,
+        lag: float | int | None = None,
+        switch: float | int = SWITCH,
+        threshold: float = 0.5,
+        layout: str | Path | SkeletonLayout | None = None,
+        device: Device = "auto",
+    ) -> Stream:
+        """Events of frames `(v, 3)` or `(m, v, 3)` that come one at a time: where a piece begins, and where it ended.
+
+        Args:
+            using: what `segment` gave for an earlier recording, whose groups are looked for; or
+            labels: a fitted classifier.
+            lag: seconds that a decision waits for what follows; a window if not given. `latency_seconds` of the stream
+                says how late an event is at most.
+
+        Example:
+            >>> for event in model.stream(camera, fps=30, using=parts):  # doctest: +SKIP
+            ...     print(event.label, event.start, event.end)
+        """
+        return Stream(
+            self,
+            frames,
+            fps=fps,
+            using=using,
+            labels=labels,
+            window=window,
+            hop=hop,
+            lag=lag,
+            switch=switch,
+            threshold=threshold,
+            layout=layout,
+            device=device,
         )
 
     # --- scikit-learn -------------------------------------------------------------------------------------------------

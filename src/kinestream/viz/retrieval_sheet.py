@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
-from kinestream.data.gaps import fill_gaps
+from kinestream.data.gaps import without_gaps
 from kinestream.data.recording import Recording
 from kinestream.evaluate.result import Result
 from kinestream.files import replacing
@@ -109,7 +109,7 @@ def draw_sheet(table: Sequence[Sequence[Cell]], path: Path) -> None:
 def _cell(recording: Recording, title: str, colour: str) -> Cell:
     """Joints that were not seen are filled in as for embeddings."""
     assert recording.layout is not None, "what was read has a layout"
-    joints, _ = fill_gaps(recording, recording.layout)
+    joints = without_gaps(recording, recording.layout).joints
     return Cell(joints=joints, layout=recording.layout, title=title, colour=colour)
 
 
