@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinestream.arguments import required_option
-from kinestream.data.recording import Units, Up
+from kinestream.data.recording import Up
+from kinestream.data.understanding import ToldUnits
 from kinestream.distributed.launch import Device
 
 if TYPE_CHECKING:
@@ -53,10 +54,16 @@ class Config:
     """Format of the files; told by their endings and content if not given."""
     fps: float | None = None
     """Frames a second, of files that do not say."""
-    units: Units = "m"
-    """Units of the positions."""
-    up: Up = "y"
-    """The axis that points up."""
+    units: ToldUnits | None = None
+    """Units of the positions; what the files say if not given, else inferred from the bodies."""
+    up: Up | None = None
+    """The axis that points up; as for --units."""
+    columns: str = ""
+    """How the columns of a table are called, as in {joint}.{axis}."""
+    variable: str = ""
+    """Which array of a file is meant, and the order of its axes, as in poses:ntvc."""
+    trust: bool = False
+    """Take what does not look like a body, too."""
     device: Device = "auto"
     """Where to compute."""
 
@@ -76,8 +83,12 @@ def run(config: Config) -> None:
         list(config.recordings),
         layout=config.layout,
         format=config.format,
+        fps=config.fps,
         units=config.units,
         up=config.up,
+        columns=config.columns,
+        variable=config.variable,
+        trust=config.trust,
     )
     found = segment(
         load(config.encoder),

@@ -19,8 +19,8 @@ from kinestream.skeleton.layout import SkeletonLayout
 class FixedClips(Protocol):
     """Clips of one length with the joints of `layout`."""
 
-    frames: int
-
+    @property
+    def frames(self) -> int: ...
     @property
     def layout(self) -> SkeletonLayout: ...
     def __len__(self) -> int: ...

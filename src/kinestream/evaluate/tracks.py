@@ -103,7 +103,7 @@ def matched_track(found: Track, truth: Track) -> Int64[np.ndarray, " t"]:
         >>> matched_track(np.array([5, 5, 0, 0, 7]), np.array([1, 1, 2, 2, 2])).tolist()
         [1, 1, 2, 2, 0]
     """
-    from scipy.optimize import linear_sum_assignment  # type: ignore[attr-defined]
+    from scipy.optimize import linear_sum_assignment
 
     _check(found, truth)
     groups, place = np.unique(found, return_inverse=True)

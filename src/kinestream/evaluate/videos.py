@@ -179,9 +179,9 @@ def _untrained(session: Session, settings: DetectionSettings, drawn: Mapping[int
         count += len(clips)
         if count >= 1024:
             break
-    clips = PreparedClips(clips=np.concatenate(some), layout=layout)
+    held = PreparedClips(clips=np.concatenate(some), layout=layout)
     for stream, encoder in encoders.items():
-        calibrate_batch_norm(encoder, clips, np.arange(len(clips)), stream)
+        calibrate_batch_norm(encoder, held, np.arange(len(held)), stream)
     return encoders
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float32, Int64
 from torch import nn
 
 from kinestream.data.clips import FixedClips
-from kinestream.data.gaps import fill_gaps
+from kinestream.data.gaps import without_gaps
 from kinestream.data.preparation import preparation_of
 from kinestream.data.recording import Recording, RecordingError
 from kinestream.data.store import batches
@@ -105,10 +105,9 @@ def with_gaps_filled(recording: Recording) -> Recording:
     Raises ValueError, naming the recording, where a body has no joint."""
     assert recording.layout is not None, "as_recordings gives each a layout"
     try:
-        filled, _ = fill_gaps(recording, recording.layout)
+        return without_gaps(recording, recording.layout)
     except ValueError as error:
         raise ValueError(f"recording {recording.name}: {error}") from None
-    return recording.with_joints(filled)
 
 
 def window_features(

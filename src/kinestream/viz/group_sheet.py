@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
-from kinestream.data.gaps import fill_gaps
+from kinestream.data.gaps import without_gaps
 from kinestream.data.recording import Recording
 from kinestream.files import replacing
 from kinestream.use.segments import SegmentRow, Segments
@@ -121,7 +121,7 @@ def _draw(recording: Recording, row: SegmentRow, strip: Path) -> None:
     """The frames in which somebody is seen."""
     assert recording.layout is not None, "it was segmented"
     part = recording.cut(slice(row.start_frame, row.end_frame))
-    filled, _ = fill_gaps(part, recording.layout)
+    filled = without_gaps(part, recording.layout).joints
     there = filled.any(axis=(1, 2, 3))
     skeleton_strip(np.asarray(filled[there]), recording.layout, strip, frames=_FRAMES)
 
