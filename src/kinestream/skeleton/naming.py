@@ -197,7 +197,7 @@ def _part(key: str, keys: Collection[str]) -> str | None:
     if key == "foot":
         return "ankle" if foot_is_ankle else "foot"
     if key in TOES:
-        instead_of_foot = foot_is_ankle or ("ankle" in words and "foot" not in words)
+        instead_of_foot = foot_is_ankle or (key != "toes" and "ankle" in words and "foot" not in words)
         literal = "foot" if key in TOE_BASES and "foot" not in words else "toes"
         return "foot" if instead_of_foot else literal
     if key in SHOULDERS:
