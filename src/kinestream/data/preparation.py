@@ -68,7 +68,7 @@ def resize(joints: Joints, frames: int) -> Clip:
     return joints[before] * (1 - weight) + joints[after] * weight
 
 
-def timed(joints: Joints, seconds: float | int | None, fps: float | int | None) -> Joints:
+def timed(joints: Joints, seconds: float | int | None, fps: float | int | None) -> Float[np.ndarray, "frames m v c"]:
     """The middle of a recording, so many seconds of it; of a shorter one the first and last frames are held. All of it
     if `seconds` is None.
 
