@@ -20,6 +20,7 @@ from kinestream.models.encoder import BodyEncoder, EncoderSettings, check_sizes
 from kinestream.models.kernels.batch_norm import BatchNorm1d, BatchNorm2d
 from kinestream.models.kernels.bodies import Absent
 from kinestream.models.kernels.dropout import Dropout
+from kinestream.models.kernels.exporting import is_exporting
 from kinestream.models.kernels.folding import Affine, folded, running_affine
 from kinestream.models.kernels.graph import Partition, adjacency
 from kinestream.models.kernels.spatial import Links, gather_links
@@ -95,7 +96,7 @@ class GraphConvolution(nn.Module):
         self.parts = parts
 
     def forward(
-        self, x: Float[Tensor, "t v b c"], a: Float[Tensor, "k v w"], links: Links, after: Affine | None = None
+        self, x: Float[Tensor, "t v b c"], a: Float[Tensor, "k v w"], links: Links | None, after: Affine | None = None
     ) -> Float[Tensor, "t w b d"]:
         """`after` is a scale and a shift of the result, taken up by the weights."""
         frames, _, batch, channels = x.shape
@@ -165,7 +166,7 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "1 c t p"],
         a: Float[Tensor, "k v v"],
-        links: Links,
+        links: Links | None,
         weights: Float[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "1 d s p"]:
         """In evaluation mode the layers before have taken up the batch normalisations; in training mode `weights` are
@@ -238,7 +239,7 @@ class STGCN(BodyEncoder):
         c, v = x.shape[1], x.shape[3]
         y = self.data_bn(rearrange(x, "b c t v -> b (v c) t"), weights)
         y = as_image(rearrange(y, "b (v c) t -> 1 t (v b) c", c=c).contiguous())
-        links = Links.of(self.a)
+        links = None if is_exporting() else Links.of(self.a)
         for block, importance in zip(self.blocks, cast(Sequence[Tensor], self.edge_importance), strict=True):
             y = block(y, self.a * importance, links, weights)
         return as_rows(y).view(-1, v, len(x), self.dim)

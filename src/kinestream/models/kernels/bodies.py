@@ -76,5 +76,13 @@ def absent_skipped(x: Float[Tensor, "n c t v m"]) -> Bodies:
     return Bodies(rows, None, place, present / present.sum(dim=1, keepdim=True).to(x.dtype))
 
 
+def absent_weightless(x: Float[Tensor, "n c t v m"]) -> Bodies:
+    """As `absent_skipped`, but each body is a row, and those that are not there have no share in their clip: as many
+    rows whatever the values."""
+    present = _present(x)
+    present = torch.cat((torch.ones_like(present[:, :1]), present[:, 1:]), dim=1)
+    return every_body(x)._replace(share=present / present.sum(dim=1, keepdim=True).to(x.dtype))
+
+
 def _present(x: Float[Tensor, "n c t v m"]) -> Tensor:
     return (x != 0).any(dim=1).any(dim=1).any(dim=1)
