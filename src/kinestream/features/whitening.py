@@ -2,6 +2,7 @@
 directions in which all clips differ most, or on those in which clips differ that show the same."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -41,19 +42,37 @@ def whiten(
         >>> whiten(rows, rows[:1], 1.0)[1].abs().numpy().round(2)  # both directions count alike
         array([[0.71, 0.71]], dtype=float32)
     """
+    if not test.isfinite().all():
+        raise ValueError("some features are not finite: the encoder has diverged")
+    whitening = whitening_by(train, power, pairs=pairs)
+    return whitening(train.double()).float(), whitening(test.double()).float()
+
+
+class Whitening(NamedTuple):
+    """Called with features it whitens them: as unit vectors, less `mean`, times `matrix`, and unit vectors again."""
+
+    mean: Float[Tensor, " d"]
+    matrix: Float[Tensor, "d k"]
+
+    def __call__(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
+        return functional.normalize((functional.normalize(features, dim=1) - self.mean) @ self.matrix, dim=1)
+
+
+def whitening_by(train: Float[Tensor, "n d"], power: float, *, pairs: Pairs | None = None) -> Whitening:
+    """What `whiten` does, known from `train` alone, in double precision. Raises ValueError as it does."""
     if not 0 < power <= 1:
         raise ValueError(f"whitening to the power {power}: it must be above 0 and at most 1")
-    if not (train.isfinite().all() and test.isfinite().all()):
+    if not train.isfinite().all():
         raise ValueError("some features are not finite: the encoder has diverged")
-    units = [functional.normalize(rows.double(), dim=1) for rows in (train, test)]
-    mean = units[0].mean(dim=0)
+    units = functional.normalize(train.double(), dim=1)
+    mean = units.mean(dim=0)
     if pairs is None:
-        centred = units[0] - mean
+        centred = units - mean
         covariance = centred.T @ centred / len(centred)
     elif len(pairs) < 2:
         raise ValueError(f"features cannot be whitened by {len(pairs)} pairs of training clips: whiten by all clips")
     else:
-        halves = (units[0][pairs[:, 0]] - units[0][pairs[:, 1]]) / 2**0.5
+        halves = (units[pairs[:, 0]] - units[pairs[:, 1]]) / 2**0.5
         covariance = torch.from_numpy(ledoit_wolf(halves.numpy(), assume_centered=True)[0])
     variances, directions = torch.linalg.eigh(covariance)
     deviations = variances.clamp(min=0).sqrt()
@@ -61,8 +80,7 @@ def whiten(
         which = f"the {len(train)} training clips" if pairs is None else f"{len(pairs)} pairs of training clips"
         raise ValueError(f"the features of {which} are all the same: there is nothing to whiten by")
     scales = torch.where(deviations > _LEAST * deviations.max(), deviations, torch.inf) ** -power
-    made = [functional.normalize((rows - mean) @ (directions * scales), dim=1).float() for rows in units]
-    return made[0], made[1]
+    return Whitening(mean, directions * scales)
 
 
 def whiten_streams(

@@ -96,7 +96,7 @@ class GraphConvolution(nn.Module):
         self.parts = parts
 
     def forward(
-        self, x: Float[Tensor, "t v b c"], a: Float[Tensor, "k v w"], links: Links | None, after: Affine | None = None
+        self, x: Float[Tensor, "t v b c"], a: Float[Tensor, "k v w"], links: Links, after: Affine | None = None
     ) -> Float[Tensor, "t w b d"]:
         """`after` is a scale and a shift of the result, taken up by the weights."""
         frames, _, batch, channels = x.shape
@@ -166,7 +166,7 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "1 c t p"],
         a: Float[Tensor, "k v v"],
-        links: Links | None,
+        links: Links,
         weights: Float[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "1 d s p"]:
         """In evaluation mode the layers before have taken up the batch normalisations; in training mode `weights` are
@@ -187,6 +187,23 @@ class Block(nn.Module):
         elif self.residual is not None:
             y += x
         return functional.relu(y, inplace=True)
+
+
+    def exported(self, x: Float[Tensor, "b c t v"], a: Float[Tensor, "k v w"]) -> Float[Tensor, "b d s v"]:
+        """`forward` in evaluation mode, of images of one body each and in operators that every runtime has."""
+        graph = self.graph
+        parts = rearrange(a, "k v w -> v (k w)")
+        gathered = rearrange(x @ parts, "b c t (k w) -> b (k c) t w", k=graph.parts)
+        weight = rearrange(graph.linear.weight, "(k d) c -> d (k c) 1 1", k=graph.parts)
+        bias = torch.einsum("kvw,kd->dw", a, rearrange(graph.linear.bias, "(k d) -> k d", k=graph.parts))
+        y = functional.relu(self.graph_bn(functional.conv2d(gathered, weight) + bias[:, None]))
+        y = self.temporal_bn(self.temporal(y))
+        if isinstance(self.residual, Projection):
+            kept = rearrange(x[:, :, :: self.residual.stride], "b c s v -> b s v c")
+            y = y + self.residual.bn(rearrange(self.residual.linear(kept), "b s v d -> b d s v"))
+        elif self.residual is not None:
+            y = y + x
+        return functional.relu(y)
 
 
 class STGCN(BodyEncoder):
@@ -236,13 +253,23 @@ class STGCN(BodyEncoder):
 
     def maps(self, x: Float[Tensor, "b c t v"], weights: Float[Tensor, " b"] | None = None) -> Float[Tensor, "s v b d"]:
         """The last block's output; s = t / 4 frames, rounded up."""
+        if is_exporting():
+            return self._exported_maps(x)
         c, v = x.shape[1], x.shape[3]
         y = self.data_bn(rearrange(x, "b c t v -> b (v c) t"), weights)
         y = as_image(rearrange(y, "b (v c) t -> 1 t (v b) c", c=c).contiguous())
-        links = None if is_exporting() else Links.of(self.a)
+        links = Links.of(self.a)
         for block, importance in zip(self.blocks, cast(Sequence[Tensor], self.edge_importance), strict=True):
             y = block(y, self.a * importance, links, weights)
         return as_rows(y).view(-1, v, len(x), self.dim)
+
+    def _exported_maps(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "s v b d"]:
+        """As images of one body each, without the kernels: what other programs can run, whatever the batch."""
+        y: Tensor = self.data_bn(rearrange(x, "b c t v -> b (v c) t"))
+        y = rearrange(y, "b (v c) t -> b c t v", c=x.shape[1])
+        for block, importance in zip(self.blocks, cast(Sequence[Tensor], self.edge_importance), strict=True):
+            y = cast(Block, block).exported(y, self.a * importance)
+        return rearrange(y, "b d s v -> s v b d")
 
     def pooled(self, maps: Float[Tensor, "s v b dim"]) -> Float[Tensor, "b dim"]:
         return maps.mean(dim=(0, 1))

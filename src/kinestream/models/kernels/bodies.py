@@ -42,7 +42,7 @@ class Bodies(NamedTuple):
 
 def every_body(x: Float[Tensor, "n c t v m"]) -> Bodies:
     """Each body is a row, whether it is there or not."""
-    clips, bodies = len(x), x.shape[4]
+    clips, bodies = x.shape[0], x.shape[4]
     return Bodies(
         rows=rearrange(x, "n c t v m -> (n m) c t v"),
         weights=None,

@@ -27,8 +27,6 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from kinestream.models.kernels.exporting import is_exporting
-
 
 class Transforms(NamedTuple):
     """The constant matrices: of frames and taps for each phase of the stride, and back."""
@@ -43,12 +41,12 @@ def temporal_convolution(
 ) -> Float[Tensor, "1 d s p"]:
     """`conv2d` over the frames with odd K and padding K // 2 of one image, channels last in memory.
 
-    Takes whichever way is faster on CPUs. Elsewhere, where it is exported, and in reduced precision, whose rounding the sums of Gauss's
+    Takes whichever way is faster on CPUs. Elsewhere, and in reduced precision, whose rounding the sums of Gauss's
     product would magnify, it is `conv2d` itself.
     """
     taps = weight.shape[2]
     exact = x.dtype == weight.dtype and x.dtype in (torch.float32, torch.float64)
-    here = x.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and not is_exporting()
+    here = x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
     if exact and here and spectral_pays(x.shape[2], x.shape[1], taps, stride):
         return spectral_convolution(x, weight, bias, stride)
     return functional.conv2d(x, weight, bias, (stride, 1), (taps // 2, 0))
