@@ -191,19 +191,19 @@ class Block(nn.Module):
 
     def exported(self, x: Float[Tensor, "b c t v"], a: Float[Tensor, "k v w"]) -> Float[Tensor, "b d s v"]:
         """`forward` in evaluation mode, of images of one body each and in operators that every runtime has."""
-        graph = self.graph
-        parts = rearrange(a, "k v w -> v (k w)")
-        gathered = rearrange(x @ parts, "b c t (k w) -> b (k c) t w", k=graph.parts)
-        weight = rearrange(graph.linear.weight, "(k d) c -> d (k c) 1 1", k=graph.parts)
-        bias = torch.einsum("kvw,kd->dw", a, rearrange(graph.linear.bias, "(k d) -> k d", k=graph.parts))
-        y = functional.relu(self.graph_bn(functional.conv2d(gathered, weight) + bias[:, None]))
+        y = _pointwise(x, self.graph.linear).unflatten(1, (self.graph.parts, -1))
+        y = functional.relu(self.graph_bn((y @ a[:, None]).sum(dim=1)))
         y = self.temporal_bn(self.temporal(y))
         if isinstance(self.residual, Projection):
-            kept = rearrange(x[:, :, :: self.residual.stride], "b c s v -> b s v c")
-            y = y + self.residual.bn(rearrange(self.residual.linear(kept), "b s v d -> b d s v"))
+            y = y + self.residual.bn(_pointwise(x, self.residual.linear, self.residual.stride))
         elif self.residual is not None:
             y = y + x
         return functional.relu(y)
+
+
+def _pointwise(x: Float[Tensor, "b c t v"], layer: nn.Linear, stride: int = 1) -> Float[Tensor, "b d s v"]:
+    """A linear layer over the channels, of the frames that the stride keeps."""
+    return functional.conv2d(x, layer.weight[:, :, None, None], layer.bias, (stride, 1))
 
 
 class STGCN(BodyEncoder):
@@ -266,7 +266,7 @@ class STGCN(BodyEncoder):
     def _exported_maps(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "s v b d"]:
         """As images of one body each, without the kernels: what other programs can run, whatever the batch."""
         y: Tensor = self.data_bn(rearrange(x, "b c t v -> b (v c) t"))
-        y = rearrange(y, "b (v c) t -> b c t v", c=x.shape[1])
+        y = rearrange(y, "b (v c) t -> b c t v", c=self.in_channels)
         for block, importance in zip(self.blocks, cast(Sequence[Tensor], self.edge_importance), strict=True):
             y = cast(Block, block).exported(y, self.a * importance)
         return rearrange(y, "b d s v -> s v b d")

@@ -205,7 +205,8 @@ def _people(x: Joints, there: There, people: int) -> tuple[Int[Tensor, "n p"], B
     in_shape = long & (wide.double() / seen.clamp(min=1).double() <= MOST_OUT_OF_SHAPE)
     score = torch.where(long, energy, -1.0)
     best = torch.arange(score.shape[1], device=x.device) == score.argmax(dim=1, keepdim=True)
-    keep = torch.where(in_shape.any(dim=1, keepdim=True), in_shape, best & long)
+    some = in_shape.any(dim=1, keepdim=True)
+    keep = (some & in_shape) | (~some & best & long)
     score = torch.where(keep, energy, -1.0)
     chosen, kept = [], []
     for _ in range(people):  # of equal ones the first, which a sort does not promise

@@ -254,7 +254,10 @@ def _name_axes(proto: Any) -> None:
 def _load_onnx(part: Path) -> Run:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ValueError(f"onnxruntime cannot run what was written: {_reason(error)}") from error
     return lambda joints: session.run(None, {"joints": joints})
 
 
