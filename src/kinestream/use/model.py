@@ -6,6 +6,7 @@ n recordings, t frames, m bodies, v joints, c coordinates, d numbers of an embed
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +24,11 @@ from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard
 from kinestream.progress import Progress, silent
 from kinestream.skeleton.layout import SkeletonLayout
+
+if TYPE_CHECKING:
+    from kinestream.features.whitening import Whitening
+    from kinestream.use.export.graph import LinearHead
+    from kinestream.use.export.writing import Exported
 
 Moves = Store | Recording | Sequence[Recording] | np.ndarray | Sequence[np.ndarray]
 """One recording or several, or all of a store; an array `(t, v, c)` or `(t, m, v, c)` is one recording."""
@@ -145,6 +151,32 @@ class Model:
             names=tuple(names[index] for index in nearest.tolist()),
             indices=tuple(nearest.tolist()),
             distances=tuple(float(1 - cosine) for cosine in cosines[nearest]),
+        )
+
+    def export(
+        self,
+        out: str | Path,
+        *,
+        layout: str | Path | SkeletonLayout | None = None,
+        prepared: bool = False,
+        people: int = 2,
+        whitening: "Mapping[str, Whitening] | None" = None,
+        head: "LinearHead | None" = None,
+        progress: Progress = silent,
+    ) -> "Exported":
+        """Writes the model as `.onnx` or `.pt2`: joints in, embeddings out. See
+        `kinestream.use.export.writing.export_model` for the arguments and what is raised."""
+        from kinestream.use.export.writing import export_model
+
+        return export_model(
+            self,
+            out,
+            layout=layout,
+            prepared=prepared,
+            people=people,
+            whitening=whitening,
+            head=head,
+            progress=progress,
         )
 
     @property

@@ -116,9 +116,11 @@ def export_model(
         readout=card.readout,
         whitening=whitening or {},
     )
+    if not np.isfinite(wanted).all():
+        raise ValueError(f"some features of {model.name} are not finite: the encoder has diverged")
     with _named(path) as part, _quiet():
         progress("export", "steps", 0, 3)
-        program = _traced(graph, encoders)
+        program = _traced(graph, model)
         progress("export", "steps", 1, 3)
         write, load = (_write_onnx, _load_onnx) if path.suffix == ".onnx" else (_write_pt2, _load_pt2)
         write(program, part, metadata)
@@ -184,14 +186,17 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _traced(graph: Graph, encoders: Mapping[str, Any]) -> Any:
+def _traced(graph: Graph, model: "Model") -> Any:
     joints = torch.rand(3, 7, 2, len(graph.source.joints), 3) + 0.5
-    free = {number: torch.export.Dim(name) for number, name in enumerate("ntm")}
+    free = {number: torch.export.Dim(name, min=1) for number, name in enumerate("ntm")}
     try:
-        program = torch.export.export(graph, (joints,), dynamic_shapes=({**free},), strict=False)
+        program = torch.export.export(graph, (joints,), dynamic_shapes=(free,), strict=False)
     except Exception as error:
-        names = ", ".join(dict.fromkeys(type(encoder).__name__ for encoder in encoders.values()))
-        raise ValueError(f"{names} cannot be exported: torch.export cannot trace it: {_reason(error)}") from error
+        names = ", ".join(dict.fromkeys(card.encoder.name for card in model.cards.values()))
+        raise ValueError(
+            f"encoder {names} with streams {', '.join(model.streams)} cannot be exported: torch.export says: "
+            f"{_reason(error)}"
+        ) from error
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # paths of this machine
     return program
@@ -228,7 +233,7 @@ def _write_onnx(program: Any, part: Path, metadata: Mapping[str, str]) -> None:
         assert made is not None
         proto = made.model_proto
     except Exception as error:
-        raise ValueError(f"torch.onnx cannot write it: {_reason(error)}") from error
+        raise ValueError(f"the model cannot be written as ONNX: torch.onnx says: {_reason(error)}") from error
     _name_axes(proto)
     onnx.helper.set_model_props(proto, dict(metadata))
     proto.producer_name, proto.producer_version = "kinestream", metadata["kinestream"]
@@ -269,16 +274,13 @@ def _difference(
     if head is not None:
         weights, bias = head.check(wanted.shape[1])
         outputs.append((torch.from_numpy(wanted).double() @ weights.T + bias).softmax(dim=1).numpy())
-    largest = 0.0
-    for size in BATCHES:
-        for shorter in (True, False):
-            made = run(batch(some[:size], shorter=shorter))
-            for one, other in zip(made, outputs, strict=True):
-                apart = float(np.abs(one - other[:size]).max())
-                largest = apart if apart != apart else max(largest, apart)
-                if largest != largest:
-                    return largest
-    return largest
+    apart = [
+        np.abs(one - other[:size]).max()
+        for size in BATCHES
+        for shorter in (True, False)
+        for one, other in zip(run(batch(some[:size], shorter=shorter)), outputs, strict=True)
+    ]
+    return float(np.max(apart))  # NaN where any is
 
 
 def _metadata(model: "Model", graph: Graph, head: LinearHead | None, *, prepared: bool) -> dict[str, str]:
@@ -307,8 +309,8 @@ def _metadata(model: "Model", graph: Graph, head: LinearHead | None, *, prepared
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what torch says that tells something, cut."""
+    """What torch says first, in one line, cut."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return shown(f"{type(error).__name__}: {lines[0] if lines else ''}", 200)
+    return shown(" ".join((f"{type(error).__name__}:", *lines[:2])), 300)
