@@ -1,13 +1,15 @@
 """The preparations of exported models make of joints what the preparations of stores make of recordings."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinestream.data.held import HeldClips
-from kinestream.data.preparation import resize
+from kinestream.data.preparation import PREPARATIONS, resize
 from kinestream.data.recording import Recording
 from kinestream.skeleton.layout import load_layout
 from kinestream.skeleton.pose import standing
@@ -37,6 +39,7 @@ def made_up(name: str, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("preparation", ["tracked", "published", "planar", "imported", "tracked-clips"])
 @pytest.mark.parametrize("name", ["kinect20", "coco17"])
+@settings(max_examples=10)
 @given(seed=st.integers(0, 10_000), after=st.integers(0, 9))
 def test_clips_are_those_of_the_preparation(name: str, preparation: str, seed: int, after: int) -> None:
     layout, joints = load_layout(name), made_up(name, seed)
@@ -72,6 +75,7 @@ def test_each_clip_of_a_batch_is_as_it_is_alone() -> None:
             torch.testing.assert_close(together.joints[number], alone.joints[0])
 
 
+@settings(max_examples=15)
 @given(length=st.integers(1, 90), frames=st.integers(2, 70), first=st.integers(0, 5))
 def test_resizing_is_that_of_clips(length: int, frames: int, first: int) -> None:
     joints = np.random.default_rng(length).normal(size=(first + length + 3, 1, 2, 3)).astype(np.float32)
@@ -80,10 +84,6 @@ def test_resizing_is_that_of_clips(length: int, frames: int, first: int) -> None
 
 
 def test_a_preparation_of_others_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    import dataclasses
-
-    from kinestream.data.preparation import PREPARATIONS
-
     monkeypatch.setattr(PREPARATIONS, "_entries", dict(PREPARATIONS._entries))
     PREPARATIONS.add("mine", dataclasses.replace(PREPARATIONS["planar"], name="mine"))
     with pytest.raises(ValueError, match=r"^preparation 'mine' cannot stand in an exported model, .*--prepared"):

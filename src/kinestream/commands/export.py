@@ -1,6 +1,6 @@
 """Writes a run, or one encoder file, for other programs: as ONNX (.onnx) or for torch.export (.pt2). Joints in metres
-with y up go in, embeddings come out: preparation, map of joints, resizing, streams and readout are inside. The file gets
-its name when it computes what the model computes.
+with y up go in, embeddings come out: preparation, map of joints, resizing, streams and readout are inside. The file
+gets its name when it computes what the model computes.
 
 Examples:
   kinestream export runs/mine encoder.onnx

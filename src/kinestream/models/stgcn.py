@@ -188,7 +188,6 @@ class Block(nn.Module):
             y += x
         return functional.relu(y, inplace=True)
 
-
     def exported(self, x: Float[Tensor, "b c t v"], a: Float[Tensor, "k v w"]) -> Float[Tensor, "b d s v"]:
         """`forward` in evaluation mode, of images of one body each and in operators that every runtime has."""
         y = _pointwise(x, self.graph.linear).unflatten(1, (self.graph.parts, -1))

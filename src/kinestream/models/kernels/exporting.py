@@ -1,4 +1,4 @@
-"""Whether torch.export is tracing: what decides by values, or is written for the gradient, then takes its plain form."""
+"""Whether torch.export is tracing: what decides by values, or is made for training, then takes its plain form."""
 
 from collections.abc import Callable
 

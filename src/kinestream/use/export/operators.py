@@ -36,7 +36,9 @@ def translations() -> dict[Any, Callable[..., Any]]:
                 graph.Concat(*(graph.Unsqueeze(in_order(row[place]), [0]) for row in rows), axis=0) for place in (0, 1)
             )
             biases = (
-                graph.Concat(*(pair(in_order(row[2]), in_order(row[3])) for row in rows), axis=0) if has_biases else None
+                graph.Concat(*(pair(in_order(row[2]), in_order(row[3])) for row in rows), axis=0)
+                if has_biases
+                else None
             )
             begin = graph.Slice(first, [layer * sides], [(layer + 1) * sides], [0])
             states, end = graph.GRU(

@@ -115,9 +115,7 @@ _PLACES: Mapping[str, Place] = MappingProxyType(
 )
 
 
-def resized(
-    x: Joints, first: Int[Tensor, " n"], length: Int[Tensor, " n"], frames: int
-) -> Float[Tensor, "n f m v 3"]:
+def resized(x: Joints, first: Int[Tensor, " n"], length: Int[Tensor, " n"], frames: int) -> Float[Tensor, "n f m v 3"]:
     """`kinestream.data.preparation.resize` of `length` frames of each clip from its frame `first`.
 
     The position of a frame is a fraction with the denominator 2 f: whole numbers keep it exact.
@@ -181,7 +179,7 @@ def _where_the_parent_is(x: Joints, never: Bool[Tensor, "n m v"], layout: Skelet
     return torch.where(never.gather(2, source)[:, None, :, :, None], middle, taken)
 
 
-def _with_room(x: Joints, there: There, people: int) -> tuple[Joints, There]:
+def _with_room(x: Joints, there: There, people: int) -> tuple[Float[Tensor, "n t more v 3"], Bool[Tensor, "n t more"]]:
     """With as many more bodies that are not there."""
     none = x.new_zeros(x.shape[0], x.shape[1], people, x.shape[3], 3)
     return torch.cat((x, none), dim=2), torch.cat((there, none[..., 0, 0].bool()), dim=2)

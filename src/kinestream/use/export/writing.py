@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import importlib
 import json
 import logging
 import warnings
@@ -142,11 +143,9 @@ def _check(path: Path, model: "Model", people: int, whitening: Mapping[str, Whit
         raise ValueError(f"{path} is a folder: name a file")
     if not hasattr(torch.compiler, "is_exporting"):
         raise ValueError(f"exporting needs torch 2.7 or later, this is {torch.__version__}")
-    if path.suffix == ".onnx":
+    for package in ("onnx", "onnxruntime", "onnxscript") if path.suffix == ".onnx" else ():
         try:
-            import onnx
-            import onnxruntime
-            import onnxscript  # noqa: F401
+            importlib.import_module(package)
         except ModuleNotFoundError as error:
             raise ValueError(f'{path} needs {error.name}: pip install "kinestream[onnx]"') from None
     if people < 1:
@@ -266,9 +265,7 @@ def _load_onnx(part: Path) -> Run:
     return lambda joints: session.run(None, {"joints": joints})
 
 
-def _difference(
-    run: Run, some: list[Any], wanted: Float32[np.ndarray, "n d"], head: LinearHead | None
-) -> float:
+def _difference(run: Run, some: list[Any], wanted: Float32[np.ndarray, "n d"], head: LinearHead | None) -> float:
     """The largest, over batches of all sizes, with and without room for bodies that are not there."""
     outputs = [wanted]
     if head is not None:
@@ -290,8 +287,8 @@ def _metadata(model: "Model", graph: Graph, head: LinearHead | None, *, prepared
         "kinestream": version("kinestream"),
         "model": model.name,
         "recipe": card.recipe,
-        "input": "joints (n, t, m, v, 3), float32: clips, frames, bodies, joints of the layout, x y z. Absent bodies and "
-        "frames are 0, unseen joints NaN.",
+        "input": "joints (n, t, m, v, 3), float32: clips, frames, bodies, joints of the layout, x y z. "
+        "Absent bodies and frames are 0, unseen joints NaN.",
         "output": f"embedding (n, {graph.dim}), rows of length 1, NaN where nobody is there"
         + ("; probability (n, k) of the classes" if head else ""),
         "layout": json.dumps(graph.source.to_dict()),
