@@ -256,10 +256,9 @@ def _name_axes(proto: Any) -> None:
 
 
 def _load_onnx(part: Path) -> Run:
-    import onnxruntime
-
+    runtime: Any = importlib.import_module("onnxruntime")  # it has no types
     try:
-        session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
+        session = runtime.InferenceSession(part, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ValueError(f"onnxruntime cannot run what was written: {_reason(error)}") from error
     return lambda joints: session.run(None, {"joints": joints})
