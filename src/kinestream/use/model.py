@@ -6,7 +6,7 @@ n rows, t frames, m bodies, v joints, c coordinates, d numbers of an embedding.
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -38,6 +38,10 @@ from kinestream.use.states import Labeller
 from kinestream.use.stream import Stream
 from kinestream.use.vectors import Held
 from kinestream.use.whitened import whitening_of
+
+if TYPE_CHECKING:
+    from kinestream.use.export.graph import LinearHead
+    from kinestream.use.export.writing import Exported
 
 Moves = Store | Recording | Sequence[Recording] | np.ndarray | Sequence[np.ndarray]
 """One recording or several, or all of a store; an array `(t, v, c)` or `(t, m, v, c)` is one recording."""
@@ -265,6 +269,32 @@ class Model(TransformerMixin, BaseEstimator):
             hop=None if cutting.hop is None else str(cutting.hop),
             people=cutting.people,
             reading=reading,
+        )
+
+    def export(
+        self,
+        out: str | Path,
+        *,
+        layout: str | Path | SkeletonLayout | None = None,
+        prepared: bool = False,
+        people: int = 2,
+        whitening: Mapping[str, Whitening] | None = None,
+        head: "LinearHead | None" = None,
+        progress: Progress = silent,
+    ) -> "Exported":
+        """Writes the model as `.onnx` or `.pt2`: joints in, embeddings out. See
+        `kinestream.use.export.writing.export_model` for the arguments and what is raised."""
+        from kinestream.use.export.writing import export_model
+
+        return export_model(
+            self,
+            out,
+            layout=layout,
+            prepared=prepared,
+            people=people,
+            whitening=whitening,
+            head=head,
+            progress=progress,
         )
 
     def segment(
