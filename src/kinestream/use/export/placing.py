@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from kinestream.data.preparation import (
+from kinestream.data.people import MOST_OUT_OF_SHAPE, SHORTEST_SHARE, WIDEST_SHARE
     MOST_OUT_OF_SHAPE,
     SHORTEST_SHARE,
     WIDEST_SHARE,
