@@ -245,7 +245,7 @@ def test_a_shard_that_a_loss_of_power_cut_off_is_made_again(
 def test_two_processes_make_the_rows_of_one_also_when_one_is_killed(run: Path, tmp_path: Path) -> None:
     files = tmp_path / "recordings"
     files.mkdir()
-    for number in range(40):
+    for number in range(20):
         np.save(files / f"m{number:02}.npy", movement(number, 60))
     words = ["embed", str(files), "--encoder", str(run), "--layout", "kinect20", "--fps", "10", "--windows", "1s"]
     words += ["--device", "cpu"]
