@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
@@ -118,12 +117,15 @@ def _spread(
 
 
 def _draw(recording: Recording, row: SegmentRow, strip: Path) -> None:
-    """The frames in which somebody is seen."""
+    """The frames in which somebody is seen, each with its bodies in the middle: poses count here, not the path."""
     assert recording.layout is not None, "it was segmented"
     part = recording.cut(slice(row.start_frame, row.end_frame))
     filled, _ = fill_gaps(part, recording.layout)
-    there = filled.any(axis=(1, 2, 3))
-    skeleton_strip(np.asarray(filled[there]), recording.layout, strip, frames=_FRAMES)
+    seen = filled.any(axis=(2, 3))
+    poses = filled[seen.any(axis=1)].copy()
+    for frame, present in zip(poses, seen[seen.any(axis=1)], strict=True):
+        frame[present, :, 0] -= frame[present, :, 0].mean()
+    skeleton_strip(poses, recording.layout, strip, frames=_FRAMES)
 
 
 def _short(text: str, most: int) -> str:
