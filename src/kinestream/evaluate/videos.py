@@ -179,9 +179,9 @@ def _untrained(session: Session, settings: DetectionSettings, drawn: Mapping[int
         count += len(clips)
         if count >= 1024:
             break
-    clips = PreparedClips(clips=np.concatenate(some), layout=layout)
+    prepared = PreparedClips(np.concatenate(some), layout)
     for stream, encoder in encoders.items():
-        calibrate_batch_norm(encoder, clips, np.arange(len(clips)), stream)
+        calibrate_batch_norm(encoder, prepared, np.arange(len(prepared)), stream)
     return encoders
 
 

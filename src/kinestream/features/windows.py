@@ -35,22 +35,23 @@ class ClipForm:
     people: int = 2
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
 class PreparedClips:
     """Clips that are in memory."""
 
-    clips: Float32[np.ndarray, "n t m v c"]
-    layout: SkeletonLayout
+    def __init__(self, clips: Float32[np.ndarray, "n t m v c"], layout: SkeletonLayout) -> None:
+        self._clips = clips
+        self._layout = layout
+        self.frames = clips.shape[1]
 
     @property
-    def frames(self) -> int:
-        return self.clips.shape[1]
+    def layout(self) -> SkeletonLayout:
+        return self._layout
 
     def __len__(self) -> int:
-        return len(self.clips)
+        return len(self._clips)
 
     def batch(self, indices: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n t m v c"]:
-        return self.clips[indices]
+        return self._clips[indices]
 
 
 def window_starts(frames: int, size: int, hop: int) -> Starts:
@@ -150,7 +151,7 @@ def per_window(
         clips, there = window_clips(recording, starts[rows], size, form)
         usable[rows] = there
         if len(clips):
-            made = features(PreparedClips(clips=clips, layout=form.layout))
+            made = features(PreparedClips(clips, form.layout))
             for stream in streams:
                 parts[stream].append(made[stream])
         progress(rows.stop, len(starts))

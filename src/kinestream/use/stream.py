@@ -89,7 +89,8 @@ class Stream:
             raise ValueError(f"a lag of {lag} s: 0 or more is needed")
         self.lag = round(seconds * self.rate / self.hop)
         self._switch = switch_cost(switch, self.window, self.hop)
-        self._layout = model.layout if layout is None else load_layout(layout) if _is_name(layout) else layout
+        known = load_layout(layout) if isinstance(layout, str | Path) else layout
+        self._layout: SkeletonLayout = known or model.layout
         self._model, self._frames, self._device = model, frames, device_named(device)
 
     @property
@@ -223,7 +224,3 @@ def _frame(
 def _given(labels: Labeller | None) -> Labeller:
     assert labels is not None, "one of the two is given"
     return labels
-
-
-def _is_name(layout: object) -> bool:
-    return isinstance(layout, str | Path)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
@@ -121,9 +122,10 @@ def _draw(recording: Recording, row: SegmentRow, strip: Path) -> None:
     assert recording.layout is not None, "it was segmented"
     part = recording.cut(slice(row.start_frame, row.end_frame))
     filled, _ = fill_gaps(part, recording.layout)
-    seen = filled.any(axis=(2, 3))
-    poses = filled[seen.any(axis=1)].copy()
-    for frame, present in zip(poses, seen[seen.any(axis=1)], strict=True):
+    seen = np.asarray(filled.any(axis=(2, 3)))
+    there = np.asarray(seen.any(axis=1))
+    poses = filled[there].copy()
+    for frame, present in zip(poses, seen[there], strict=True):
         frame[present, :, 0] -= frame[present, :, 0].mean()
     skeleton_strip(poses, recording.layout, strip, frames=_FRAMES)
 
