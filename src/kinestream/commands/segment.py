@@ -33,7 +33,7 @@ class Config:
     out: Path = required_option()
     """CSV file for the pieces: recording, start, end, group, label, certainty."""
     groups: int | None = None
-    """How many groups; the number with the best silhouette, from 2 to 20, if not given."""
+    """How many groups; a rough guess from 2 to 20 if not given."""
     sheet: Path | None = None
     """Picture (.png) of a few pieces of each group. Needs the extra kinestream[viz]."""
     name: tuple[str, ...] = ()

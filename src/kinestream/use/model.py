@@ -319,7 +319,7 @@ class Model(TransformerMixin, BaseEstimator):
         Args:
             move: one recording, or an array with `layout=` and `fps=`. `use.segment.segment` takes several, whose
                 groups are then the same.
-            groups: how many; chosen by the silhouette of the windows if neither this nor one of the next two is given.
+            groups: how many; a number is chosen (see `find_groups`) if neither this nor one of the next two is given.
             labels: a fitted classifier, with `classes_` and `predict_proba(embeddings)`; `threshold` is the probability
                 below which a frame is background, where no class is called so.
             using: what `segment` gave for another recording, whose groups are taken.
