@@ -47,7 +47,13 @@ def coco_dataset(points: np.ndarray, names: Sequence[str] = COCO) -> dict[str, A
         {"id": 100 + t, "file_name": f"walk/frame_{t:04}.png", "width": 640, "height": 480} for t in range(len(points))
     ]
     annotations = [
-        {"id": t, "image_id": 100 + t, "category_id": 1, "keypoints": frame.ravel().tolist(), "num_keypoints": len(names)}
+        {
+            "id": t,
+            "image_id": 100 + t,
+            "category_id": 1,
+            "keypoints": frame.ravel().tolist(),
+            "num_keypoints": len(names),
+        }
         for t, frame in enumerate(points)
     ]
     category = {"id": 1, "name": "person", "keypoints": list(names), "skeleton": [[1, 2], [1, 3]]}
@@ -127,7 +133,9 @@ def deeplabcut_csv(points: np.ndarray, individuals: Sequence[str] = ()) -> str:
     if individuals:
         head.append(["individuals", *[column[0] for column in columns]])
     head += [["bodyparts", *[column[1] for column in columns]], ["coords", *[column[2] for column in columns]]]
-    rows = [[str(t), *["" if np.isnan(n) else repr(n) for n in frame.ravel().tolist()]] for t, frame in enumerate(points)]
+    rows = [
+        [str(t), *["" if np.isnan(n) else repr(n) for n in frame.ravel().tolist()]] for t, frame in enumerate(points)
+    ]
     return "\n".join(",".join(row) for row in [*head, *rows]) + "\n"
 
 
@@ -237,7 +245,22 @@ def check(found: Found, most_numbers: int) -> None:
 def mutations(content: bytes, count: int, seed: int = 0, words: Sequence[bytes] = ()) -> Iterator[bytes]:
     """A file cut, with bytes changed, lines or stretches taken out, doubled or exchanged, and words put in."""
     rng = np.random.default_rng(seed)
-    some = (*words, b"NaN", b"Infinity", b"-1", b"1e999", b"null", b'"x"', b"[]", b"{}", b"9" * 30, b"\xff", b"\x00", b",", b'"')
+    some = (
+        *words,
+        b"NaN",
+        b"Infinity",
+        b"-1",
+        b"1e999",
+        b"null",
+        b'"x"',
+        b"[]",
+        b"{}",
+        b"9" * 30,
+        b"\xff",
+        b"\x00",
+        b",",
+        b'"',
+    )
     for number in range(count):
         damaged = bytearray(content)
         kind = number % 6

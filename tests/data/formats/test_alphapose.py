@@ -8,7 +8,9 @@ from tests.estimator_files import alphapose_list, mutations, random_points, read
 from kinestream.data.formats.alphapose import HALPE26
 
 
-@pytest.mark.parametrize(("count", "kept", "layout"), [(17, 17, "coco17"), (26, 26, None), (133, 17, "coco17"), (136, 26, None)])
+@pytest.mark.parametrize(
+    ("count", "kept", "layout"), [(17, 17, "coco17"), (26, 26, None), (133, 17, "coco17"), (136, 26, None)]
+)
 def test_models_by_their_points(tmp_path: Path, count: int, kept: int, layout: str | None) -> None:
     points = random_points(4, count, 3)
     points[..., 2] /= 400
@@ -66,7 +68,9 @@ def test_folders_of_pictures_are_recordings(tmp_path: Path) -> None:
 
 def test_pictures_without_numbers_keep_their_order(tmp_path: Path) -> None:
     points = random_points(3, 17, 3)
-    content = [{**one, "image_id": name} for name, one in zip(("c.jpg", "a.jpg", "b.jpg"), alphapose_list(points), strict=True)]
+    content = [
+        {**one, "image_id": name} for name, one in zip(("c.jpg", "a.jpg", "b.jpg"), alphapose_list(points), strict=True)
+    ]
     found = read_one("alphapose", write_json(tmp_path / "a.json", content))
     np.testing.assert_array_equal(found.joints[:, 0], points[..., :2])
     assert any("order in the file" in note for note in found.notes)
@@ -94,6 +98,8 @@ def test_refused(tmp_path: Path, case: str) -> None:
 
 def test_damaged_files(tmp_path: Path) -> None:
     text = json.dumps(alphapose_list(random_points(6, 17, 3)), indent=0).encode()
-    taken, refused = survive("alphapose", tmp_path / "a.json", mutations(text, 400, words=(b'"5.jpg"', b'"idx"')), 20_000_000)
+    taken, refused = survive(
+        "alphapose", tmp_path / "a.json", mutations(text, 400, words=(b'"5.jpg"', b'"idx"')), 20_000_000
+    )
     assert taken > 20
     assert refused > 100

@@ -3,7 +3,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.estimator_files import COCO, coco_dataset, coco_results, mutations, random_points, read, read_one, refusal, survive, write_json
+from tests.estimator_files import (
+    COCO,
+    coco_dataset,
+    coco_results,
+    mutations,
+    random_points,
+    read,
+    read_one,
+    refusal,
+    survive,
+    write_json,
+)
 
 from kinestream.data.formats.coco_json import folder_of, frame_of
 
@@ -46,11 +57,7 @@ def test_annotations_may_come_first_and_images_without_anybody_are_frames(tmp_pa
 def test_results_with_scores_and_tracks(tmp_path: Path) -> None:
     points = random_points(6, 17, 3).reshape(3, 2, 17, 3)
     points[..., 2] /= 400
-    content = [
-        {**one, "track_id": m}
-        for m in (1, 0)
-        for one in coco_results(points[:, m], first=20)
-    ]
+    content = [{**one, "track_id": m} for m in (1, 0) for one in coco_results(points[:, m], first=20)]
     found = read_one("coco", write_json(tmp_path / "a.json", content))
     assert found.bodies is not None
     assert found.bodies.tolist() == [[2, 1]] * 3
@@ -117,7 +124,10 @@ def changed(**more: object) -> dict[str, object]:
 
 
 REFUSED = {
-    "pictures of no video": ([*coco_results(flagged(2)), *coco_results(flagged(1), first=581929)], "pictures, not one video"),
+    "pictures of no video": (
+        [*coco_results(flagged(2)), *coco_results(flagged(1), first=581929)],
+        "pictures, not one video",
+    ),
     "unknown image": (changed(images=[]), "annotations of image 100, which is not in the list of images"),
     "second image": (changed(images=[{"id": 1}, {"id": 1}]), "images 2: a second image has the id 1"),
     "no bodies": (changed(annotations=[]), "no body with key points among 0 annotations"),

@@ -19,16 +19,22 @@ def plainly(path: Path, skip: int, text: list[int]) -> tuple[list[list[str]], li
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))[skip:]
     words = [[row[at] for at in text] for row in rows if row]
-    return words, [[float(f) if f.strip() else np.nan for at, f in enumerate(row) if at not in text] for row in rows if row]
+    return words, [
+        [float(f) if f.strip() else np.nan for at, f in enumerate(row) if at not in text] for row in rows if row
+    ]
 
 
 @pytest.mark.parametrize("block", [1, 40, 2**22])
-def test_numbers_are_those_of_float(block: int, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_are_those_of_float(
+    block: int, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(comma_rows, "_BLOCK", block)
     path = tmp_path_factory.getbasetemp() / "rows.csv"
 
     @given(
-        rows=st.integers(2, 4).flatmap(lambda n: st.lists(st.lists(FIELDS, min_size=n, max_size=n), min_size=1, max_size=6)),
+        rows=st.integers(2, 4).flatmap(
+            lambda n: st.lists(st.lists(FIELDS, min_size=n, max_size=n), min_size=1, max_size=6)
+        ),
         names=st.lists(st.text(st.characters(categories=("L", "N", "P"))), min_size=6, max_size=6),
         ending=st.sampled_from(["\n", "\r\n"]),
         last=st.booleans(),

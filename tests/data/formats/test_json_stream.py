@@ -52,7 +52,9 @@ def test_entries_are_what_json_makes(piece: int, tmp_path_factory: pytest.TempPa
     )
     def same(content: Any, indent: int | None, ascii_only: bool, ending: str, bom: bool) -> None:
         text = json.dumps(content, indent=indent, ensure_ascii=ascii_only) + ending
-        path.write_bytes((b"\xef\xbb\xbf" if bom else b"") + text.replace("\n", "\r\n").encode("utf-8", "surrogatepass"))
+        path.write_bytes(
+            (b"\xef\xbb\xbf" if bom else b"") + text.replace("\n", "\r\n").encode("utf-8", "surrogatepass")
+        )
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:  # lone surrogates are no UTF-8

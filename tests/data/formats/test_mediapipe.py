@@ -26,9 +26,17 @@ PICTURE = np.concatenate((np.abs(world_points(4, seed=1)[..., :3]).clip(0, 1), W
 FORMS: dict[str, list[Any]] = {
     "protobuf": [{"pose_world_landmarks": {"landmark": landmarks(frame)}} for frame in WORLD],
     "one person": [{"frame": t, "pose_world_landmarks": landmarks(frame)} for t, frame in enumerate(WORLD)],
-    "tasks": [{"pose_world_landmarks": [landmarks(frame)], "pose_landmarks": [landmarks(p)]} for frame, p in zip(WORLD, PICTURE, strict=True)],
-    "JavaScript": [{"poseWorldLandmarks": landmarks(frame), "poseLandmarks": landmarks(p)} for frame, p in zip(WORLD, PICTURE, strict=True)],
-    "JavaScript tasks": [{"worldLandmarks": [landmarks(f)], "landmarks": [landmarks(p)]} for f, p in zip(WORLD, PICTURE, strict=True)],
+    "tasks": [
+        {"pose_world_landmarks": [landmarks(frame)], "pose_landmarks": [landmarks(p)]}
+        for frame, p in zip(WORLD, PICTURE, strict=True)
+    ],
+    "JavaScript": [
+        {"poseWorldLandmarks": landmarks(frame), "poseLandmarks": landmarks(p)}
+        for frame, p in zip(WORLD, PICTURE, strict=True)
+    ],
+    "JavaScript tasks": [
+        {"worldLandmarks": [landmarks(f)], "landmarks": [landmarks(p)]} for f, p in zip(WORLD, PICTURE, strict=True)
+    ],
     "lists of numbers": [{"pose_world_landmarks": frame.tolist()} for frame in WORLD],
     "bare": [landmarks(frame) for frame in WORLD],
     "bare protobuf": [{"landmark": landmarks(frame)} for frame in WORLD],
@@ -98,7 +106,10 @@ def test_several_people(tmp_path: Path) -> None:
 
 
 def test_a_file_a_frame(tmp_path: Path) -> None:
-    paths = [write_json(tmp_path / f"walk_{t}.json", {"pose_world_landmarks": landmarks(WORLD[t - 8])}) for t in (8, 9, 11, 10)]
+    paths = [
+        write_json(tmp_path / f"walk_{t}.json", {"pose_world_landmarks": landmarks(WORLD[t - 8])})
+        for t in (8, 9, 11, 10)
+    ]
     alone = [write_json(tmp_path / f"take_{t}.json", FORMS["tasks"]) for t in (1, 2)]
     sources = gather(sorted([*paths, *alone]))
     assert sorted((source.name, len(source.parts)) for source in sources) == [("take_1", 0), ("take_2", 0), ("walk", 4)]
@@ -151,13 +162,24 @@ def test_damaged_files(tmp_path: Path, form: str) -> None:
         ("time", (0, 1e9), (np.nan, np.nan)),
     ],
 )
-def test_times_by_their_name_or_their_steps(name: str, times: tuple[float, float], expected: tuple[float, float]) -> None:
+def test_times_by_their_name_or_their_steps(
+    name: str, times: tuple[float, float], expected: tuple[float, float]
+) -> None:
     np.testing.assert_allclose(seconds(np.array(times, dtype=np.float64), name)[0], expected)
 
 
 # --- CSV ------------------------------------------------------------------------------------------------------------
 
-PATTERNS = ("{axis}{index}", "{axis}_{index}", "{joint}_{axis}", "{joint}.{axis}", "landmark_{index}_{axis}", "pose_{joint}_{axis}", "{index}_{axis}", "{axis}_{joint}")
+PATTERNS = (
+    "{axis}{index}",
+    "{axis}_{index}",
+    "{joint}_{axis}",
+    "{joint}.{axis}",
+    "landmark_{index}_{axis}",
+    "pose_{joint}_{axis}",
+    "{index}_{axis}",
+    "{axis}_{joint}",
+)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -179,7 +201,10 @@ def with_columns(text: str, **columns: list[Any]) -> str:
 
 def test_csv_tells_more(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    text = with_columns(mediapipe_csv(PICTURE), **{"class": ["wave"] * 4, "frame": [0, 1, 2, 4], "time": [0, 0.04, 0.08, 0.16], "Mood": [1, 2, 3, 4]})
+    text = with_columns(
+        mediapipe_csv(PICTURE),
+        **{"class": ["wave"] * 4, "frame": [0, 1, 2, 4], "time": [0, 0.04, 0.08, 0.16], "Mood": [1, 2, 3, 4]},
+    )
     path.write_text(text)
     found = read_one("mediapipe-csv", path)
     np.testing.assert_array_equal(found.joints[[0, 1, 2, 4], 0], PICTURE[..., :2])

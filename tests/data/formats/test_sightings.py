@@ -26,7 +26,9 @@ def gathered(bodies: list[tuple[int, list[float], int | None]], more: tuple[int,
     return seen
 
 
-def plainly(bodies: list[tuple[int, list[float], int | None]]) -> tuple[dict[int, list[list[float]]], dict[int, list[int]]]:
+def plainly(
+    bodies: list[tuple[int, list[float], int | None]],
+) -> tuple[dict[int, list[list[float]]], dict[int, list[int]]]:
     """Of each frame its bodies and their tracking numbers, a number that stands twice in a frame left out."""
     values: dict[int, list[list[float]]] = {}
     tracks: dict[int, list[int]] = {}
