@@ -14,6 +14,7 @@ from kinestream.plugins import add_plugin
 
 COMMANDS = {
     "generate": ("generate", "write made-up recordings in a data set's raw format, to try things out"),
+    "inspect": ("inspect", "say what recordings are: format, layout, people, rate, units, gaps; nothing is written"),
     "prepare": ("prepare", "read recordings into a store: your own, a data set's, or prepared by others"),
     "export-data": ("export_data", "write a store's recordings in the form of others"),
     "import-weights": ("import_weights", "make encoders from the 3s-CACA authors' released weights"),
@@ -23,8 +24,11 @@ COMMANDS = {
     "recipes": ("recipes", "list what can be run by name, with its published figure"),
     "pretrain": ("pretrain", "learn an encoder from unlabelled clips, as a recipe says"),
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
+    "embed": ("embed", "embed recordings, or windows of them, into an archive of any size"),
+    "search": ("search", "find what in an archive is most like a recording, or a stretch of one"),
     "features": ("features", "compute a run's features once, for all evaluations, on one device or several"),
     **{f"evaluate {name}": ("evaluate", text) for name, (_, _, text) in BUILTIN.items()},
+    "segment": ("segment", "cut long recordings into recurring groups of movements, without labels"),
     "plot": ("plot", "draw a figure of a run: embedding, confusion, curves, classes or agreement"),
     "report": ("report", "write a run as one page to explore: results, figures, a map of its clips"),
     "compare": ("compare", "set runs side by side: what differs, how they learnt, what they reached"),

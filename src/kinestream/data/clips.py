@@ -19,8 +19,8 @@ from kinestream.skeleton.layout import SkeletonLayout
 class FixedClips(Protocol):
     """Clips of one length with the joints of `layout`."""
 
-    frames: int
-
+    @property
+    def frames(self) -> int: ...
     @property
     def layout(self) -> SkeletonLayout: ...
     def __len__(self) -> int: ...
@@ -104,7 +104,7 @@ def caution(store: Store, frames: int) -> str | None:
 def _open_or_make(store: Store, frames: int) -> Float32[np.ndarray, "n t m v c"]:
     # The fingerprint in the name: clips of a store that was since made anew are never taken for its own.
     name = f"clips-{frames}-{store.fingerprint[:12]}.npy"
-    folders = (store.path, _cache_folder())
+    folders = (store.path, cache_folder())
     for folder in folders:
         if (clips := _open(folder / name, store, frames)) is not None:
             return clips
@@ -123,7 +123,8 @@ def _open_or_make(store: Store, frames: int) -> Float32[np.ndarray, "n t m v c"]
     raise StoreError(f"no place for the clips of {store.path}: neither the store nor {folders[1]} can be written")
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Of the user."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kinestream"
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from kinestream.data.gaps import fill_gaps
-from kinestream.data.preparation import preparation_of
+from kinestream.data.gaps import without_gaps
+from kinestream.data.preparation import Preparation, preparation_of
 from kinestream.data.recording import Recording, RecordingError
 from kinestream.skeleton.joint_maps import joint_map
 from kinestream.skeleton.layout import SkeletonLayout
@@ -38,12 +38,29 @@ class HeldClips:
 
     def _clip(self, index: int) -> Float32[np.ndarray, "t m v c"]:
         recording = self._recordings[index]
-        own = recording.layout
-        assert own is not None, "as_recordings gives each a layout"
         try:
-            filled, _ = fill_gaps(recording, own)
-            cleaned = self._preparation.clean(recording.with_joints(filled), own, self._people).astype(np.float32)
-            clip = self._preparation.clip(cleaned, self.frames, own).astype(np.float32)
-            return clip if own == self.layout else joint_map(own, self.layout)(clip)
+            return clip_of(recording, self.frames, self.layout, self._preparation, self._people)
         except (RecordingError, ValueError) as error:
             raise ValueError(f"recording {recording.name or index}: {error}") from None
+
+
+def clip_of(
+    recording: Recording,
+    frames: int,
+    layout: SkeletonLayout,
+    preparation: Preparation,
+    people: int = 2,
+    *,
+    cleaned: bool = False,
+) -> Float32[np.ndarray, "t m v c"]:
+    """One recording as a clip, of `people` bodies. `cleaned` tells that the preparation has cleaned it already.
+
+    Raises RecordingError where it cannot be prepared, and ValueError where its joints cannot be mapped.
+    """
+    own = recording.layout
+    assert own is not None, "as_recordings gives each a layout"
+    mapped = None if own == layout else joint_map(own, layout)
+    whole = without_gaps(recording, own)
+    joints = (whole.joints if cleaned else preparation.clean(whole, own, people)).astype(np.float32, copy=False)
+    clip = preparation.clip(joints, frames, own).astype(np.float32)
+    return clip if mapped is None else mapped(clip)

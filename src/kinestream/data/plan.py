@@ -2,13 +2,12 @@
 
 import contextlib
 import dataclasses
-import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kinestream.data.datasets import Dataset
+from kinestream.data.folder import files_below
 from kinestream.data.recording import RecordingError, Source
 from kinestream.data.rejected import Rejected
 from kinestream.data.split_lists import is_split_list
@@ -50,7 +49,7 @@ def make_plan(dataset: Dataset, raw: Path, *, missing_list: Path | None, labels:
     for path in files_below(raw):
         if path in not_ours or (dataset.format.parse_labels is not None and is_split_list(dataset, path)):
             continue
-        if path.suffix not in dataset.format.suffixes:
+        if path.suffix.lower() not in dataset.format.suffixes:
             kinds[path.suffix or path.name] += 1
             continue
         try:
@@ -77,13 +76,6 @@ def make_plan(dataset: Dataset, raw: Path, *, missing_list: Path | None, labels:
     return plan
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """All files, in a fixed order."""
-    for directory, folders, files in os.walk(folder, onerror=_refuse):
-        folders.sort()
-        yield from (Path(directory, name) for name in sorted(files))
-
-
 def stop_if(strict: bool, rejected: Rejected) -> None:
     """Raises ValueError when a run is strict."""
     if strict:
@@ -98,10 +90,6 @@ def find_missing_list(dataset: Dataset, raw: Path) -> Path | None:
         if (folder / dataset.missing_list).is_file():
             return folder / dataset.missing_list
     return None
-
-
-def _refuse(error: OSError) -> None:
-    raise error  # else the files of a folder that cannot be read would be missing without a word
 
 
 def _nothing_there(dataset: Dataset, raw: Path, plan: Plan, kinds: Counter[str]) -> str:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
+from kinestream.data.people import Person, find_people
 from kinestream.data.recording import Recording, RecordingError
 from kinestream.plugins import Registry
 from kinestream.skeleton.layout import SkeletonLayout
@@ -43,6 +44,9 @@ class Preparation:
     clip: Callable[[Joints, int, SkeletonLayout], Clip]
     like: str | None = None
     """The preparation whose clips these are: a recipe written for that one takes such a store, too."""
+    each_frame: bool = False
+    """Whether `clean` places every frame for itself: what is cut out of its result needs no cleaning again. Else a part
+    is placed anew by its own first frame."""
 
     def gives(self, wanted: str) -> bool:
         """Whether clips of this preparation are clips of the preparation `wanted`."""
@@ -116,88 +120,40 @@ def _first_bodies(joints: Joints, most_bodies: int) -> Float[np.ndarray, "t most
 
 # --- tracked --------------------------------------------------------------------------------------------------------
 
-SHORTEST_SHARE = 0.1
-"""A body is noise when it is seen in less than this share of the frames of the body seen longest."""
-WIDEST_SHARE = 0.8
-"""A frame is out of shape when the body is wider than this share of its height ..."""
-MOST_OUT_OF_SHAPE = 0.7
-"""... and a body out of shape in a larger share of its frames is furniture, not a person."""
-
 
 def clean_by_tracking(
     recording: Recording, layout: SkeletonLayout, most_bodies: int, *, all_frames: bool = False
 ) -> Joints:
-    """Follows each body by its tracking number, drops noise bodies, orders the rest by motion energy, and moves the
-    whole scene so that the first body begins with its pelvis at the origin and its shoulders along x: the path through
-    the room is kept, and where two people stand to each other.
+    """Follows each person by the tracking numbers, joined where one person has several, drops noise bodies, orders the
+    rest by motion energy (see `find_people`), and moves the whole scene so that the first body begins with its pelvis
+    at the origin and its shoulders along x: the path through the room is kept, and where two people stand to each
+    other.
 
-    Noise is a body seen in under a tenth of the frames that the longest is seen in, or mostly wider than high (a bag, a
-    chair); when all look like noise, the most energetic stays. Gaps inside a body's time are filled by linear
-    interpolation; before and after it the body is zero. Frames in which none of the kept bodies has begun or all have
-    ended are cut off, unless `all_frames`.
+    Gaps inside a body's time are filled by linear interpolation; before and after it the body is zero. Frames in which
+    none of the kept bodies has begun or all have ended are cut off, unless `all_frames`.
 
     Raises RecordingError when no frame has a body.
     """
-    tracks = _tracks(recording)
-    if not tracks:
+    people = find_people(recording).most(most_bodies).people
+    if not people:
         raise RecordingError(f"no body in any of its {len(recording.joints)} frames")
-    people = _people(tracks)[:most_bodies]
-    first = 0 if all_frames else min(int(track.frames[0]) for track in people)
-    last = len(recording.joints) - 1 if all_frames else max(int(track.frames[-1]) for track in people)
+    first = 0 if all_frames else min(int(person.frames[0]) for person in people)
+    last = len(recording.joints) - 1 if all_frames else max(int(person.frames[-1]) for person in people)
     scene = np.zeros((last - first + 1, most_bodies, *recording.joints.shape[2:]))
-    for slot, track in enumerate(people):
-        begin, end = int(track.frames[0]), int(track.frames[-1])
-        scene[begin - first : end - first + 1, slot] = _without_gaps(track)
+    for slot, person in enumerate(people):
+        begin, end = int(person.frames[0]), int(person.frames[-1])
+        scene[begin - first : end - first + 1, slot] = _without_gaps(person)
     return _place(scene, people[0].joints[0], layout)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Track:
-    """One body: the frames in which it is seen, ascending, and its joints there."""
-
-    frames: Int[np.ndarray, " seen"]
-    joints: Float[np.ndarray, "seen v c"]
-
-    @property
-    def energy(self) -> float:
-        """Variance of the coordinates over time, summed: how much the body moves (metres squared)."""
-        return float(self.joints.var(axis=0).sum())
-
-    @property
-    def out_of_shape(self) -> float:
-        """Share of the frames in which the body is too wide for its height."""
-        extent = self.joints.max(axis=1) - self.joints.min(axis=1)
-        return float((extent[:, 0] > WIDEST_SHARE * extent[:, 1]).mean())
-
-
-def _tracks(recording: Recording) -> list[_Track]:
-    seen = recording.joints.any(axis=(2, 3)) & (recording.bodies > 0)
-    tracks = []
-    numbers, begin = np.unique(recording.bodies[seen], return_index=True)
-    for number in numbers[np.argsort(begin)]:  # in file order
-        frames, slots = np.nonzero(seen & (recording.bodies == number))
-        frames, first = np.unique(frames, return_index=True)  # a number twice in a frame: the first stands
-        tracks.append(_Track(frames=frames, joints=recording.joints[frames, slots[first]]))
-    return tracks
-
-
-def _people(tracks: list[_Track]) -> list[_Track]:
-    """Without the noise bodies, the most energetic first. The first in file order wins a tie."""
-    ranked = sorted(tracks, key=lambda track: -track.energy)
-    longest = max(len(track.frames) for track in tracks)
-    seen_long = [track for track in ranked if len(track.frames) >= SHORTEST_SHARE * longest] or ranked
-    in_shape = [track for track in seen_long if track.out_of_shape <= MOST_OUT_OF_SHAPE]
-    return in_shape or seen_long[:1]
-
-
-def _without_gaps(track: _Track) -> Float[np.ndarray, "t v c"]:
+def _without_gaps(person: Person) -> Float[np.ndarray, "t v c"]:
     """The joints of every frame from the first to the last seen."""
-    wanted = np.arange(track.frames[0], track.frames[-1] + 1)
-    after = np.minimum(np.searchsorted(track.frames, wanted), len(track.frames) - 1)
-    before = np.where(track.frames[after] == wanted, after, np.maximum(after - 1, 0))
-    span = np.maximum(track.frames[after] - track.frames[before], 1)
-    weight = ((wanted - track.frames[before]) / span)[:, None, None]
-    return track.joints[before] * (1 - weight) + track.joints[after] * weight
+    wanted = np.arange(person.frames[0], person.frames[-1] + 1)
+    after = np.minimum(np.searchsorted(person.frames, wanted), len(person.frames) - 1)
+    before = np.where(person.frames[after] == wanted, after, np.maximum(after - 1, 0))
+    span = np.maximum(person.frames[after] - person.frames[before], 1)
+    weight = ((wanted - person.frames[before]) / span)[:, None, None]
+    return person.joints[before] * (1 - weight) + person.joints[after] * weight
 
 
 def _place(scene: Joints, start: Float[np.ndarray, "v c"], layout: SkeletonLayout) -> Joints:
@@ -253,6 +209,7 @@ for _preparation in (
         summary="as the 3s-CACA authors: bodies in file order, centred and turned frame by frame",
         clean=clean_as_published,
         clip=clip_as_published,
+        each_frame=True,
     ),
     Preparation(
         name="tracked",

@@ -1,29 +1,29 @@
-"""Recordings into a store: those of a data set's files, of files of one's own, or held in memory."""
+"""Any recordings into a store, in one call: a data set, what others prepared, files of one's own, or arrays."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from kinestream.data.build import build_store
-from kinestream.data.datasets import Part, Split, SplitField, drawn_split, load_dataset
+from kinestream.data.datasets import Split, load_dataset
+from kinestream.data.durations import Duration, windows
 from kinestream.data.formats import collection_at
 from kinestream.data.formats.importing import import_store
-from kinestream.data.gaps import fill_gaps
+from kinestream.data.listing import TABLE, Entry, Listing, listed, named
+from kinestream.data.own import Made, People, Way, made_from_files, make_rows, write_store
 from kinestream.data.preparation import PREPARATIONS
-from kinestream.data.reading import open_files
-from kinestream.data.recording import Recording, RecordingError, Source, Units, Up, as_recordings
-from kinestream.data.rejected import Rejected, write_rejected
-from kinestream.data.store import Store, StoreWriter
-from kinestream.files import new_folder
-from kinestream.progress import Progress, silent
-from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.data.reading import Files, open_files
+from kinestream.data.recording import Recording, Units, Up, as_recordings
+from kinestream.data.rejected import Rejected
+from kinestream.data.splitting import AskedSplit, ask
+from kinestream.data.store import Store
+from kinestream.data.understanding import Told, ToldUnits
+from kinestream.progress import Notice, Progress, silent, unheard
+from kinestream.skeleton.layout import SkeletonLayout, load_layout
 
-Names = Sequence[str | int]
-_MOST_PEOPLE = 2
-"""Bodies kept of a recording where nobody says how many."""
+Values = Sequence[str | int]
+Splits = Mapping[str, str | Split] | str | None
 
 
 def prepare(
@@ -34,42 +34,67 @@ def prepare(
     layout: str | Path | SkeletonLayout | None = None,
     format: str | None = None,  # noqa: A002  the word of the command line
     fps: int | float | None = None,
-    units: Units = "m",
-    up: Up = "y",
-    labels: Names | None = None,
-    subjects: Names | None = None,
-    cameras: Names | None = None,
-    names: Sequence[str] | None = None,
-    splits: Mapping[str, str | Split] | str | None = None,
+    units: ToldUnits | None = None,
+    up: Up | None = None,
+    columns: str = "",
+    variable: str = "",
+    trust: bool = False,
+    labels: Values | None = None,
+    subjects: Values | None = None,
+    cameras: Values | None = None,
+    sessions: Values | None = None,
+    names: Sequence[str] | str | None = None,
+    table: str | Path | None = None,
+    splits: Splits = None,
     preparation: str | None = None,
-    people: int | None = None,
+    people: People = None,
+    windows: "str | float | Duration | None" = None,
+    hop: "str | float | Duration | None" = None,
     title: str | None = None,
     processes: int = 1,
+    class_names: Sequence[str] = (),
+    first_label: int | None = None,
+    axes: str = "",
+    keep_going: bool = False,
     progress: Progress = silent,
+    notice: Notice = unheard,
 ) -> Store:
     """Writes a store of prepared recordings, or nothing at all, and opens it.
 
-    `prepare("ntu60", "nturgb+d_skeletons/", "ntu60/")` reads the files of a data set, by name or by the `.yaml` file
-    that describes one. `prepare(recordings, "store/")` takes recordings held in memory, or arrays with a `layout`;
-    `prepare("recordings/", "store/")` the files of a folder.
+    `prepare("recordings/", "store/")` reads the files of a folder, in any known format; `prepare(recordings,
+    "store/")` takes recordings held in memory, or arrays with a `layout`; `prepare("ntu60", "nturgb+d_skeletons/",
+    "ntu60/")` reads the files of a data set, by name or by the `.yaml` file that describes one.
 
     Args:
-        source: the data set, or the recordings: `Recording` objects, arrays `(t, v, 3)` or `(t, m, v, 3)`, a file or a
-            folder.
-        place: the folder with the raw files of a data set; else the store to make.
-        out: the store to make, of a data set.
-        layout: of recordings that do not know their own; so for `fps`, `units` and `up` of files.
-        format: of the files; told by their endings and content if None.
-        labels: the class of each recording, by name or number, in their order; so for `subjects` and `cameras`.
-        names: what each recording is called, unique; those that they have, or their numbers, if None.
-        splits: which recordings are for training and for testing: `"subject:1,3,5"`, `"camera:1,2"` and `"file:a,b"`
-            name those for training, `"random:20%"` draws a share for testing; a mapping gives several by name. Without
-            any, all are for training. Of a PYSKL pickle or an npz of a data set, the name of the split to take.
+        source: the recordings: a file, a folder or an archive; `Recording` objects or arrays `(t, v, 3)` or
+            `(t, m, v, 3)`; or the data set.
+        place: the store to make; of a data set, the folder with its raw files.
+        out: of a data set, the store to make.
+        layout: of recordings that do not know their own; joints of another layout are mapped.
+        format: of the files; told by their content if None.
+        fps: of files that do not say it; so for `units`, `up`, `columns`, `variable` and `trust` (see `read`).
+        labels: the class of each recording, in their order; so for `subjects`, `cameras` and `sessions`.
+        names: what each recording is called, unique; those that they have, or their numbers, if None. Of files, a
+            pattern that tells what their names say: `"s{subject}_{label}_{}"`.
+        table: a table that says of each file its label, subject and so on (see `kinestream.data.listing`); the
+            `recordings.csv` of the folder, where there is one, if None.
+        splits: which recordings are for training and for testing: `"subject:1,3,5"`, `"camera:1,2"`, `"session:..."`
+            and `"file:a,b"` name those for training, `"random:20%"` draws a share for testing,
+            `"leave-one-subject-out"` makes one split for each; a mapping gives several by name. Without any, all are
+            for training. Of what others prepared (a PYSKL pickle, an npz with x_train, the authors' arrays) also the
+            name of the split to take.
         preparation: how they are prepared (see `kinestream.data.preparation.PREPARATIONS`); that of the data set, or
             `tracked` (`planar` for two coordinates) if None.
-        people: bodies kept of a recording, those that move most; as many as there are, at most two, if None.
-        processes: that read the files of a data set. A script that asks for several needs
-            `if __name__ == "__main__":` around what it does.
+        people: bodies kept of a recording, those that move most; as many as there are, at most two, if None; `"each"`
+            makes a recording of each person.
+        windows: cut recordings into windows of this length, `"2s"` or `"60f"`, one every `hop` or one after the other.
+        processes: that read files. A script that asks for several needs `if __name__ == "__main__":` around what it
+            does.
+        class_names: of what others prepared, in the order of its labels.
+        first_label: 0 or 1, the label of the first class there, where labels begin at 1.
+        axes: the order of the axes of `x_train` there, where it is not `n t (m v c)`.
+        keep_going: write a store even where most recordings cannot be used.
+        notice: told what was understood of the files before anything is written.
 
     Raises:
         ValueError: nothing can be used, what is given does not go together, or the store exists.
@@ -82,55 +107,116 @@ def prepare(
         >>> len(store), store.info.classes, store.info.splits
         (4, ('wave', 'nod'), mappingproxy({}))
     """
+    given = {name: value for name, value in locals().items() if name not in _ALWAYS}
     tell = _Steps(f"prepare {source}" if isinstance(source, str | Path) else "prepare", progress)
+    if _collection(source if out is None else place, format):
+        raw, target = (Path(source), Path(place)) if out is None else (Path(place), Path(out))
+        _refuse(given, _NOT_OF_COLLECTIONS, f"{raw} says")
+        import_store(
+            raw,
+            target,
+            dataset=None if out is None else load_dataset(source),
+            layout=layout,
+            class_names=class_names,
+            first_label=first_label,
+            axes=axes,
+            units=cast(Units, units or "m"),
+            up=up or "y",
+            fps=fps,
+            splits=splits,
+            people=cast("int | None", people),
+            preparation=preparation,
+            format=format,
+            keep_going=keep_going,
+            progress=tell,
+        )
+        return Store(target)
+    if class_names or first_label is not None or axes:
+        raise ValueError("class_names, first_label and axes are of what others prepared: leave them out")
     if out is not None:
-        given = [layout, fps, labels, subjects, cameras, names, title, people]
-        if any(one is not None for one in given) or (units, up) != ("m", "y"):
-            raise ValueError("a data set says its layout, classes and people itself: leave out what else is given")
-        dataset, raw = load_dataset(source), Path(place)
-        if collection_at(raw, format) is not None:
-            split = _name_of_split(splits)
-            import_store(
-                raw, Path(out), dataset=dataset, split=split, preparation=preparation, form=format, progress=tell
-            )
-            return Store(Path(out))
-        if splits is not None:
-            raise ValueError(f"the files of {dataset.name} are split by its description: leave out splits")
-        if format is not None:
-            raise ValueError(f"{dataset.name} says the format of its files itself: leave out format")
+        _refuse(given, _NOT_OF_DATASETS, "a data set says")
+        dataset = load_dataset(source)
         chosen = PREPARATIONS.get(preparation or dataset.preparation)
-        build_store(dataset, raw, Path(out), preparation=chosen, processes=processes, progress=tell)
+        build_store(dataset, Path(place), Path(out), preparation=chosen, processes=processes, progress=tell)
         return Store(Path(out))
-    said = _Said(labels=labels, subjects=subjects, cameras=cameras, names=names)
+    told = Told(
+        layout=None if layout is None else load_layout(layout),
+        fps=fps,
+        units=units,
+        up=up,
+        columns=columns,
+        variable=variable,
+        trust=trust,
+    )
+    values = {"label": labels, "subject": subjects, "camera": cameras, "session": sessions}
+    asked = _asked(splits)
+    way = {"preparation": preparation, "people": _people(people), "windows": _windows(windows, hop)}
+    title = title or (Path(source).name if isinstance(source, str | Path) else "own recordings")
     if isinstance(source, str | Path):
-        if Path(source).exists() and collection_at(Path(source), format) is not None:
-            given = [layout, fps, labels, subjects, cameras, names, title, people]
-            if any(one is not None for one in given) or (units, up) != ("m", "y"):
-                raise ValueError(f"{source} says its layout, labels and names itself: leave out what else is given")
-            split = _name_of_split(splits)
-            import_store(Path(source), Path(place), split=split, preparation=preparation, form=format, progress=tell)
-            return Store(Path(place))
-        files = open_files(Path(source), format, layout, fps=fps, units=units, up=up)
-        recordings, total, known = files.read(), len(files), files.layout
+        files = open_files(Path(source), told, format)
+        assert isinstance(files, Files)
+        listing = _listing(files, table, names, values)
+        for sentence in [*files.facts.how, *files.notes, *listing.notes]:
+            notice(sentence)
+        entries = listing.entries or None
+        total = len(files) if entries is None else sum(source.path in entries for source in files.sources)
+        wanted = Way(layout=files.layout, **way)
+        made_of = made_from_files(files, entries, wanted, processes)
+        base = files.folder.place if files.folder.place.is_dir() else None
+        notes = [*files.facts.how, *files.notes, *listing.notes, *_others(files)]
     else:
-        if fps is not None or units != "m" or up != "y":
-            raise ValueError("fps, units and up are of files: give them to each Recording")
+        _refuse(given, _OF_FILES, "each Recording says")
+        if isinstance(names, str):
+            raise ValueError(f"names '{names}' is a pattern, which is for files: give a name for each recording")
         held = as_recordings(source, layout)
         assert held[0].layout is not None
-        recordings, total, known = iter(held), len(held), held[0].layout
-    said.check(total)
-    return _write(
+        wanted, total, base, notes = Way(layout=held[0].layout, **way), len(held), None, []
+        made_of = _made_from_memory(held, values, names, wanted)
+    return write_store(
         Path(place),
-        recordings,
+        made_of,
         total,
-        known,
-        said,
-        splits={"default": splits} if isinstance(splits, str) else splits or {},
-        preparation=preparation,
-        people=people,
-        title=title or "own recordings",
+        wanted,
+        splits=asked,
+        title=title,
+        notes=notes,
+        base=base,
+        keep_going=keep_going,
         tell=lambda done: tell(done, total),
     )
+
+
+_ALWAYS = ("source", "place", "out", "progress", "notice", "processes")
+_DEFAULTS: Mapping[str, Any] = {"columns": "", "variable": "", "trust": False, "keep_going": False}
+_OF_FILES = ("fps", "units", "up", "columns", "variable", "trust", "format", "table")
+_NOT_OF_DATASETS = (
+    *_OF_FILES,
+    "layout",
+    "labels",
+    "subjects",
+    "cameras",
+    "sessions",
+    "names",
+    "people",
+    "windows",
+    "hop",
+    "title",
+    "splits",
+)
+_NOT_OF_COLLECTIONS = (
+    *("labels", "subjects", "cameras", "sessions", "names", "title", "table", "windows", "hop", "columns", "variable"),
+    "trust",
+)
+
+
+def _refuse(given: Mapping[str, Any], names: Sequence[str], whose: str) -> None:
+    for name in names:
+        if given[name] != _DEFAULTS.get(name) and given[name] is not None:
+            raise ValueError(f"{whose} its {name} itself: leave it out")
+
+
+def _collection(place: Any, form: str | None) -> bool:
+    return isinstance(place, str | Path) and Path(place).exists() and collection_at(Path(place), form) is not None
 
 
 @dataclass(frozen=True)
@@ -144,193 +230,91 @@ class _Steps:
         self.progress(self.what, "recordings", done, total)
 
 
-def _name_of_split(splits: Mapping[str, str | Split] | str | None) -> str | None:
-    if splits is None or isinstance(splits, str):
-        return splits
-    raise ValueError("a collection has its own splits: give the name of one, or leave splits out")
+def _asked(splits: Splits) -> list[AskedSplit | Split]:
+    told = {"default": splits} if isinstance(splits, str) else splits or {}
+    return [ask(name, split) if isinstance(split, str) else split for name, split in told.items()]
 
 
-@dataclass(kw_only=True)
-class _Said:
-    """What is said of recordings beside themselves, a value for each."""
-
-    labels: Names | None
-    subjects: Names | None
-    cameras: Names | None
-    names: Sequence[str] | None
-    numbers: dict[str, dict[str | int, int]] = field(default_factory=lambda: {"subject": {}, "camera": {}})
-    classes: dict[str, int] = field(default_factory=dict)
-
-    def check(self, count: int) -> None:
-        for what in ("labels", "subjects", "cameras", "names"):
-            values = getattr(self, what)
-            if values is not None and len(values) != count:
-                raise ValueError(f"{len(values)} {what} for {count} recordings: one for each is needed")
-
-    def source(self, number: int, recording: Recording) -> Source:
-        """Raises RecordingError for a name that cannot be one."""
-        name = str(self.names[number]) if self.names is not None else recording.name or str(number)
-        if not name.strip() or not name.isprintable() or len(name) > 200:
-            raise RecordingError("its name is empty, too long, or cannot be printed")
-        label = self.labels[number] if self.labels is not None else recording.label
-        action = 0 if label is None else self.classes.setdefault(str(label), len(self.classes) + 1)
-        subject = self.subjects[number] if self.subjects is not None else recording.subject
-        camera = self.cameras[number] if self.cameras is not None else recording.camera
-        return Source(
-            path=Path(f"{name}.own"),
-            name=name,
-            action=action,
-            subject=self._number("subject", subject),
-            camera=self._number("camera", camera),
-        )
-
-    def _number(self, what: str, value: str | int | None) -> int:
-        """Numbers stay, names are numbered in the order in which they come."""
-        if value is None:
-            return 0
-        if isinstance(value, int | np.integer):
-            return int(value)
-        return self.numbers[what].setdefault(value, len(self.numbers[what]) + 1)
-
-    def notes(self) -> Iterator[str]:
-        for what, numbers in self.numbers.items():
-            if numbers:
-                yield f"{what}s are numbered: " + ", ".join(f"{number} {name}" for name, number in numbers.items())
+def _people(people: People) -> People:
+    if isinstance(people, int) and people < 1:
+        raise ValueError(f"people ({people}) must be at least 1, or 'each' for a recording of each")
+    if not isinstance(people, int) and people not in (None, "each"):
+        raise ValueError(f"people '{people}': a number, or 'each' for a recording of each")
+    return people
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Description:
-    """What the store says of recordings that are of no data set."""
-
-    title: str
-    classes: tuple[str, ...]
-    splits: Mapping[str, Split]
-    name: str = ""
+def _windows(length: Any, hop: Any) -> Any:
+    if length is None:
+        if hop is not None:
+            raise ValueError(f"hop {hop} without windows: say how long they are")
+        return None
+    return windows(length, hop)
 
 
-@dataclass(kw_only=True)
-class _Tally:
-    """What is to be told of the recordings that went into a store."""
-
-    most: int
-    filled: int = 0
-    crowded: int = 0
-    noisy: int = 0
-    seen: int = 1
-    """The most bodies of a recording."""
-    rates: set[float | None] = field(default_factory=set)
-
-    def count(self, recording: Recording, filled: int, cleaned: np.ndarray) -> None:
-        bodies = len(np.unique(recording.bodies[recording.bodies > 0]))
-        self.filled += filled
-        self.crowded += bodies > self.most
-        self.noisy += int(cleaned.any(axis=(0, 2, 3)).sum()) < min(bodies, self.most)
-        self.seen = max(self.seen, bodies)
-        self.rates.add(recording.fps)
-
-    def notes(self, preparation: str) -> Iterator[str]:
-        if self.filled:
-            yield f"{self.filled:,} joints that were not seen are filled in"
-        if self.crowded:
-            yield f"{self.crowded} recordings have more than {self.most} bodies: others than those are left out"
-        if self.noisy:
-            yield (
-                f"{self.noisy} recordings have bodies that '{preparation}' takes for noise and leaves out (seldom "
-                "seen, or wider than high)"
-            )
-        if len(self.rates) > 1:
-            told = ", ".join("unknown" if rate is None else f"{rate:g}" for rate in sorted(self.rates, key=str))
-            yield f"recordings differ in their frames a second ({told}): the store keeps none"
+def _others(files: Files) -> Iterator[str]:
+    if files.other:
+        told = ", ".join(f"{count} {suffix}" for suffix, count in list(files.other.items())[:4])
+        yield f"{sum(files.other.values())} files of other kinds are not read: {told}"
 
 
-def _write(
-    out: Path,
-    recordings: Iterator[Recording | Rejected],
-    total: int,
-    layout: SkeletonLayout,
-    said: _Said,
-    *,
-    splits: Mapping[str, str | Split],
-    preparation: str | None,
-    people: int | None,
-    title: str,
-    tell: Callable[[int], None],
-) -> Store:
-    if people is not None and people < 1:
-        raise ValueError(f"people ({people}) must be at least 1")
-    tally = _Tally(most=people or _MOST_PEOPLE)
-    refused: list[Rejected] = []
-    names: dict[str, None] = {}
-    first: Recording | None = None
-    with new_folder(out) as folder:
-        with StoreWriter(folder, layout, tally.most) as writer:
-            tell(0)
-            for number, one in enumerate(recordings):
-                if isinstance(one, Rejected):
-                    refused.append(one)
-                    tell(number + 1)
-                    continue
-                try:
-                    _check_alike(one, first, layout)
-                    source = said.source(number, one)
-                    if source.name in names:
-                        raise RecordingError("a second recording of that name")
-                    chosen = PREPARATIONS.get(preparation or ("planar" if one.planar else "tracked"))
-                    joints, filled = fill_gaps(one, layout)
-                    cleaned = chosen.clean(one.with_joints(joints), layout, tally.most).astype(np.float32)
-                    writer.add(source, cleaned)
-                    tally.count(one, filled, cleaned)
-                    names[source.name] = None
-                    first = first or one
-                except RecordingError as error:
-                    refused.append(Rejected(path=Path(one.name or str(number)), reason=str(error)))
-                tell(number + 1)
-            if first is None:
-                raise ValueError(f"none of {total} recordings can be used; the first: {refused[0]}")
-            write_rejected(folder, refused)
-            notes = [*said.notes(), *tally.notes(chosen.name)]
-            if refused:
-                notes.append(f"{len(refused)} recordings cannot be used, see rejected.csv")
-            if people is None:
-                writer.keep_bodies(tally.seen)
-            made = {key: _split(key, split).draw(list(names)) for key, split in splits.items()}
-            writer.finish(
-                _Description(title=title, classes=tuple(said.classes), splits=made),
-                chosen,
-                excluded=0,
-                rejected=len(refused),
-                fps=next(iter(tally.rates)) if len(tally.rates) == 1 else None,
-                notes=notes,
-            )
-        store = Store(folder)
-        for key in made:
-            parts: tuple[Part, Part] = ("train", "test")
-            for part in parts:
-                if not len(store.select(key, part)):
-                    raise ValueError(f"split '{key}' ({splits[key]}) leaves no recording for {part}ing: choose another")
-    return Store(out)
+# --- what is said of each recording ---------------------------------------------------------------------------------
 
 
-def _check_alike(one: Recording, first: Recording | None, layout: SkeletonLayout) -> None:
-    """Raises RecordingError for a recording that does not go into a store with the first."""
-    if one.layout != layout:
-        raise RecordingError(f"layout {one.layout and one.layout.name}, the first has {layout.name}")
-    if first is not None and one.planar != first.planar:
-        raise RecordingError(f"{2 if one.planar else 3} coordinates, the first has {2 if first.planar else 3}")
+def _listing(
+    files: Files, table: str | Path | None, names: Sequence[str] | str | None, values: Mapping[str, Values | None]
+) -> Listing:
+    """What is said of each file: by the caller, by a table, or by their names; nothing where nobody does."""
+    relative = {source.path: files.folder.relative(source.path) for source in files.sources}
+    own = next((path for path in files.folder.files if path.name.lower() == TABLE), None)
+    told = {what: one for what, one in values.items() if one is not None}
+    ways = [bool(told) or (names is not None and not isinstance(names, str)), isinstance(names, str), table is not None]
+    if sum(ways) > 1:
+        raise ValueError("labels and so on, a pattern of names, and a table: give one of these")
+    if isinstance(names, str):
+        return named(names, relative)
+    if ways[0]:
+        entries = _entries(len(relative), told, names)
+        return Listing(entries={path: (entry,) for path, entry in zip(relative, entries, strict=True)})
+    if table is not None or own is not None:
+        return listed(Path(table) if table is not None else cast(Path, own), relative)
+    return Listing(entries={})
 
 
-def _split(name: str, told: str | Split) -> Split:
-    """`subject:1,3,5`, `camera:1`, `file:a,b` or `random:20%`. Raises ValueError for anything else."""
-    if isinstance(told, Split):
-        return told
-    kind, _, values = told.partition(":")
-    try:
-        if kind == "random":
-            return drawn_split(name, float(values.removesuffix("%")), seed=0)
-        if kind in ("subject", "camera", "file"):
-            train = frozenset(value.strip() if kind == "file" else int(value) for value in values.split(","))
-            field = cast(SplitField, kind)
-            return Split(name=name, title=f"{kind} {values} for training", field=field, train=train, published=None)
-    except ValueError as error:
-        raise ValueError(f"split '{told}': {error}") from None
-    raise ValueError(f"split '{told}': subject:1,3,5 or camera:1 or file:a,b (those for training), or random:20%")
+def _entries(count: int, told: Mapping[str, Values], names: Sequence[str] | None) -> list[Entry]:
+    every: dict[str, Sequence[Any]] = {**told, **({} if names is None else {"name": names})}
+    for what, values in every.items():
+        if len(values) != count:
+            raise ValueError(f"{len(values)} {what}s for {count} recordings: one for each is needed")
+    texts = ({what: _text(values[row]) for what, values in every.items()} for row in range(count))
+    return [replace(Entry(), **text) for text in texts]  # type: ignore[arg-type]
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _made_from_memory(
+    held: Sequence[Recording], values: Mapping[str, Values | None], names: Sequence[str] | None, way: Way
+) -> Iterator[Made]:
+    told = {what: one for what, one in values.items() if one is not None}
+    entries = _entries(len(held), told, names)
+    first = held[0]
+    for number, (recording, entry) in enumerate(zip(held, entries, strict=True)):
+        where = Path(entry.name or recording.name or str(number))
+        reason = ""
+        if recording.layout != way.layout:
+            reason = f"layout {recording.layout and recording.layout.name}, the first has {way.layout.name}"
+        elif recording.planar != first.planar:
+            reason = f"{2 if recording.planar else 3} coordinates, the first has {2 if first.planar else 3}"
+        if reason:
+            yield Made(rejected=(Rejected(path=where, reason=reason),))
+        else:
+            yield make_rows(recording, _segments(recording, entry) or [entry], way, where)
+
+
+def _segments(recording: Recording, entry: Entry) -> list[Entry]:
+    """The labelled parts of a whole video, each a recording of its own."""
+    return [
+        replace(entry, label=str(one.label), start=Duration(one.start, True), end=Duration(one.end, True))
+        for one in recording.segments
+    ]

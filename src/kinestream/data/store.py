@@ -1,7 +1,8 @@
 """The store: a folder with all prepared recordings of a data set, full length, end to end, memory-mapped.
 
     joints.npy       float32 (frames, m, v, c), the recordings one after the other, metres
-    recordings.csv   a row each: name, file, label, subject, camera, setup, repetition, offset, length, crc32
+    recordings.csv   a row each: name, file, label, subject, camera, session, setup, repetition, fps, filled, masked,
+                     offset, length, crc32
     store.json       schema, data set, layout, classes, splits, preparation, counts, checksums of the tables
     segments.csv     only where recordings are whole videos: name, label, start, end of each labelled part
 
@@ -13,6 +14,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Float64, Int64
 
 from kinestream.data.datasets import Part, Split
 from kinestream.data.npy import HEADER_BYTES, header, map_array
@@ -31,8 +33,11 @@ from kinestream.data.recording import Recording, Segment, Source
 from kinestream.files import write_json
 from kinestream.skeleton.layout import SkeletonLayout
 
-SCHEMA = 3
-_COLUMNS = ("name", "file", "label", "subject", "camera", "setup", "repetition", "offset", "length", "crc32")
+SCHEMA = 4
+_WHO = ("subject", "camera", "session")
+_COLUMNS = (
+    *("name", "file", "label", *_WHO, "setup", "repetition", "fps", "filled", "masked", "offset", "length", "crc32"),
+)
 _SEGMENT_COLUMNS = ("name", "label", "start", "end")
 
 
@@ -61,7 +66,11 @@ class StoreInfo:
     segments_sha256: str | None = None
     """Checksum of `segments.csv`, where recordings are whole videos; None where each is one action."""
     fps: float | int | None = None
-    """Frames a second of all recordings; None where it is not known, or differs."""
+    """Frames a second of all recordings; None where it is not known, or differs (see the table)."""
+    subjects: tuple[str, ...] = ()
+    """Names of the subjects 1, 2, ...; empty where they are numbered by the data set. So for those below."""
+    cameras: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What was left out, filled in or taken for granted when the store was made."""
 
@@ -77,8 +86,15 @@ class Table:
     label: Int64[np.ndarray, " n"]
     subject: Int64[np.ndarray, " n"]
     camera: Int64[np.ndarray, " n"]
+    session: Int64[np.ndarray, " n"]
     setup: Int64[np.ndarray, " n"]
     repetition: Int64[np.ndarray, " n"]
+    fps: Float64[np.ndarray, " n"]
+    """Frames a second; NaN where it is not known."""
+    filled: Int64[np.ndarray, " n"]
+    """Joints that were not seen and are interpolated, over all frames and bodies."""
+    masked: Int64[np.ndarray, " n"]
+    """Those that were unseen too long for that: they stand where the next joint towards the root is."""
     offset: Int64[np.ndarray, " n"]
     length: Int64[np.ndarray, " n"]
     crc32: Int64[np.ndarray, " n"]
@@ -195,13 +211,24 @@ class Store:
             yield Recording(
                 self.joints(index),
                 self.layout,
-                fps=self.info.fps,
+                fps=self.rate(index),
                 name=table.name[index],
                 label=classes[label] if label >= 0 else None,
-                subject=int(table.subject[index]) or None,
-                camera=int(table.camera[index]) or None,
+                subject=self.who("subject", index),
+                camera=self.who("camera", index),
+                session=self.who("session", index),
                 segments=self.segments(index),
             )
+
+    def rate(self, index: int) -> float | None:
+        """Frames a second of a recording; None where it is not known."""
+        rate = float(self.table.fps[index])
+        return rate if math.isfinite(rate) else None
+
+    def who(self, what: str, index: int) -> str | int | None:
+        """Name or number of the subject, camera or session of a recording; None where it is not known."""
+        number, names = int(getattr(self.table, what)[index]), getattr(self.info, f"{what}s")
+        return names[number - 1] if names and number else number or None
 
     def content_key(self, index: int) -> tuple[int, int]:
         """Length and checksum of a recording: equal for equal content, and by chance for others."""
@@ -283,6 +310,7 @@ class StoreWriter:
         self._segments: list[tuple[str | int, ...]] = []
         self._frames = 0
         self._rows: list[tuple[str | int, ...]] = []
+        self._named: dict[str, tuple[str, ...]] = {}
         self._file = (folder / "joints.npy").open("wb")
         self._file.write(bytes(HEADER_BYTES))
 
@@ -297,8 +325,21 @@ class StoreWriter:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, source: Source, joints: Float32[np.ndarray, "t m v c"], segments: Sequence[Segment] = ()) -> None:
-        """Appends a prepared recording. Raises ValueError when its shape does not fit the store."""
+    def add(
+        self,
+        source: Source,
+        joints: Float32[np.ndarray, "t m v c"],
+        segments: Sequence[Segment] = (),
+        *,
+        fps: float | int | None = None,
+        filled: int = 0,
+        masked: int = 0,
+        who: Sequence[str | int] | None = None,
+        file: str | None = None,
+    ) -> None:
+        """Appends a prepared recording; `who` are subject, camera and session by name or number where `source` does not
+        number them, `file` is what it is cut from where that is not its path. Raises ValueError when its shape does not
+        fit the store."""
         expected = (len(joints), self._most_bodies, len(self._layout.joints), 3)
         if joints.shape != expected or not len(joints):
             raise ValueError(f"recording {source.name} has shape {joints.shape}, {expected} was expected")
@@ -306,8 +347,10 @@ class StoreWriter:
         self._file.write(joints.data)
         self._rows.append(
             (
-                *(source.name, source.path.stem, source.action - 1, source.subject, source.camera, source.setup),
-                *(source.repetition, self._frames, len(joints), zlib.crc32(joints.data)),
+                *(source.name, source.path.stem if file is None else file, source.action - 1),
+                *(who or (source.subject or "", source.camera or "", "")),
+                *(source.setup, source.repetition, "" if fps is None else f"{fps:g}", filled, masked),
+                *(self._frames, len(joints), zlib.crc32(joints.data)),
             )
         )
         self._segments += [(source.name, entry.label, entry.start, entry.end) for entry in segments]
@@ -333,6 +376,40 @@ class StoreWriter:
         self._rows = rows
         wide.unlink()
 
+    def label(self, numbers: Sequence[int]) -> None:
+        """Gives every recording its class, by number from 0; -1 for none."""
+        place = _COLUMNS.index("label")
+        self._rows = [
+            (*row[:place], number, *row[place + 1 :]) for row, number in zip(self._rows, numbers, strict=True)
+        ]
+
+    def told(self) -> tuple[list[str], dict[str, Int64[np.ndarray, " n"]]]:
+        """The file of each recording, and the numbers of its subject, camera and session, once they have numbers."""
+        places = {what: _COLUMNS.index(what) for what in _WHO}
+        files = [str(row[_COLUMNS.index("file")]) for row in self._rows]
+        return files, {
+            what: np.asarray([int(row[place]) for row in self._rows], dtype=np.int64) for what, place in places.items()
+        }
+
+    def number_names(self) -> dict[str, tuple[str, ...]]:
+        """Numbers the subjects, cameras and sessions that have names, in alphabetical order from 1, and tells the
+        names. Where all are whole numbers above 0, these stay."""
+        named: dict[str, tuple[str, ...]] = {}
+        for what in _WHO:
+            place = _COLUMNS.index(what)
+            values = [str(row[place]).strip() for row in self._rows]
+            known = sorted(set(values) - {""}, key=lambda value: (len(value) if value.isdigit() else 10, value))
+            if what in self._named or all(_is_number(value) for value in known):
+                numbers = {value: int(value or 0) for value in values}
+                named[what] = self._named.setdefault(what, ())
+            else:
+                numbers = {"": 0} | {name: number for number, name in enumerate(known, start=1)}
+                named[what] = self._named[what] = tuple(known)
+            self._rows = [
+                (*row[:place], numbers[value], *row[place + 1 :]) for row, value in zip(self._rows, values, strict=True)
+            ]
+        return named
+
     def finish(
         self,
         dataset: Description,
@@ -348,6 +425,7 @@ class StoreWriter:
         self._file.seek(0)
         self._file.write(header(shape))
         self._file.flush()
+        named = self.number_names()
         table = _write_table(self._folder / "recordings.csv", _COLUMNS, self._rows)
         segments = None
         if self._continuous:
@@ -368,9 +446,16 @@ class StoreWriter:
             segments_sha256=segments,
             fps=fps,
             notes=tuple(notes),
+            subjects=named["subject"],
+            cameras=named["camera"],
+            sessions=named["session"],
         )
         write_json(self._folder / "store.json", _info_to_dict(info))
         return info
+
+
+def _is_number(value: str) -> bool:
+    return value.isascii() and value.isdigit() and len(value) < 10 and int(value) > 0
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
@@ -409,14 +494,15 @@ def _read_info(path: Path) -> StoreInfo:
         raise StoreError(f"{path} has schema {schema!r}, this kinestream reads {SCHEMA}: {advice}")
     try:
         splits = {name: Split.from_dict(name, split) for name, split in plain.pop("splits").items()}
-        classes = plain.pop("classes")
-        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-            raise TypeError("'classes' is no list of names")
+        classes = _texts(plain.pop("classes"), "classes")
         info = StoreInfo(
             layout=SkeletonLayout.from_dict(plain.pop("layout")),
-            classes=tuple(classes),
+            classes=classes,
             splits=MappingProxyType(splits),
             notes=tuple(str(note) for note in plain.pop("notes")),
+            subjects=_texts(plain.pop("subjects"), "subjects"),
+            cameras=_texts(plain.pop("cameras"), "cameras"),
+            sessions=_texts(plain.pop("sessions"), "sessions"),
             **plain,
         )
         for entry in dataclasses.fields(StoreInfo):
@@ -438,10 +524,19 @@ def _read_info(path: Path) -> StoreInfo:
     return info
 
 
+def _texts(value: Any, key: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise TypeError(f"'{key}' is no list of names")
+    return tuple(value)
+
+
 def _read_table(path: Path, info: StoreInfo) -> Table:
     rows = _read_rows(path / "recordings.csv", info.table_sha256)
     names, files, *numbers = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
-    columns = {column: np.asarray(values, dtype=np.int64) for column, values in zip(_COLUMNS[2:], numbers, strict=True)}
+    columns = {
+        column: np.asarray([value or "nan" for value in values], dtype=np.float64 if column == "fps" else np.int64)
+        for column, values in zip(_COLUMNS[2:], numbers, strict=True)
+    }
     table = Table(name=tuple(names), file=tuple(files), **columns)
     classes = int(table.label.max(initial=-1)) + 1
     if table.label.min(initial=0) < -1 or (info.segments_sha256 is None and (path / "segments.csv").exists()):

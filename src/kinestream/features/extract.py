@@ -134,7 +134,7 @@ def _load(file: Path, rows: int) -> Features | None:
     return features if features.ndim == 2 and len(features) == rows and features.dtype == np.float32 else None
 
 
-def raw_coordinates(clips: AnyClips, indices: Int64[np.ndarray, " n"], stream: str = "joint") -> Features:
+def raw_coordinates(clips: FixedClips, indices: Int64[np.ndarray, " n"], stream: str = "joint") -> Features:
     """A stream of these clips itself as features `(n, t * m * v * c)`: what any learning must beat."""
     made: list[Features] = []
     for rows in batches(len(indices), _BATCH):
@@ -145,7 +145,7 @@ def raw_coordinates(clips: AnyClips, indices: Int64[np.ndarray, " n"], stream: s
 
 
 @torch.no_grad()
-def calibrate_batch_norm(encoder: nn.Module, clips: AnyClips, indices: Int64[np.ndarray, " n"], stream: str) -> None:
+def calibrate_batch_norm(encoder: nn.Module, clips: FixedClips, indices: Int64[np.ndarray, " n"], stream: str) -> None:
     """Sets the running statistics of batch normalisation from up to 8 batches of clips: without them the features of an
     encoder that was never trained would vanish, and it would be too easy to beat. Every process takes the same."""
     norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]

@@ -84,7 +84,7 @@ def joint_map(source: SkeletonLayout, target: SkeletonLayout) -> JointMap:
     """
     has: dict[str, tuple[int, ...]] = {name: (v,) for v, name in enumerate(source.canonical)}
     has |= {name: tuple(map(source.joints.index, parts)) for name, parts in source.derive.items()}
-    made = {joint: _make(name, has) for joint, name in zip(target.joints, target.canonical, strict=True)}
+    made = {joint: made_of(name, has) for joint, name in zip(target.joints, target.canonical, strict=True)}
     lacking = [joint for joint, part in made.items() if not part]
     if lacking:
         raise ValueError(
@@ -94,13 +94,14 @@ def joint_map(source: SkeletonLayout, target: SkeletonLayout) -> JointMap:
     return JointMap(source=source, target=target, parts=tuple(part for part in made.values() if part))
 
 
-def _make(name: str, has: Mapping[str, tuple[int, ...]]) -> tuple[int, ...] | None:
-    """The joints of the source whose mean the canonical joint is."""
+def made_of(name: str, has: Mapping[str, tuple[int, ...]]) -> tuple[int, ...] | None:
+    """The joints (or points) of `has`, by canonical name, whose mean the canonical joint `name` is; None where it
+    cannot be made."""
     if name in has:
         return has[name]
     choices = MEANS.get(name, ())
     for choice in sorted(choices, key=lambda choice: not all(one in has for one in choice)):
-        parts = [_make(one, has) for one in choice]
+        parts = [made_of(one, has) for one in choice]
         if all(parts):
             return tuple(v for part in parts for v in part or ())
     return None

@@ -4,6 +4,7 @@ A layout is the one literal list of joints of a sensor; bones, mirroring, hop di
 from it. Each built-in one is a YAML file in `layouts/`, and one of your own is a file of the same form.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -46,6 +47,8 @@ class SkeletonLayout:
     """Joints that have another name among the canonical ones: own name to canonical name."""
     derive: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     """Canonical joints that this layout has only as the mean of some of its own."""
+    markers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    """Joints that are the mean of named points of a file, such as the markers of motion capture."""
     units: str = field(default="", compare=False)
     """Of recordings, as one of `UNITS`; empty where the layout does not say."""
     up: str = field(default="", compare=False)
@@ -95,9 +98,24 @@ class SkeletonLayout:
             if lacking or not parts:
                 what = f"there is no joint '{lacking[0]}'" if lacking else "it is made of no joint"
                 raise self._wrong("derive", f"{name}: {what}")
+        for name, points in self.markers.items():
+            if name not in self.joints or not points:
+                raise self._wrong("markers", f"there is no joint '{name}'" if points else f"{name} has none")
         for key, value, allowed in (("units", self.units, UNITS), ("up", self.up, UP)):
             if value and value not in allowed:
                 raise self._wrong(key, f"'{value}' is not one of {', '.join(allowed)}")
+
+    def to_json(self) -> str:
+        """`to_dict` as text in one line."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "SkeletonLayout":
+        """The inverse of `to_json`. Raises ValueError where it is no layout."""
+        plain = json.loads(text)
+        if not isinstance(plain, dict):
+            raise ValueError("not a skeleton layout: no mapping of keys to values")
+        return cls.from_dict(plain)
 
     def _wrong(self, key: str, what: str) -> ValueError:
         return ValueError(f"layout '{self.name}': {key}: {what}")
@@ -159,6 +177,7 @@ class SkeletonLayout:
         more = {
             "aliases": dict(self.aliases),
             "derive": {name: list(parts) for name, parts in self.derive.items()},
+            "markers": {name: list(points) for name, points in self.markers.items()},
             **{key: getattr(self, key) for key in _WORDS},
         }
         return plain | {key: value for key, value in more.items() if value}
@@ -176,14 +195,19 @@ class SkeletonLayout:
                 heading=(int(left), int(right)),
                 pelvis=tuple(int(joint) for joint in plain["pelvis"]),
                 aliases={str(own): str(name) for own, name in dict(plain.get("aliases", {})).items()},
-                derive={
-                    str(name): tuple(str(part) for part in parts)
-                    for name, parts in dict(plain.get("derive", {})).items()
-                },
-                **{key: str(plain.get(key, "")) for key in _WORDS},
+                derive=_lists(plain.get("derive", {})),
+                markers=_lists(plain.get("markers", {})),
+                units=str(plain.get("units", "")),
+                up=str(plain.get("up", "")),
+                title=str(plain.get("title", "")),
+                source=str(plain.get("source", "")),
             )
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"not a skeleton layout: {error}") from error
+
+
+def _lists(plain: Any) -> dict[str, tuple[str, ...]]:
+    return {str(name): tuple(str(part) for part in parts) for name, parts in dict(plain).items()}
 
 
 Layout = SkeletonLayout

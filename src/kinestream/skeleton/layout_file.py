@@ -12,6 +12,7 @@
     pelvis: hip                   # or the joints whose mean it is
     aliases: {hip: pelvis}        # joints that correspond to those of another name in other layouts
     derive: {neck: [left_shoulder, right_shoulder]}    # what it has only as a mean
+    markers: {left_knee: [LKNE, LKNEM]}    # points of a file whose mean a joint is: motion capture, columns of a table
     units: m                      # of recordings: m, cm, mm, in or px
     up: y                         # the axis of recordings that points up: x, y, z, or one of these with a minus
 
@@ -30,7 +31,7 @@ from kinestream.words import unknown
 
 MOST_BYTES = 1_000_000
 _WORDS = ("title", "source", "units", "up")
-_KEYS = ("joints", "chains", "bones", "root", "pairs", "heading", "pelvis", "aliases", "derive", *_WORDS)
+_KEYS = ("joints", "chains", "bones", "root", "pairs", "heading", "pelvis", "aliases", "derive", "markers", *_WORDS)
 
 
 def read_fields(path: Path) -> dict[str, Any]:
@@ -52,14 +53,15 @@ def read_fields(path: Path) -> dict[str, Any]:
         if not isinstance(name, str):
             raise ValueError(f"'aliases': {own}: {reprlib.repr(name)} is no name")
     derive = {name: _words(parts, f"derive: {name}") for name, parts in _mapping(plain, "derive").items()}
+    markers = {name: _words(points, f"markers: {name}") for name, points in _mapping(plain, "markers").items()}
     parent_of = _parents(plain, joints)
     canonical = {aliases.get(joint, joint): joint for joint in joints}
     heading = _names(
-        plain, "heading", default=_first_of(canonical, "left_shoulder right_shoulder", "left_hip right_hip")
+        plain, "heading", default=first_of(canonical, "left_shoulder right_shoulder", "left_hip right_hip")
     )
     if len(heading) != 2:
         raise ValueError(f"'heading' must be two joints, the left and the right one, it has {len(heading)}")
-    pelvis = _names(plain, "pelvis", default=_first_of(canonical, "pelvis", "left_hip right_hip"))
+    pelvis = _names(plain, "pelvis", default=first_of(canonical, "pelvis", "left_hip right_hip"))
     pairs = plain.get("pairs", "auto")
     paired = pairs_by_name(joints) if pairs == "auto" else _lists(plain, "pairs", length=2)
     words = {key: plain.get(key, "") for key in _WORDS}
@@ -74,6 +76,7 @@ def read_fields(path: Path) -> dict[str, Any]:
         "pelvis": indices(pelvis, "pelvis"),
         "aliases": aliases,
         "derive": derive,
+        "markers": markers,
         **words,
     }
 
@@ -149,7 +152,7 @@ def pairs_by_name(joints: Sequence[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _first_of(canonical: Mapping[str, str], *choices: str) -> tuple[str, ...] | None:
+def first_of(canonical: Mapping[str, str], *choices: str) -> tuple[str, ...] | None:
     """The joints of the first choice that there are."""
     for choice in choices:
         if all(name in canonical for name in choice.split()):

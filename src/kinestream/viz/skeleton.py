@@ -1,7 +1,8 @@
 """Drawings of recordings: a strip of frames, or an animation; and of layouts.
 
-Front view, x to the right and y up, the same scale in every frame; left limbs, right limbs and trunk have a colour
-each, further bodies are lighter. Needs the extra `[viz]`.
+Seen from the front, y up, the same scale in every frame: a body that faces the viewer has its right on the left of the
+picture. Joints in 2D are drawn as the picture has them. Left limbs, right limbs and trunk have a colour each, further
+bodies are lighter. Needs the extra `[viz]`.
 """
 
 from collections.abc import Mapping
@@ -102,7 +103,7 @@ def layout_picture(layout: SkeletonLayout, path: Path) -> None:
     panel = figure.add_axes((0.0, 0.02, 0.6, 0.9))
     view.prepare(panel)
     view.draw(panel, pose[None])
-    for v, (x, y, _) in enumerate(pose.tolist()):
+    for v, (x, y, _) in enumerate((pose * [view.side, 1, view.side]).tolist()):
         panel.plot(x, y, "o", color=view.colour(v), markersize=2.5, zorder=4)
         side = -1 if x < -1e-6 else 1
         align = "left" if side > 0 else "right"
@@ -126,11 +127,14 @@ class _View:
     bones: tuple[tuple[int, int], ...]
     parts: tuple[str, ...]
     head: int | None
+    side: int
+    """1 where the viewer looks along -z, -1 where along z: at the face of the body, not at its back."""
 
     @classmethod
     def over(cls, joints: Float[np.ndarray, "t m v c"], layout: SkeletonLayout) -> "_View":
         there = (joints != 0).any(axis=(2, 3))
-        shown = joints[there]
+        side = _front(joints[there], layout)
+        shown = joints[there] * [side, 1, side]
         lows = [frame[present][..., 1].min() for frame, present in zip(joints, there, strict=True) if present.any()]
         margin = 0.08 * float(np.ptp(shown[..., 1])) + 1e-6
         return cls(
@@ -141,6 +145,7 @@ class _View:
             bones=layout.bones,
             parts=layout.bone_sides,
             head=layout.canonical.index("head") if "head" in layout.canonical else None,
+            side=side,
         )
 
     @property
@@ -163,7 +168,7 @@ class _View:
         """The bones of all bodies of a frame, far ones first, and their heads."""
         children, parents = (list(ends) for ends in zip(*self.bones, strict=True))
         drawn, artists = [], []
-        for number, body in enumerate(bodies):
+        for number, body in enumerate(bodies * [self.side, 1, self.side]):
             shade = min(number, 1)
             if body.any():
                 for line, part in zip(np.stack((body[children], body[parents]), axis=1), self.parts, strict=True):
@@ -179,6 +184,14 @@ class _View:
         _, lines, colours, widths = zip(*drawn, strict=True) if drawn else ((), (), (), ())
         bones = LineCollection(lines, colors=colours, linewidths=widths, capstyle="round", zorder=2)
         return [panel.add_collection(bones), *artists]
+
+
+def _front(bodies: Float[np.ndarray, "n v c"], layout: SkeletonLayout) -> int:
+    """From which side bodies are seen from the front: with y up, a body whose right is at positive x faces -z."""
+    if not bodies[..., 2].any():
+        return 1
+    left, right = layout.heading
+    return -1 if float((bodies[:, right, 0] - bodies[:, left, 0]).mean()) > 0 else 1
 
 
 def _check(joints: Float[np.ndarray, "t m v c"], layout: SkeletonLayout, path: Path, suffixes: tuple[str, ...]) -> None:

@@ -119,7 +119,7 @@ def test_too_many_people_are_refused_before_memory_is_taken() -> None:
     seen = Sightings(points=1000, numbers=2)
     crowd = np.zeros((500, 2000))
     seen.add_rows(np.zeros(500, dtype=np.int64), crowd, None)
-    for frame in range(0, 1000):
+    for frame in range(1000):
         seen.add_frame(frame)
     with pytest.raises(RecordingError, match="1,000 frames with up to 500 bodies of 1000 points: too many"):
         seen.assemble()

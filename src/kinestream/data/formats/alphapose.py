@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kinestream.data.formats import FORMATS, Format
-from kinestream.data.formats.coco_json import folder_of, frame_of, is_alphapose, image_id
+from kinestream.data.formats.coco_json import folder_of, frame_of, image_id, is_alphapose
 from kinestream.data.formats.json_stream import entries, outline
 from kinestream.data.formats.sightings import Sightings, as_frame, of_picture, scored
 from kinestream.data.recording import Found, RecordingError, Source
@@ -75,6 +75,7 @@ def read(source: Source) -> list[Found]:
                 points=points,
                 confidence=confidence,
                 bodies=found.bodies,
+                in_any_order=found.bodies is None,
                 units=units,
                 up="-y",
                 name=group,

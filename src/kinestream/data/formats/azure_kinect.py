@@ -80,6 +80,7 @@ def read(source: Source) -> Found:
         points=points,
         confidence=confidence,
         bodies=found.bodies,
+        in_any_order=found.bodies is None,
         fps=fps,
         units="mm",
         up="-y",

@@ -84,6 +84,7 @@ def read(source: Source) -> list[Found]:
                 points=points,
                 confidence=confidence,
                 bodies=part.bodies,
+                in_any_order=part.bodies is None,
                 units=units,
                 up="-y",
                 picture=picture,

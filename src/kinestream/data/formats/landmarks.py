@@ -84,6 +84,7 @@ def found(
         layout=load_layout("mediapipe33"),
         confidence=confidence,
         bodies=seen.bodies,
+        in_any_order=seen.bodies is None,
         fps=fps,
         units=units,
         up=up,

@@ -132,7 +132,7 @@ def _read_file(frames: _Frames, plain: dict[str, Any], path: Path) -> None:
             plain[entry.key] = entry.value
             if entry.key in KEYS:
                 single[entry.key] = entry.value
-        elif entry.key in KEYS:
+        elif entry.key is not None and entry.key in KEYS:
             listed_values = single.setdefault(entry.key, [])
             if len(listed_values) > _MOST_BODIES:
                 raise RecordingError(

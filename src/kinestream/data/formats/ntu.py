@@ -228,4 +228,14 @@ def _shown(word: bytes) -> str:
     return text + ("..." if len(word) > 24 else "")
 
 
-FORMATS.add("ntu", Format(suffixes=(SUFFIX,), read=read, layout=LAYOUT, parse_name=parse_name, name_scheme=NAME_SCHEME))
+FORMATS.add(
+    "ntu",
+    Format(
+        suffixes=(SUFFIX,),
+        read=read,
+        looks_like="NTU RGB+D .skeleton text",
+        layout=LAYOUT,
+        parse_name=parse_name,
+        name_scheme=NAME_SCHEME,
+    ),
+)

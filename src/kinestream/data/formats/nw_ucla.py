@@ -33,6 +33,11 @@ def parse_name(path: Path) -> Source:
     )
 
 
+def is_named(path: Path) -> bool:
+    """Whether a file is called as those of the data set are."""
+    return _NAME.fullmatch(path.stem) is not None
+
+
 def read(source: Source) -> Recording:
     """Reads one file. Raises RecordingError where it is not what the format says."""
     return parse(source.path.read_bytes(), label=source.action)
@@ -82,5 +87,14 @@ def _load(text: bytes) -> dict[str, Any]:
 
 
 FORMATS.add(
-    "nw-ucla", Format(suffixes=(SUFFIX,), read=read, layout=LAYOUT, parse_name=parse_name, name_scheme=NAME_SCHEME)
+    "nw-ucla",
+    Format(
+        suffixes=(SUFFIX,),
+        read=read,
+        looks_like="NW-UCLA skeleton JSON",
+        recognises=is_named,
+        layout=LAYOUT,
+        parse_name=parse_name,
+        name_scheme=NAME_SCHEME,
+    ),
 )

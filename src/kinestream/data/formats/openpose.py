@@ -62,6 +62,7 @@ def read(source: Source) -> Found:
         layout=None if name is None else load_layout(name),
         confidence=confidence,
         bodies=found.bodies,
+        in_any_order=found.bodies is None,
         units=units,
         up="-y" if key == FLAT else None,
         notes=(*found.notes, *more, *scale, *notes),

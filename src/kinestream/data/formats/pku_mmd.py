@@ -6,6 +6,7 @@ the same name has lines `class,start,end,confidence`: frames counted from 1, bot
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -43,6 +44,11 @@ def parse_name_2(path: Path) -> Source:
     """Sequence A (`setup`), subject N (1 to 13, as many as took part) and view out of a name of phase II. Raises
     RecordingError."""
     return _parse_name(path, phase=2)
+
+
+def is_named(path: Path, phase: int) -> bool:
+    """Whether a file is called as those of a phase are."""
+    return _NAMES[phase].fullmatch(path.stem) is not None
 
 
 def _parse_name(path: Path, phase: int) -> Source:
@@ -157,6 +163,8 @@ for _phase, _parse in ((1, parse_name_1), (2, parse_name_2)):
         Format(
             suffixes=(SUFFIX,),
             read=read,
+            looks_like=f"PKU-MMD text, phase {'I' * _phase}",
+            recognises=partial(is_named, phase=_phase),
             layout=LAYOUT,
             parse_name=_parse,
             name_scheme=NAME_SCHEMES[_phase],

@@ -150,9 +150,7 @@ class Sightings:
         elif untracked < len(order):
             notes.append(f"tracking numbers not used: {untracked:,} of {len(order):,} bodies have none")
         if bodies is None and shape[1] > 1:
-            notes.append(
-                "people are not tracked: the order in which they stand in each frame is taken for who they are"
-            )
+            notes.append("people have no tracking numbers: they are followed from frame to frame by where they are")
         missing = shape[0] - len(every)
         if missing:
             notes.append(f"{missing:,} of {shape[0]:,} frames are missing: nobody is seen in them")
