@@ -151,7 +151,7 @@ REFUSED = {
     "": "empty",
     HEAD: "no frames",
     "a,b\n1,2\n": "its first lines are not scorer, bodyparts and coords",
-    f"{HEAD}0,1,2,3\n": "line 4: 4 fields where 5 belong",
+    f"{HEAD}0,1,2,3\n": "line 4: 4 cells where 5 belong",
     f"{HEAD}0,1,2,3,x\n": "line 4: 'x' where a number belongs",
     f"{HEAD}0,1,2,3,4\n0,1,2,3,4\n": "two rows are of one frame",
     f"{HEAD}0,1,2,3,4\n999999,1,2,3,4\n": "pictures, not one video",
