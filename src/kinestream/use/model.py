@@ -79,7 +79,7 @@ class Model(TransformerMixin, BaseEstimator):
         self.whitened = whitened
         self.arrays = arrays
         self.device = device
-        forms = {(card.layout, card.frames, card.preparation, card.bodies) for card in cards.values()}
+        forms = {(card.layout, card.frames, card.seconds, card.preparation, card.bodies) for card in cards.values()}
         if len(forms) != 1:
             raise ValueError(f"the encoders of {name} take different clips: load the encoder of one stream alone")
 
@@ -108,6 +108,11 @@ class Model(TransformerMixin, BaseEstimator):
     def frames(self) -> int:
         """Length of a clip; recordings and windows are resized to it."""
         return self.card.frames
+
+    @property
+    def rate(self) -> float | None:
+        """Frames a second of a clip; None where a clip is a whole recording or window, however long."""
+        return None if self.card.seconds is None else self.frames / self.card.seconds
 
     @property
     def bodies(self) -> int:
@@ -403,7 +408,7 @@ class Model(TransformerMixin, BaseEstimator):
                 f"{self.name} learnt from preparation '{self.preparation}', {store.path} was prepared "
                 f"'{store.info.preparation}': prepare it as '{self.preparation}'"
             )
-        return clips_as(store, self.frames, self.layout)
+        return clips_as(store, self.frames, self.layout, self.card.seconds)
 
 
 def load(run: AnyRun, *, whitened: bool = True, device: Device = "auto") -> Model:
