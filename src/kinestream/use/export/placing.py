@@ -16,12 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from kinestream.data.people import MOST_OUT_OF_SHAPE, SHORTEST_SHARE, WIDEST_SHARE
-    MOST_OUT_OF_SHAPE,
-    SHORTEST_SHARE,
-    WIDEST_SHARE,
-    is_as_found,
-    preparation_of,
-)
+from kinestream.data.preparation import is_as_found, preparation_of
 from kinestream.skeleton.layout import SkeletonLayout
 
 Joints = Float[Tensor, "n t m v 3"]
