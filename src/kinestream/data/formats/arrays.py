@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from kinestream.data.formats import FORMATS, Format
 from kinestream.data.formats.numpy_files import SUFFIXES, Arrays, Header, is_npy, names_in, open_arrays
@@ -189,7 +189,7 @@ def _ends(arrays: Arrays, header: Header) -> list[int] | None:
 
 
 def _parts(
-    joints: Float[np.ndarray, "n t m v c"] | np.ndarray,
+    joints: Num[np.ndarray, "n t m v c"],
     scores: np.ndarray | None,
     ends: list[int] | None,
     facts: RowFacts,
@@ -239,13 +239,13 @@ def _scores(arrays: Arrays, header: Header, order: Order) -> str:
 
 def _fold_scores(
     scores: np.ndarray, order: Order, layout: SkeletonLayout | None, shape: tuple[int, ...]
-) -> Float[np.ndarray, "n t m v"]:
+) -> Num[np.ndarray, "n t m v"]:
     """Arranged as the joints are: the axis of the coordinates has one more that is not there."""
     twice = np.broadcast_to(scores[..., None], (*scores.shape, shape[-1]))
     return fold(twice, order, layout)[0][..., 0]
 
 
-def _anybody(joints: Float[np.ndarray, "t v c"]) -> bool:
+def _anybody(joints: Num[np.ndarray, "t v c"]) -> bool:
     """Looks at a few hundred frames at a time: most often at the first only."""
     blocks = (joints[begin : begin + 256] for begin in range(0, len(joints), 256))
     return any(np.nan_to_num(block).any() for block in blocks)

@@ -62,7 +62,7 @@ FORMATS.add(
 
 def _is_table(header: Header, *, text: bool) -> bool:
     if not header.names:
-        return not text  # numbers alone may be anything in a .txt
+        return header.only_numbers and not text  # numbers alone may be anything in a .txt
     if header.ours is not None or columns_of_long(header.names) is not None:
         return True
     joints = find_joints(header.names, JOINED if header.joined else "")
@@ -91,6 +91,8 @@ class _Plan:
     confidence: tuple[int, ...]
     """Places; empty where there is none, -1 for joints without."""
     time: int | None
+    time_unit: float | None
+    """Seconds; None where the name of the column does not say."""
     frame: int | None
     person: int | None
     fps: int | None
@@ -145,10 +147,13 @@ def _plan(
     ]
     if unread:
         notes.append(f"columns that are not read ({len(unread)}): {chained(unread)}")
-    return _arranged(joints, places, width, tuple(notes))
+    unit = seconds_of(names[places["time"]]) if "time" in places else None
+    return _arranged(joints, places, width, unit, tuple(notes))
 
 
-def _arranged(joints: Joints, roles: dict[str, int], width: int, notes: tuple[str, ...]) -> _Plan:
+def _arranged(
+    joints: Joints, roles: dict[str, int], width: int, time_unit: float | None, notes: tuple[str, ...]
+) -> _Plan:
     """With as little to be copied as possible: columns as they stand where the coordinates follow one another."""
     coordinates = [column for person in joints.columns for joint in person for column in joint]
     sure = [column for person in joints.confidence for column in person]
@@ -166,6 +171,7 @@ def _arranged(joints: Joints, roles: dict[str, int], width: int, notes: tuple[st
         first=place[first],
         confidence=tuple(place.get(column, -1) for column in sure),
         time=place.get(roles.get("time", -1)),
+        time_unit=time_unit,
         frame=place.get(roles.get("frame", -1)),
         person=place.get(roles.get("person", -1)),
         fps=place.get(roles.get("fps", -1)),
@@ -254,10 +260,9 @@ def _rate(header: Header, values: Float64[np.ndarray, "rows columns"], plan: _Pl
     if plan.time is None:
         return None, ""
     times = values[:, plan.time]
-    name = next(name for name in header.names if role_of(name) == "time")
     if plan.person is not None:
         times = np.unique(times[np.isfinite(times)])
-    return rate_of(times, seconds_of(name))
+    return rate_of(times, plan.time_unit)
 
 
 def _placed(
@@ -265,7 +270,7 @@ def _placed(
     positions: Float64[np.ndarray, "rows m v c"],
     confidence: Float64[np.ndarray, "rows m v"] | None,
     plan: _Plan,
-) -> tuple[Float64[np.ndarray, "t m v c"], Float64[np.ndarray, "t m v"] | None, str]:
+) -> tuple[Float64[np.ndarray, "t people v c"], Float64[np.ndarray, "t people v"] | None, str]:
     """By the numbers of their frames and people, where the rows are not one after the other anyway."""
     frames = values[:, plan.frame] if plan.frame is not None else None
     persons = values[:, plan.person] if plan.person is not None else np.zeros(len(values))

@@ -182,12 +182,11 @@ def _by_joint(names: Sequence[str], family: "re.Pattern[str]") -> dict[str, dict
     found: dict[str, dict[str, list[int]]] = {}
     for column, name in enumerate(names):
         match = family.fullmatch(name)
-        if match is None or _NO_POSITION.search(match["joint"]):
+        joint = "" if match is None else match["joint"].strip(" _.:-/|")
+        if match is None or not joint or _NO_POSITION.search(joint):
             continue
         axis = match["axis"].lower()
-        found.setdefault(match["joint"].strip(" _.:-/|"), {}).setdefault(axis if axis in "xyz" else "sure", []).append(
-            column
-        )
+        found.setdefault(joint, {}).setdefault(axis if axis in "xyz" else "sure", []).append(column)
     return found
 
 
