@@ -1,4 +1,4 @@
-"""Reading CSV files of own recordings, a row a frame: ours to an array against `pandas.read_csv` to a table, on one core.
+"""Reading CSV files of own recordings: ours to an array against `pandas.read_csv` to a table, on one core.
 
 The files are those of 60 frames and 25 joints in metres, written in three ways: with six decimals, with as many digits
 as Python writes, and with a frame and a time before them. The numbers are compared first.

@@ -13,6 +13,12 @@ def damaged(content: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
         yield ways[number % len(ways)](content, rng)
 
 
+def check_told(error: Exception) -> None:
+    """One short line that any terminal can show."""
+    assert str(error).isprintable()
+    assert 0 < len(str(error)) < 500
+
+
 def _cut(content: bytes, rng: np.random.Generator) -> bytes:
     return content[: int(rng.integers(0, len(content)))]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.data.formats.damage import damaged
+from tests.data.formats.damage import check_told, damaged
 
 from kinestream.data.formats import arrays, numpy_files
 from kinestream.data.formats.orders import ARRAY_ORDERS, fold, order_of, parse_order
@@ -123,7 +123,11 @@ def test_what_the_user_says_of_the_axes(tmp_path: Path) -> None:
     field = RNG.normal(size=(4, 3, 60, 25, 2))
     found = read_array(tmp_path, field, ":nctvm")
     np.testing.assert_array_equal(found[3].joints, field[3].transpose(1, 3, 2, 0))
-    for variable, words in ((":xyz", "'xyz' is no order of axes"), (":tvc", "has 5 axes"), ("poses", "no array 'poses'")):
+    for variable, words in (
+        (":xyz", "'xyz' is no order of axes"),
+        (":tvc", "has 5 axes"),
+        ("poses", "no array 'poses'"),
+    ):
         assert words in refusal(tmp_path / "a.npy", variable)
 
 
@@ -332,7 +336,8 @@ def test_large_arrays_are_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("shape", "words"), [((10**9, 25, 3), "ends before its array"), ((-5, 25, 3), "damaged"), ((2**62, 2**62), "ends before")]
+    ("shape", "words"),
+    [((10**9, 25, 3), "ends before its array"), ((-5, 25, 3), "damaged"), ((2**62, 2**62), "ends before")],
 )
 def test_absurd_sizes(tmp_path: Path, shape: tuple[int, ...], words: str) -> None:
     header = io.BytesIO()
@@ -378,8 +383,7 @@ def test_damaged_files(tmp_path: Path, kind: str) -> None:
             found = arrays.read(source(path))
         except RecordingError as error:
             refused += 1
-            assert str(error).isprintable()
-            assert len(str(error)) < 500
+            check_told(error)
             continue
         assert all(one.joints.size <= 4 * 25 * 3 * 2 for one in found)
         assert all(np.nan_to_num(one.joints).any() for one in found)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.io import savemat
-from tests.data.formats.damage import damaged
+from tests.data.formats.damage import check_told, damaged
 
 from kinestream.data.formats import matlab
 from kinestream.data.recording import Found, RecordingError, Source
@@ -132,8 +132,7 @@ def test_damaged_files(tmp_path: Path, kind: str) -> None:
             found = read(path)
         except RecordingError as error:
             refused += 1
-            assert str(error).isprintable()
-            assert len(str(error)) < 500
+            check_told(error)
             continue
         assert found.joints.shape[2:] == (20, 3)
         assert found.joints.size <= small.size
@@ -150,7 +149,7 @@ def test_damaged_files_of_version_7_3(tmp_path: Path) -> None:
             found = read(path)
         except RecordingError as error:
             refused += 1
-            assert str(error).isprintable()
+            check_told(error)
             continue
         assert found.joints.shape[2:] == (20, 3)
     assert refused > 15

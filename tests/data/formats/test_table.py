@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.data.formats.damage import damaged
+from tests.data.formats.damage import check_told, damaged
 
 from kinestream.data.formats import table, table_rows
 from kinestream.data.formats.cells import split_cells
@@ -69,7 +69,13 @@ def wide(form: str, joints: np.ndarray, names: Sequence[str] = JOINTS, upper: bo
 # --- how columns are called -----------------------------------------------------------------------------------------
 
 FORMS = ["{joint}_{axis}", "{joint}.{axis}", "{joint} {axis}", "{joint}-{axis}", "{joint}:{axis}", "{axis}_{joint}"]
-FORMS += ["{joint}{axis}", "{joint}_pos_{axis}", "{joint} ({axis})", "{joint}_position_{axis}", "{joint}.position.{axis}"]
+FORMS += [
+    "{joint}{axis}",
+    "{joint}_pos_{axis}",
+    "{joint} ({axis})",
+    "{joint}_position_{axis}",
+    "{joint}.position.{axis}",
+]
 FORMS += ["{joint}_{axis}_pos", "pos_{axis}_{joint}", "{joint}/{axis}", "{joint}[{axis}]"]
 
 
@@ -88,7 +94,12 @@ def test_every_form_of_names(tmp_path: Path, form: str, axes: int, upper: bool) 
 
 @pytest.mark.parametrize(
     ("form", "units"),
-    [("{joint}_{axis} (mm)", "mm"), ("{joint} {axis}[m]", "m"), ("{joint}_{axis}_cm", "cm"), ("{joint}{axis}_px", "px")],
+    [
+        ("{joint}_{axis} (mm)", "mm"),
+        ("{joint} {axis}[m]", "m"),
+        ("{joint}_{axis}_cm", "cm"),
+        ("{joint}{axis}_px", "px"),
+    ],
 )
 def test_units_of_names(tmp_path: Path, form: str, units: str) -> None:
     found = read_text(tmp_path, wide(form, moves()))
@@ -97,7 +108,9 @@ def test_units_of_names(tmp_path: Path, form: str, units: str) -> None:
     assert "columns in m and in mm: one unit belongs" in refusal(tmp_path, both)
 
 
-@pytest.mark.parametrize("form", ["{axis}{joint}", "joint_{joint}_{axis}", "kp{joint}.{axis}", "{joint}{axis}", "{axis}[{joint}]"])
+@pytest.mark.parametrize(
+    "form", ["{axis}{joint}", "joint_{joint}_{axis}", "kp{joint}.{axis}", "{joint}{axis}", "{axis}[{joint}]"]
+)
 @pytest.mark.parametrize("first", [0, 1])
 def test_numbered_joints_go_by_their_numbers(tmp_path: Path, form: str, first: int) -> None:
     joints = moves(joints=12)
@@ -162,10 +175,11 @@ def test_people_side_by_side(tmp_path: Path) -> None:
 @pytest.mark.parametrize("quoted", [False, True])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-@pytest.mark.parametrize(("delimiter", "comma"), [(",", False), (";", False), (";", True), ("\t", False), ("\t", True), (" ", False), (", ", False), ("  ", False)])
-def test_every_way_of_writing(
-    tmp_path: Path, delimiter: str, comma: bool, end: str, mark: bytes, quoted: bool
-) -> None:
+@pytest.mark.parametrize(
+    ("delimiter", "comma"),
+    [(",", False), (";", False), (";", True), ("\t", False), ("\t", True), (" ", False), (", ", False), ("  ", False)],
+)
+def test_every_way_of_writing(tmp_path: Path, delimiter: str, comma: bool, end: str, mark: bytes, quoted: bool) -> None:
     joints = moves()
     text = wide("{joint}_{axis}", joints)
     if quoted:
@@ -201,7 +215,9 @@ def test_headers_of_several_lines(tmp_path: Path, kind: str) -> None:
 def test_qualisys(tmp_path: Path) -> None:
     head = "NO_OF_FRAMES\t2\nNO_OF_MARKERS\t2\nFREQUENCY\t100\nDATA_INCLUDED\t3D\nMARKER_NAMES\thip\thead\n"
     for titles, before in (("", ""), ("Frame\tTime\thip X\thip Y\thip Z\thead X\thead Y\thead Z\n", "1\t0.0\t")):
-        found = read_text(tmp_path, f"{head}{titles}{before}1\t2\t3\t4\t5\t6\n{before.replace('1', '2')}1\t2\t3\t4\t5\t7\n")
+        found = read_text(
+            tmp_path, f"{head}{titles}{before}1\t2\t3\t4\t5\t6\n{before.replace('1', '2')}1\t2\t3\t4\t5\t7\n"
+        )
         assert (found.points, found.fps, found.units) == (("hip", "head"), 100, "mm")
         assert found.joints[1, 0].tolist() == [[1, 2, 3], [4, 5, 7]]
 
@@ -220,7 +236,9 @@ def test_numbers_alone_need_a_layout(tmp_path: Path) -> None:
     text = (tmp_path / "a.csv").read_text()
     assert "75 columns without names: say which joints they are with --layout" in refusal(tmp_path, text)
     assert "layout kinect20 has 20 joints, which are 40 or 60 columns" in refusal(tmp_path, text, layout="kinect20")
-    np.savetxt(tmp_path / "a.csv", joints.reshape(6, 75), header=" ".join(f"{axis}{j}" for j in range(25) for axis in "xyz"))
+    np.savetxt(
+        tmp_path / "a.csv", joints.reshape(6, 75), header=" ".join(f"{axis}{j}" for j in range(25) for axis in "xyz")
+    )
     np.testing.assert_array_equal(read(tmp_path / "a.csv").joints[:, 0], joints)
 
 
@@ -292,7 +310,9 @@ def test_rows_of_several_people(tmp_path: Path) -> None:
     assert found.joints[0].tolist() == [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
     assert np.isnan(found.joints[1, 0]).all()
     assert found.joints[1, 1].tolist() == [[9, 1], [2, 3]]
-    assert "a frame of one person stands in two rows" in refusal(tmp_path, head + "3,7,1,2,3,4\n3,7,5,6,7,8\n3,1,1,1,1,1\n")
+    assert "a frame of one person stands in two rows" in refusal(
+        tmp_path, head + "3,7,1,2,3,4\n3,7,5,6,7,8\n3,1,1,1,1,1\n"
+    )
     crowd = "".join(f"0,{person},1,2,3,4\n" for person in range(150))
     assert "150 people: at most 100 are read" in refusal(tmp_path, head + crowd)
 
@@ -333,7 +353,9 @@ def test_long_against_a_loop(
 
 def test_long_with_more_columns(tmp_path: Path) -> None:
     head = "time_ms,keypoint,x (mm),y (mm),score,color\n"
-    rows = [f"{40 * frame},{joint},{frame},{place},0.25,red\n" for frame in range(6) for place, joint in enumerate(JOINTS)]
+    rows = [
+        f"{40 * frame},{joint},{frame},{place},0.25,red\n" for frame in range(6) for place, joint in enumerate(JOINTS)
+    ]
     found = read_text(tmp_path, head + "".join(rows))
     assert (found.joints.shape, found.units, found.fps) == ((6, 1, 4, 2), "mm", 25.0)
     assert found.confidence is not None
@@ -441,7 +463,9 @@ def test_parquet_wide_and_long(tmp_path: Path) -> None:
     assert (found.points, found.fps, found.notes) == (JOINTS, 50.0, ("columns that are not read (1): note",))
     np.testing.assert_array_equal(found.joints[:, 0], joints.astype(np.float32))
     rows = [(frame, JOINTS[joint], *joints[frame, joint]) for frame, joint in np.ndindex(7, 4)]
-    path = parquet(tmp_path, dict(zip(("frame", "joint", "x", "y", "z"), map(list, zip(*rows, strict=True)), strict=True)))
+    path = parquet(
+        tmp_path, dict(zip(("frame", "joint", "x", "y", "z"), map(list, zip(*rows, strict=True)), strict=True))
+    )
     np.testing.assert_array_equal(read(path).joints[:, 0], joints)
     assert not table.recognises(parquet(tmp_path, {"name": ["a"], "vector": [[1.0, 2.0]]}))
 
@@ -455,7 +479,7 @@ def test_damaged_parquet(tmp_path: Path) -> None:
         try:
             found = read(path)
         except RecordingError as error:
-            assert str(error).isprintable()
+            check_told(error)
             continue
         assert found.joints.size <= 6 * 12
     path.write_bytes(b"a,b\n1,2\n")
@@ -468,7 +492,8 @@ def test_damaged_parquet(tmp_path: Path) -> None:
 FOREIGN = {
     "deeplabcut": "scorer,s,s,s,s\nbodyparts,a,a,b,b\ncoords,x,y,x,y\nimg0.png,1,2,3,4\n",
     "deeplabcut-3d": "scorer,s,s,s,s,s,s\nbodyparts,a,a,a,b,b,b\ncoords,x,y,z,x,y,z\n0,1,2,3,4,5,6\n1,1,2,3,4,5,6\n",
-    "trc": "PathFileType,4,(X/Y/Z),trial.trc\nDataRate,CameraRate\n100,100\nFrame#,Time,a,,,b,,\n,,X1,Y1,Z1,X2,Y2,Z2\n\n1,0,1,2,3,4,5,6\n",
+    "trc": "PathFileType,4,(X/Y/Z),trial.trc\nDataRate,CameraRate\n100,100\n"
+    "Frame#,Time,a,,,b,,\n,,X1,Y1,Z1,X2,Y2,Z2\n\n1,0,1,2,3,4,5,6\n",
     "list": "file,label,subject,camera\na.npy,wave,1,2\nb.npy,nod,2,2\n",
     "numbers": "acc_x,acc_y,acc_z,gyro_x,gyro_y\n1,2,3,4,5\n1,2,3,4,5\n",
     "text": "by the window\n",
@@ -550,7 +575,8 @@ CELLS = st.one_of(
 
 
 @given(
-    rows=st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=8), delimiter=st.sampled_from([",", ";", "\t"])
+    rows=st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=8),
+    delimiter=st.sampled_from([",", ";", "\t"]),
 )
 def test_cells_against_float(rows: list[list[str]], delimiter: str) -> None:
     text = "".join(delimiter.join(row) + "\n" for row in rows)
@@ -597,8 +623,7 @@ def test_damaged_tables(tmp_path: Path, kind: str) -> None:
             made = table.read(Source(path=path, name="a"))
         except RecordingError as error:
             refused += 1
-            assert str(error).isprintable()
-            assert len(str(error)) < 500
+            check_told(error)
             continue
         for found in made if isinstance(made, list) else [made]:
             assert found.joints.size <= 100 * len(content)

@@ -6,6 +6,7 @@ array `offset` says where each begins, or with an axis that counts them; arrays 
 name, label, subject, camera, session, rate and length.
 """
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,7 +33,16 @@ from kinestream.skeleton.layout import SkeletonLayout
 
 _JOINTS = ("joints", "keypoints", "positions", "position", "poses", "pose", "xyz", "skeleton", "skeletons", "data")
 _UNIT_OF_NAME = re.compile(r"_(mm|cm|m|px)$")
-_SCORES = ("confidence", "confidences", "score", "scores", "keypoint_score", "keypoint_scores", "visibility", "likelihood")
+_SCORES = (
+    "confidence",
+    "confidences",
+    "score",
+    "scores",
+    "keypoint_score",
+    "keypoint_scores",
+    "visibility",
+    "likelihood",
+)
 _ENDS = ("offset", "offsets")
 _AXES = ("axes", "dims", "dimensions", "order")
 _FREEMOCAP = re.compile(r"mediapipe.*(3d|xyz)|.*_3d_xyz", re.IGNORECASE)
@@ -179,7 +189,7 @@ def _ends(arrays: Arrays, header: Header) -> list[int] | None:
     if about.dtype.kind not in "iu" or len(about.shape) != 1 or about.size > 2**27:
         raise RecordingError(f"array '{name}' is {about.dtype} {about.shape}: whole numbers (n + 1,) belong")
     ends = np.asarray(arrays.load(name)).tolist()
-    rising = all(first < second for first, second in zip(ends, ends[1:], strict=False))
+    rising = all(first < second for first, second in itertools.pairwise(ends))
     if len(ends) < 2 or ends[0] != 0 or ends[-1] != header.shape[0] or not rising:
         raise RecordingError(
             f"array '{name}' does not rise from 0 to the {header.shape[0]} frames: where each recording begins, and "
@@ -196,7 +206,7 @@ def _parts(
     notes: list[str],
 ) -> list[tuple[np.ndarray, np.ndarray | None]]:
     if ends is not None:
-        slices = [slice(first, last) for first, last in zip(ends, ends[1:], strict=False)]
+        slices = [slice(first, last) for first, last in itertools.pairwise(ends)]
         return [(joints[0, part], None if scores is None else scores[0, part]) for part in slices]
     made = []
     for row in range(len(joints)):
@@ -254,5 +264,3 @@ def _anybody(joints: Num[np.ndarray, "t v c"]) -> bool:
 def _not_read(arrays: Arrays, read: set[str], *, stacked: bool) -> list[str]:
     left = [name for name in arrays.headers if name not in {*read, *_AXES, *(_ENDS if stacked else ())}]
     return [f"arrays that are not read: {chained(left)}"] if left else []
-
-

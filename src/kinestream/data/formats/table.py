@@ -17,7 +17,7 @@ from kinestream.data.formats.table_frames import check_size, frame_places, rate_
 from kinestream.data.formats.table_header import JOINED, Header
 from kinestream.data.formats.table_long import columns_of_long, read_long
 from kinestream.data.formats.table_names import Joints, find_joints, role_of, seconds_of
-from kinestream.data.formats.table_rows import PARQUET, Rows, open_rows
+from kinestream.data.formats.table_rows import PARQUET, Block, Rows, open_rows
 from kinestream.data.recording import Found, RecordingError, Source
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
 
@@ -121,9 +121,7 @@ def _read(source: Source, *, afresh: bool) -> Found | list[Found]:
 
 
 @lru_cache(maxsize=64)
-def _plan(
-    names: tuple[str, ...], joined: bool, width: int, pattern: str, layout: SkeletonLayout | None
-) -> _Plan:
+def _plan(names: tuple[str, ...], joined: bool, width: int, pattern: str, layout: SkeletonLayout | None) -> _Plan:
     if names:
         joints = find_joints(names, pattern or (JOINED if joined else ""))
         if joints is None:
@@ -241,7 +239,7 @@ def _values(rows: Rows, plan: _Plan) -> Float64[np.ndarray, "rows columns"]:
     made = np.empty((most, numbers.shape[1]))
     made[: len(numbers)] = numbers
     done = len(numbers)
-    block = second
+    block: Block | None = second
     while block is not None:
         numbers = block.numbers(plan.columns)
         made[done : done + len(numbers)] = numbers
@@ -278,7 +276,9 @@ def _placed(
         raise RecordingError(f"row {int(np.isnan(persons).argmax()) + 1} has no number of a person")
     _, first, inverse = np.unique(persons, return_index=True, return_inverse=True)
     if len(first) > 1 and plan.joints.people != ("",):
-        raise RecordingError("people have columns of their own, and rows of their own as well: one or the other belongs")
+        raise RecordingError(
+            "people have columns of their own, and rows of their own as well: one or the other belongs"
+        )
     if frames is None:
         if len(first) > 1 and plan.time is None:
             raise RecordingError(f"rows of {len(first)} people without the frames that they belong to")
@@ -295,7 +295,9 @@ def _placed(
     order = np.argsort(np.argsort(first))[inverse.reshape(-1)]  # people in the order in which they come
     cells = places * len(first) + order
     if len(np.unique(cells)) != len(cells):
-        raise RecordingError("a frame of one person stands in two rows" if len(first) > 1 else "a frame stands in two rows")
+        raise RecordingError(
+            "a frame of one person stands in two rows" if len(first) > 1 else "a frame stands in two rows"
+        )
     made = np.full((count, m, *positions.shape[2:]), np.nan)
     surer = None if confidence is None else np.full((count, m, positions.shape[2]), np.nan)
     if len(first) > 1:
@@ -319,7 +321,9 @@ def _finite(joints: Float64[np.ndarray, "t m v c"]) -> tuple[Float64[np.ndarray,
         raise RecordingError(f"no joint is seen in any of its {len(joints)} frames")
     if not infinite.any():
         return joints, ""
-    return np.where(infinite[..., None], np.nan, joints), f"{int(infinite.sum())} infinite positions are taken for not seen"
+    return np.where(
+        infinite[..., None], np.nan, joints
+    ), f"{int(infinite.sum())} infinite positions are taken for not seen"
 
 
 def checked_confidence(

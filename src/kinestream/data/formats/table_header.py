@@ -74,8 +74,8 @@ def read_header(head: bytes) -> Header:
     if split is None:
         _refuse_foreign([re.split(r"[,;\t]", line) for line in lines[begin : begin + 3]])
         raise RecordingError(
-            f"no rows of numbers in its first {min(len(lines), _MOST_HEADER_LINES)} lines, each of as many cells as the "
-            f"next: it begins '{shown(lines[begin] if begin < len(lines) else lines[0], 40)}'"
+            f"no rows of numbers in its first {min(len(lines), _MOST_HEADER_LINES)} lines, each of as many cells as "
+            f"the next: it begins '{shown(lines[begin] if begin < len(lines) else lines[0], 40)}'"
         )
     delimiter, first = split
     first = _after_axes(lines, first, delimiter)
@@ -89,7 +89,9 @@ def read_header(head: bytes) -> Header:
     if not rows and comments and ours is None:
         last = _split(comments[-1], delimiter)
         rows = [last] if len(last) == width and not all(map(_is_number, last)) else []
-    length = sum(len(line.encode("utf-8")) + 1 for line in lines[:first]) + (3 if head.startswith(b"\xef\xbb\xbf") else 0)
+    length = sum(len(line.encode("utf-8")) + 1 for line in lines[:first]) + (
+        3 if head.startswith(b"\xef\xbb\xbf") else 0
+    )
     comma = delimiter != "," and any("," in cell for cell in row) and not any("." in cell for cell in row)
     return Header(
         text=head[:length],
@@ -187,7 +189,10 @@ def _split(line: str, delimiter: str) -> list[str]:
         return line.split()
     if '"' in line:
         try:
-            return [cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=delimiter, skipinitialspace=True), [])]
+            return [
+                cell.strip()
+                for cell in next(csv.reader(io.StringIO(line), delimiter=delimiter, skipinitialspace=True), [])
+            ]
         except csv.Error:
             return [line]
     return [cell.strip() for cell in line.split(delimiter)]
@@ -329,5 +334,3 @@ def _refuse_foreign(rows: Sequence[Sequence[str]]) -> None:
         what = _FOREIGN.get(cells[0].strip().lower()) if cells else None
         if what is not None:
             raise RecordingError(f"it is {what}, which has a format of its own")
-
-

@@ -1,4 +1,4 @@
-"""Tables with a row for each joint: frame, joint, x, y and, where they have them, recording, time, person, z, confidence."""
+"""Tables with a row for each joint: frame, joint, x, y and perhaps recording, time, person, z and confidence."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,7 +58,11 @@ def columns_of_long(names: tuple[str, ...]) -> Columns | None:
     if len(units) > 1:
         raise RecordingError(f"columns in {' and in '.join(sorted(map(str, units)))}: one unit belongs")
     sure = next((column for column, (name, _) in enumerate(bare) if _SURE.fullmatch(name)), None)
-    used = {*places, sure, *(roles[role] for role in ("frame", "time", "person", "joint", "recording") if role in roles)}
+    used = {
+        *places,
+        sure,
+        *(roles[role] for role in ("frame", "time", "person", "joint", "recording") if role in roles),
+    }
     return Columns(
         roles=roles,
         axes=places,
@@ -115,9 +119,7 @@ def read_long(rows: Rows, columns: Columns, source: Source) -> list[Found]:
 
 
 def _read(rows: Rows, columns: Columns) -> _Read:
-    known: dict[str, dict[str, int]] = {
-        role: {} for role in ("recording", "person", "joint") if role in columns.roles
-    }
+    known: dict[str, dict[str, int]] = {role: {} for role in ("recording", "person", "joint") if role in columns.roles}
     values: np.ndarray | None = None
     codes: dict[str, np.ndarray] = {}
     done = 0
@@ -281,9 +283,7 @@ def _own_frames(frames: Float64[np.ndarray, " rows"], count: int) -> tuple[Int64
     return frames.astype(np.int64), count
 
 
-def _people(
-    read: _Read, chosen: slice | Int64[np.ndarray, " some"]
-) -> tuple[int, Int64[np.ndarray, " rows"] | int]:
+def _people(read: _Read, chosen: slice | Int64[np.ndarray, " some"]) -> tuple[int, Int64[np.ndarray, " rows"] | int]:
     """How many people there are, and whose each row is: by their numbers, or in the order in which they come."""
     codes = read.codes.get("person")
     if codes is None:

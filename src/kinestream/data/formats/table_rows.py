@@ -1,5 +1,6 @@
 """The rows of a table, some thousands at a time, out of text or Parquet."""
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -129,10 +130,13 @@ class _Text:
 # --- Parquet --------------------------------------------------------------------------------------------------------
 
 
+def _arrow() -> Any:
+    return importlib.import_module("pyarrow")  # as Any: it says nothing of its types
+
+
 def _open_parquet(path: Path) -> "_Parquet":
     try:
-        import pyarrow
-        from pyarrow import parquet
+        pyarrow, parquet = _arrow(), importlib.import_module("pyarrow.parquet")
     except ImportError:
         raise RecordingError('Parquet files are read with pyarrow: pip install "kinestream[formats]"') from None
     errors = (pyarrow.ArrowException, OSError, ValueError, TypeError, MemoryError, OverflowError)
@@ -187,9 +191,7 @@ class _Batch:
         return made
 
     def _column(self, column: int) -> np.ndarray:
-        import pyarrow
-        from pyarrow import types
-
+        pyarrow, types = _arrow(), _arrow().types
         values = self.batch.column(column)
         kind = values.type
         if types.is_timestamp(kind) or types.is_duration(kind):
@@ -197,13 +199,13 @@ class _Batch:
             seconds = values.cast(pyarrow.int64()).to_numpy(zero_copy_only=False).astype(np.float64) * scale
             return np.where(values.is_null().to_numpy(zero_copy_only=False), np.nan, seconds)
         if not (types.is_floating(kind) or types.is_integer(kind) or types.is_null(kind)):
-            raise RecordingError(f"column '{shown(self.names[column], 30)}' is of type {shown(str(kind), 30)}: numbers belong")
+            raise RecordingError(
+                f"column '{shown(self.names[column], 30)}' is of type {shown(str(kind), 30)}: numbers belong"
+            )
         return values.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
 
     def codes(self, column: int, known: dict[str, int]) -> Int64[np.ndarray, " rows"]:
-        import pyarrow
-        from pyarrow import types
-
+        pyarrow, types = _arrow(), _arrow().types
         values = self.batch.column(column)
         if not (types.is_string(values.type) or types.is_large_string(values.type) or types.is_integer(values.type)):
             if not types.is_dictionary(values.type):
