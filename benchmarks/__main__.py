@@ -5,7 +5,20 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import augmentation, encoder, encoders, full_size, linear, memory, reading, scale, step, tables, traffic
+from benchmarks import (
+    augmentation,
+    embedding,
+    encoder,
+    encoders,
+    full_size,
+    linear,
+    memory,
+    reading,
+    scale,
+    step,
+    tables,
+    traffic,
+)
 
 BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "reading": reading.measure,
@@ -13,6 +26,7 @@ BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "processes": scale.measure_processes,
     "scale": scale.measure,
     "full_size": full_size.measure,
+    "embedding": embedding.measure,
     "encoder": encoder.measure,
     "encoders": encoders.measure,
     "step": step.measure,

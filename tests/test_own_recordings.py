@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import kinestream as ks
+from kinestream.skeleton.pose import standing
 from kinestream.cli import main
 
 TWO_PEOPLE = """
@@ -60,14 +61,14 @@ COUNT = 24
 
 
 def made_up(layout: ks.Layout, people: int, seed: int = 0) -> list[np.ndarray]:
-    """Bodies whose first or last joint goes up and down, by turns; a second person does the opposite."""
+    """Standing bodies whose first or last joint goes up and down, by turns; a second person does the opposite."""
     rng = np.random.default_rng(seed)
-    stance = rng.normal(0, 0.3, (len(layout.joints), 3)) + np.array([0.0, 1.0, 0.0])
+    stance = standing(layout)
     moves = []
     for number in range(COUNT):
         frames = int(rng.integers(20, 40))
         joints = np.tile(stance, (frames, people, 1, 1)) + rng.normal(0, 0.01, (frames, people, len(stance), 3))
-        wave = 0.4 * np.sin(np.linspace(0, 6 * np.pi, frames))
+        wave = 0.2 * np.sin(np.linspace(0, 6 * np.pi, frames))
         for person in range(people):
             joints[:, person, 0 if (number + person) % 2 else -1, 1] += wave
             joints[:, person, :, 0] += person
@@ -161,7 +162,7 @@ def test_a_folder_of_arrays_by_the_command_line(
         ({"layout": "ntu25"}, "layout ntu25 has 25 joints, these are 33"),
         ({"layout": None}, "has no layout"),
         ({"layout": "mediapipe34"}, "unknown layout 'mediapipe34': did you mean mediapipe33"),
-        ({"splits": "subject:7"}, "leaves no recording for training"),
+        ({"splits": "subject:7"}, "no recording has subject 7; there are none"),
         ({"splits": "people:7"}, "split 'people:7': subject:1,3,5"),
         ({"splits": "random:100%"}, "above 0 and below 100"),
         ({"preparation": "trackd"}, "unknown preparation 'trackd': did you mean tracked"),
@@ -175,7 +176,9 @@ def test_what_does_not_go_together_is_one_line_and_no_store(
     moves = made_up(ks.layouts.load("mediapipe33"), 1)
     options = {"layout": "mediapipe33", **{key: value for key, value in given.items() if key != "expected"}}
     if message is None:  # of recordings of one name the first is taken, the others are listed
-        store = ks.prepare(moves, tmp_path / "store", **options)
+        with pytest.raises(ValueError, match=r"23 of 24 recordings cannot be used, all because, as in .* name 'same'"):
+            ks.prepare(moves, tmp_path / "store", **options)
+        store = ks.prepare(moves, tmp_path / "store", **options, keep_going=True)
         assert (len(store), store.info.rejected) == (1, COUNT - 1)
         return
     with pytest.raises(ValueError, match=message) as caught:
@@ -196,7 +199,9 @@ def test_units_axes_and_gaps() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = ks.prepare([ks.Recording(missing, "mediapipe33", name="a", fps=30)], Path(folder) / "store")
         assert store.info.fps == 30
-        assert "5 joints that were not seen are filled in" in store.info.notes
+        assert "1 joints that were not seen for a moment are interpolated" in store.info.notes
+        assert any(note.startswith("4 joints were not seen for longer, in 1 recordings") for note in store.info.notes)
+        assert (store.table.filled.tolist(), store.table.masked.tolist()) == ([1], [4])
         assert np.isfinite(store.joints(0)).all()
 
 
@@ -234,8 +239,8 @@ def test_every_public_name_is_there_and_a_wrong_one_is_told() -> None:
     for name in ks.__all__:
         assert getattr(ks, name) is not None, name
     assert set(ks.__all__) <= set(dir(ks))
-    with pytest.raises(AttributeError, match="it has Layout, Model"):
-        ks.embed  # noqa: B018
+    with pytest.raises(AttributeError, match="it has Embeddings, Layout, Model"):
+        ks.embeddings  # noqa: B018
 
 
 def test_a_result_is_plain_data(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kinestream import evaluate, layouts, methods
     from kinestream import models as encoders
     from kinestream.data.formats import FORMATS as formats  # noqa: N811
+    from kinestream.data.formats.writing import write
     from kinestream.data.inspection import inspect
     from kinestream.data.prepare import prepare
     from kinestream.data.reading import read
@@ -31,16 +32,20 @@ if TYPE_CHECKING:
     from kinestream.skeleton.layout import SkeletonLayout as Layout
     from kinestream.train.pretrain import pretrain
     from kinestream.train.run_folder import Run
+    from kinestream.use.archive import Embeddings, open_embeddings
+    from kinestream.use.embed import embed
     from kinestream.use.model import Model, load
     from kinestream.viz.report import report
 
 __all__ = [
+    "Embeddings",
     "Layout",
     "Model",
     "Recipe",
     "Recording",
     "Run",
     "Store",
+    "embed",
     "encoders",
     "evaluate",
     "formats",
@@ -48,6 +53,7 @@ __all__ = [
     "layouts",
     "load",
     "methods",
+    "open_embeddings",
     "open_store",
     "prepare",
     "pretrain",
@@ -55,15 +61,18 @@ __all__ = [
     "recipe",
     "report",
     "reproduce",
+    "write",
 ]
 
 _WHERE = {
+    "Embeddings": "use.archive:Embeddings",
     "Layout": "skeleton.layout:SkeletonLayout",
     "Model": "use.model:Model",
     "Recipe": "recipes:Recipe",
     "Recording": "data.recording:Recording",
     "Run": "train.run_folder:Run",
     "Store": "data.store:Store",
+    "embed": "use.embed:embed",
     "encoders": "models:",
     "evaluate": "evaluate:",
     "formats": "data.formats:FORMATS",
@@ -71,6 +80,7 @@ _WHERE = {
     "layouts": "layouts:",
     "load": "use.model:load",
     "methods": "methods:",
+    "open_embeddings": "use.archive:open_embeddings",
     "open_store": "data.store:open_store",
     "prepare": "data.prepare:prepare",
     "pretrain": "train.pretrain:pretrain",
@@ -78,6 +88,7 @@ _WHERE = {
     "recipe": "recipes:resolve",
     "report": "viz.report:report",
     "reproduce": "reproduction:reproduce",
+    "write": "data.formats.writing:write",
 }
 """Module and name of each; nothing behind the colon for the module itself."""
 

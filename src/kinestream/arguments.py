@@ -31,9 +31,10 @@ _NO_WRAP = 10_000
 _typed: ContextVar[tuple[str, ...]] = ContextVar("typed words", default=())
 
 
-def required_option() -> Any:
-    """A field without a default that is `--field VALUE` on the command line, not positional."""
-    return dataclasses.field(metadata={"option": True})
+def required_option(called: str | None = None) -> Any:
+    """A field without a default that is `--field VALUE` on the command line, not positional; `called` where its name
+    there is a word that Python keeps for itself."""
+    return dataclasses.field(metadata={"option": True, "called": called})
 
 
 def optional_word() -> Any:
@@ -129,6 +130,8 @@ def _argument(entry: "dataclasses.Field[Any]", hints: Mapping[str, Any], texts: 
         hint = Annotated[hint, tyro.conf.Positional]
     elif repeated:
         hint = Annotated[hint, tyro.conf.UseAppendAction]
+    if entry.metadata.get("called"):
+        hint = Annotated[hint, tyro.conf.arg(name=entry.metadata["called"])]
     if repeated or default is None or default is False:
         hint = Annotated[hint, tyro.conf.arg(help_behavior_hint="")]  # no "(default: None)"
     return StructFieldSpec(entry.name, hint, default, " ".join(texts.get(entry.name, "").split()))

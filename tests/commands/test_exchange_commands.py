@@ -77,19 +77,19 @@ def test_a_recipe_of_published_learns_from_imported_clips(
     assert "was prepared 'published-clips'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("form", "out"), [("authors", "again"), ("npz", "again.npz")])
+@pytest.mark.parametrize(("form", "out"), [("authors", "again"), ("ctr-gcn", "again.npz")])
 def test_a_store_goes_out_and_comes_back(
     form: str, out: str, small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there, back = str(tmp_path / out), str(tmp_path / "back")
-    assert main(["export-data", str(small_store), there, "--form", form]) == 0
+    assert main(["export-data", str(small_store), there, "--format", form]) == 0
     words = capsys.readouterr().out
     assert "split xview" in words
     assert f"written: {there}" in words
     assert main(["prepare", "nw-ucla", there, back]) == 0
     assert len(Store(Path(back))) == 40
     assert main(["check", back, "--brief"]) == 0
-    assert main(["export-data", str(small_store), there, "--form", form]) == 1
+    assert main(["export-data", str(small_store), there, "--format", form]) == 1
     assert "exists already" in capsys.readouterr().err
 
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_imported_is_one_line(arrays: Path, tmp_path: Path, capsy
     one_line(["prepare", "ntu61", str(arrays), out], "unknown data set 'ntu61'", capsys)
     one_line(["prepare", str(arrays), out, "--preparation", "x"], "unknown preparation 'x'", capsys)
     one_line(["prepare", "nw-ucla", str(arrays), out], "has 20 (kinect20): is it another data set's?", capsys)
-    one_line(["export-data", str(arrays), out, "--form", "authors"], "is no store", capsys)
+    one_line(["export-data", str(arrays), out, "--format", "authors"], "is no store", capsys)
     assert not Path(out).exists()
 
 

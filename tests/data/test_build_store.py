@@ -397,7 +397,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(three: Path, tmp_path: Path, m
 
 
 def test_a_failing_write_leaves_nothing(three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(StoreWriter, "add", full)
@@ -629,8 +629,8 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "not UTF-8": (lambda store: (store / "store.json").write_bytes(b'{"schema": "\xff"}'), r"store.json is damaged"),
     "a JSON list": (lambda store: (store / "store.json").write_text("[1]"), r"store.json is damaged"),
     "no schema": (lambda store: edit(store, schema=...), r"store.json is damaged"),
-    "newer": (lambda store: edit(store, schema=4), r"has schema 4, this kinestream reads 3: update kinestream"),
-    "older": (lambda store: edit(store, schema=2), r"has schema 2, this kinestream reads 3: prepare it again"),
+    "newer": (lambda store: edit(store, schema=5), r"has schema 5, this kinestream reads 4: update kinestream"),
+    "older": (lambda store: edit(store, schema=2), r"has schema 2, this kinestream reads 4: prepare it again"),
     "schema as text": (lambda store: edit(store, schema="1"), r"has schema '1', .*: prepare it again"),
     "schema null": (lambda store: edit(store, schema=None), r"has schema None, .*: prepare it again"),
     "preparation of the future": (lambda store: edit(store, preparation="perfect"), r"unknown preparation 'perfect'"),

@@ -142,7 +142,7 @@ def test_split_survives_json(name: str, split: str) -> None:
 
 def test_split_by_an_unknown_field() -> None:
     plain = load_dataset("ntu60").splits["xsub"].to_dict()
-    with pytest.raises(ValueError, match="split 'own': field 'action' is none of subject, camera, setup"):
+    with pytest.raises(ValueError, match="split 'own': field 'action' is none of subject, camera, session, setup"):
         Split.from_dict("own", plain | {"field": "action"})
 
 

@@ -19,6 +19,7 @@ from kinestream.data.reading import read
 from kinestream.data.recording import Recording
 from kinestream.data.store import Store, StoreError, open_store
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
+from kinestream.skeleton.pose import standing as upright
 
 PAGES = Path(__file__).parents[2] / "docs/how-to"
 STICK = SkeletonLayout(
@@ -62,9 +63,9 @@ def test_files_are_read_in_order_in_metres_with_y_up(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "do not say their joints: give --layout"),
+        ({}, "do not say which joints their 4 are: give --layout"),
         ({"layout": STICK}, r"a\.npy: a joint beyond 100 m: give positions in metres, or say --units"),
-        ({"layout": "ntu25", "units": "mm"}, r"a\.npy: 4 joints, where layout ntu25 has 25"),
+        ({"layout": "ntu25", "units": "mm"}, "4 joints, where layout ntu25 has 25"),
         ({"layout": STICK, "format": "bvh2"}, "unknown format 'bvh2'"),
         ({"layout": STICK, "format": "ntu"}, r"no file \.skeleton in"),
     ],
@@ -80,7 +81,14 @@ def test_a_folder_of_own_files_becomes_a_store(folder: Path, tmp_path: Path) -> 
     (folder / "notes.txt").write_text("by the window")
     store = prepare(folder, tmp_path / "store", format="arrays", layout=STICK, units="mm", up="z", fps=25)
     assert (len(store), store.info.fps, store.info.most_bodies, store.layout) == (3, 25, 1, STICK)
-    assert store.info.notes == ("1 recordings cannot be used, see rejected.csv",)
+    assert store.info.notes == (
+        "layout: stick, as said",
+        "units: mm, as said",
+        "up: z, as you say",
+        "rate: 25 fps, as said",
+        "1 files of other kinds are not read: 1 .txt",
+        "1 recordings cannot be used, see rejected.csv",
+    )
     assert "broken.npy" in (tmp_path / "store/rejected.csv").read_text()
     assert (store.info.classes, dict(store.info.splits), set(store.table.label.tolist())) == ((), {}, {-1})
     with pytest.raises(StoreError, match="has no labels, and this needs some"):
@@ -130,7 +138,7 @@ def test_confidence_session_and_segments_belong_to_a_recording() -> None:
 
 def test_every_format_is_a_file_a_recording_or_a_collection() -> None:
     collections = {name for name in FORMATS if isinstance(FORMATS.get(name), Collection)}
-    assert collections >= {"authors", "npz", "pyskl"}
+    assert collections >= {"authors", "ctr-gcn", "pyskl"}
     assert {name for name in FORMATS if isinstance(FORMATS.get(name), Format)} >= {"arrays", "ntu", "nw-ucla"}
 
 
@@ -181,7 +189,7 @@ def test_a_wrong_description_names_file_and_key(tmp_path: Path, before: str, aft
 
 def test_a_described_data_set_is_read_by_processes_alike(folder: Path, tmp_path: Path) -> None:
     for number in range(40):
-        joints = np.tile(standing(8, 1, number), (1, 1, 5, 1))[:, :, :17]
+        joints = upright(load_layout("coco17")) + np.random.default_rng(number).normal(0, 0.01, (8, 17, 3))
         np.save(tmp_path / f"{'wave' if number % 2 else 'nod'}_{number}.npy", joints)
     shutil.rmtree(folder)
     file = tmp_path / "own.yaml"
@@ -201,7 +209,7 @@ def test_a_described_data_set_is_read_by_processes_alike(folder: Path, tmp_path:
 @pytest.mark.parametrize("more", [{"units": "mm"}, {"up": "z"}, {"format": "arrays"}])
 def test_what_a_data_set_says_itself_is_not_taken_twice(more: dict[str, Any], tmp_path: Path) -> None:
     """Nothing that is given goes unheard."""
-    with pytest.raises(ValueError, match="leave out"):
+    with pytest.raises(ValueError, match="leave it out"):
         prepare("nw-ucla", tmp_path, tmp_path / "store", **more)
     assert not (tmp_path / "store").exists()
 
@@ -218,7 +226,8 @@ def test_commands_and_code_of_the_page_run(
     Path("recordings").mkdir()
     names = [f"s{subject}_{what}_1" for subject in (1, 2, 3) for what in ("squat", "lunge")]
     for number, name in enumerate([*names, "walk-01"]):
-        np.save(f"recordings/{name}.npy", np.random.default_rng(number).normal(0, 0.3, (20, 33, 3)))
+        noise = np.random.default_rng(number).normal(0, 0.01, (20, 33, 3))
+        np.save(f"recordings/{name}.npy", upright(load_layout("mediapipe33")) + noise)
     for description in re.findall(r"```yaml\n(.*?)```", text, re.S):
         Path("rehab.yaml").write_text(description)
     commands = re.findall(r"^    kinestream (.*)$", text, re.M)

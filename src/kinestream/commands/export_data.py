@@ -1,19 +1,25 @@
-"""Writes the recordings of a store in the form of others, so that their code can run on them: the 3s-CACA authors'
-folder of train_position.npy, val_position.npy and labels, or an npz with x_train, y_train, x_test and y_test.
+"""Writes the recordings of a store into files for other programs.
+
+npz: an archive of all that is known, in plain arrays. csv: a long table. xarray: a folder of netCDF files, as the
+movement package has them. pyskl: a pickle of annotations. ctr-gcn: an npz with x_train, y_train, x_test and y_test.
+authors: the 3s-CACA authors' folder of train_position.npy, val_position.npy and labels.
 
 Examples:
-  kinestream export-data ntu60/ xsub/ --form authors --split xsub
-  kinestream export-data ntu60/ NTU60_CS.npz --form npz --split xsub
-  kinestream export-data ntu60/ clips.npz --form npz --split xview --frames 64
+  kinestream export-data store/ recordings.npz
+  kinestream export-data store/ recordings.csv
+  kinestream export-data store/ recordings/ --format xarray
+  kinestream export-data ntu60/ ntu60.pkl --format pyskl
+  kinestream export-data ntu60/ xsub/ --format authors --split xsub
+  kinestream export-data ntu60/ NTU60_CS.npz --format ctr-gcn --split xsub
+  kinestream export-data ntu60/ clips.npz --format ctr-gcn --split xview --frames 64
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from kinestream.arguments import required_option
 from kinestream.console import Screen
 from kinestream.data.formats.exporting import export_store
+from kinestream.data.formats.writing import FormatName, format_of
 from kinestream.data.store import Store
 
 
@@ -24,25 +30,30 @@ class Config:
     store: Path
     """The store."""
     out: Path
-    """Folder (authors) or .npz file to make; must not exist."""
-    form: Literal["authors", "npz"] = required_option()
-    """Whose form."""
+    """File or folder (authors, xarray) to make; must not exist."""
+    format: FormatName | None = None
+    """What to write; told by the ending of OUT if not given, npz for .npz."""
     split: str | None = None
-    """Which recordings are for training; the store's first split if not given."""
+    """Which recordings are for training (authors, ctr-gcn, pyskl); the store's first split, or all of pyskl, if not
+    given."""
     frames: int | None = None
-    """Length of the clips; 50 (authors), or recordings of full length (npz) if not given."""
+    """Length of the clips of authors (50) and ctr-gcn (recordings of full length if not given)."""
 
 
 def run(config: Config) -> None:
     store = Store(config.store)
-    split = config.split or next(iter(store.info.splits))
+    chosen = format_of(config.out, config.format)
     screen = Screen()
     with screen.progress("export", "recordings") as advance:
-        sizes = export_store(store, config.out, form=config.form, split=split, frames=config.frames, progress=advance)
-    clips = "recordings of full length" if config.form == "npz" and config.frames is None else "clips"
+        sizes = export_store(
+            store, config.out, format=chosen, split=config.split, frames=config.frames, progress=advance
+        )
+    parts = chosen in ("authors", "ctr-gcn")
+    clips = "clips" if chosen == "authors" or config.frames is not None else "recordings of full length"
+    split = config.split or (next(iter(store.info.splits), None) if parts else None)
     screen.table(
-        f"{store.info.title}, split {split}, {clips}",
+        f"{store.info.title}{f', split {split}' if split else ''}, {clips}",
         ("part", "recordings"),
-        [(part, f"{size:,}") for part, size in sizes.items()],
+        [(part if split else "all", f"{size:,}") for part, size in sizes.items() if size],
     )
     screen.say(f"written: {config.out}")

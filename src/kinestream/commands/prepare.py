@@ -2,7 +2,8 @@
 STORE), in any known format; or of a data set (DATASET RAW STORE), by name or by the .yaml file that describes it.
 What was understood of the files is said before anything is written; 'kinestream inspect' says it without writing.
 What others prepared is taken as it is: the 3s-CACA authors' arrays, PYSKL pickles (read without running anything in
-them), npz with x_train. What cannot be used is listed with its reason in rejected.csv of the store.
+them), npz with x_train; where neither the file nor DATASET says which joints there are, --layout does. What cannot be
+used is listed with its reason in rejected.csv of the store.
 
 Examples:
   kinestream prepare recordings/ store/
@@ -17,13 +18,15 @@ Examples:
   kinestream prepare pku2 pku-mmd-2/ pku2-whole/ --continuous
   kinestream prepare ntu60 ntu60_hrnet.pkl ntu60-2d/
   kinestream prepare ntu60 NTU60_CS.npz ntu60/ --split xsub
+  kinestream prepare falls.pkl falls/ --layout h36m17 --split random:20%
 """
 
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from kinestream.arguments import misuse
 from kinestream.console import Screen
@@ -31,6 +34,8 @@ from kinestream.data.build import Built, build_store
 from kinestream.data.datasets import Dataset, load_dataset
 from kinestream.data.formats import collection_at
 from kinestream.data.formats.importing import import_store
+from kinestream.data.formats.numbering import read_class_names
+from kinestream.data.own import People
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.prepare import prepare
 from kinestream.data.recording import Up
@@ -50,15 +55,15 @@ class Config:
     format: str | None = None
     """Format of the files; told by their content if not given ('kinestream inspect' says it)."""
     layout: str | None = None
-    """Own recordings: which joints they have, a name ('kinestream layouts') or a .yaml file; joints of another layout
-    are mapped."""
+    """Which joints there are, where the files do not say it: a name ('kinestream layouts') or a .yaml file. Joints of
+    another layout are mapped."""
     fps: float | None = None
-    """Own recordings: frames a second, where the files do not say it."""
+    """Frames a second, where the files do not say it."""
     units: ToldUnits | None = None
-    """Own recordings: units of the positions; body scales bodies to 1.7 m. What the files say if not given, else
+    """Units of the positions; body scales bodies to 1.7 m. What the files say if not given, else
     inferred from the bodies."""
     up: Up | None = None
-    """Own recordings: the axis that points up; as for --units."""
+    """The axis that points up; as for --units."""
     columns: str = ""
     """Own recordings: how the columns of a table are called, as in {joint}.{axis}."""
     variable: str = ""
@@ -76,9 +81,15 @@ class Config:
     hop: str | None = None
     """Own recordings: one window every so often, as in 0.5s; one after the other if not given."""
     split: str | None = None
-    """Own recordings: which are for training (subject:1,3,5, camera:1,2, session:am, file:a,b), how many are for testing
-    (random:20%), or leave-one-subject-out; all are for training if not given. Of what others prepared: the only split
-    of a pickle to take, or which split the two parts of a file are."""
+    """Own recordings: which are for training (subject:1,3,5, camera:1,2, session:am, file:a,b), how many are for
+    testing (random:20%), or leave-one-subject-out; all are for training if not given. Of what others prepared also the
+    only split of a pickle to take, or which split the two parts of a file are."""
+    class_names: Path | None = None
+    """What others prepared: a text file with the names of the classes, one a line, in the order of the labels."""
+    first_label: int | None = None
+    """What others prepared: 0 or 1, the label of the first class, where labels begin at 1."""
+    axes: str = ""
+    """What others prepared: order of the axes of x_train, if not 'n t (m v c)', as in 'n c t v m'."""
     trust: bool = False
     """Own recordings: take what does not look like a body, too."""
     keep_going: bool = False
@@ -104,6 +115,8 @@ _OWN = (
     *("layout", "fps", "units", "up", "columns", "variable", "names", "table", "people", "windows", "hop", "split"),
     *("trust", "keep_going"),
 )
+_OWN_ONLY = ("columns", "variable", "names", "table", "windows", "hop", "trust")
+_COLLECTED = ("class_names", "first_label", "axes")
 _OF_DATA_SETS = ("missing", "splits", "labels", "continuous", "strict")
 
 
@@ -113,13 +126,16 @@ def run(config: Config) -> None:
     dataset = load_dataset(config.words[0]) if len(config.words) == 3 else None
     source, out = map(Path, config.words[-2:])
     if source.exists() and collection_at(source, config.format) is not None:
-        _refuse(config, (*(name for name in _OWN if name != "split"), *_OF_DATA_SETS), f"{source} says it itself")
+        _refuse(config, _OF_DATA_SETS, "it is for the raw files of a data set")
+        _refuse(config, _OWN_ONLY, f"{source} says it itself, or it is for files of one recording each")
         _take_collection(config, dataset, source, out)
     elif dataset is None:
         _refuse(config, _OF_DATA_SETS, "it is for a data set, DATASET RAW STORE")
+        _refuse(config, _COLLECTED, "it is for what others prepared, many recordings in a file")
         _prepare_own(config, source, out)
     else:
         _refuse(config, (*_OWN, "format"), f"{dataset.name} says it itself")
+        _refuse(config, _COLLECTED, "it is for what others prepared, many recordings in a file")
         _prepare_dataset(config, dataset, source, out)
 
 
@@ -152,7 +168,7 @@ def _prepare_own(config: Config, source: Path, out: Path) -> None:
         table=config.table,
         splits=config.split,
         preparation=config.preparation,
-        people=int(config.people) if config.people and config.people.isdigit() else config.people,  # type: ignore[arg-type]
+        people=_people(config.people),
         windows=config.windows,
         hop=config.hop,
         title=source.absolute().name,
@@ -166,6 +182,14 @@ def _prepare_own(config: Config, source: Path, out: Path) -> None:
     _show(screen, out, read_rejected(out), notes, follow=f"kinestream pretrain laptop --data {out} --out RUN")
 
 
+def _people(told: str | None) -> People:
+    if told is None or told == "each":
+        return cast(People, told)
+    if not told.isdigit():
+        raise ValueError(f"--people {told}: a number, or 'each' for a recording of each person")
+    return int(told)
+
+
 def _take_collection(config: Config, dataset: Dataset | None, source: Path, out: Path) -> None:
     screen = Screen()
     with screen.progress(f"prepare {source.name}", "recordings") as advance:
@@ -173,9 +197,18 @@ def _take_collection(config: Config, dataset: Dataset | None, source: Path, out:
             source,
             out,
             dataset=dataset,
-            split=config.split,
+            layout=config.layout,
+            class_names=() if config.class_names is None else read_class_names(config.class_names),
+            first_label=config.first_label,
+            axes=config.axes,
+            units=config.units or "m",  # type: ignore[arg-type]
+            up=config.up or "y",
+            fps=config.fps,
+            splits=config.split,
+            people=_people(config.people),  # type: ignore[arg-type]
             preparation=config.preparation,
-            form=config.format,
+            format=config.format,
+            keep_going=config.keep_going,
             progress=advance,
         )
     info = done.info
@@ -190,9 +223,7 @@ def _take_collection(config: Config, dataset: Dataset | None, source: Path, out:
         ("rejected", info.rejected),
     ]
     screen.table(f"{info.title}, preparation '{info.preparation}'", ("what", "value"), rows)
-    # Reasons begin with the name of the recording.
-    unnamed = [replace(entry, reason=entry.reason.partition(": ")[2]) for entry in done.rejected]
-    _show(screen, out, unnamed, info.notes)
+    _show(screen, out, done.rejected, info.notes)
 
 
 def _prepare_dataset(config: Config, dataset: Dataset, raw: Path, out: Path) -> None:

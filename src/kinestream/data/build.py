@@ -10,14 +10,14 @@ import numpy as np
 from jaxtyping import Float32
 
 from kinestream.data.datasets import Dataset, Split
-from kinestream.data.gaps import fill_gaps
+from kinestream.data.gaps import close_gaps
 from kinestream.data.plan import find_missing_list, make_plan, stop_if
 from kinestream.data.preparation import Preparation
-from kinestream.data.reading import refuse_far
 from kinestream.data.recording import Recording, RecordingError, Segment, Source
 from kinestream.data.rejected import Rejected, write_rejected
 from kinestream.data.split_lists import SplitList, resolve_splits
 from kinestream.data.store import StoreInfo, StoreWriter, batches
+from kinestream.data.understanding import Told, interpret, of_dataset
 from kinestream.data.workers import in_processes
 from kinestream.files import new_folder
 
@@ -96,7 +96,14 @@ def build_store(
                 stop_if(strict, rejected)
                 plan.rejected.append(rejected)
             for prepared in result.prepared:
-                writer.add(prepared.source, prepared.joints, prepared.segments)
+                writer.add(
+                    prepared.source,
+                    prepared.joints,
+                    prepared.segments,
+                    fps=prepared.fps,
+                    filled=prepared.filled,
+                    masked=prepared.masked,
+                )
             progress(done, total)
         if not len(writer):
             raise ValueError(f"none of the {total} files below {raw} can be used; the first: {plan.rejected[0]}")
@@ -163,6 +170,9 @@ class _Prepared:
     source: Source
     joints: Float32[np.ndarray, "t m v c"]
     segments: tuple[Segment, ...]
+    fps: float | int | None
+    filled: int
+    masked: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,11 +192,7 @@ def _read_one(task: _Task, source: Source) -> _Result:
     dataset, size = task.dataset, 0
     try:
         size = source.path.stat().st_size
-        recording = dataset.format.read(source)
-        assert isinstance(recording, Recording)
-        if dataset.format.layout is None:
-            recording = dataclasses.replace(recording, units=dataset.units, up=dataset.up)
-            refuse_far(recording)
+        recording = _recording(dataset, source)
     except (RecordingError, OSError) as error:
         return _Result(size=size, rejected=(_rejected(source.path, error),))
     if source.labels is None:
@@ -205,6 +211,19 @@ def _read_one(task: _Task, source: Source) -> _Result:
     else:
         outcomes += [_cut(task, source, recording, row, segment) for row, segment in track.segments.items()]
     return _gather(size, outcomes)
+
+
+def _recording(dataset: Dataset, source: Source) -> Recording:
+    """Raises RecordingError for a file that is not one recording, or not as the data set says."""
+    read = dataset.format.read(source)
+    if isinstance(read, Sequence):
+        if len(read) != 1:
+            raise RecordingError(f"{len(read)} recordings in it, where the data set has one in a file")
+        read = read[0]
+    if isinstance(read, Recording) and dataset.format.layout is not None:
+        return read
+    told = Told(fps=dataset.fps, units=dataset.units, up=dataset.up, trust=isinstance(read, Recording))
+    return interpret(read, of_dataset(read, dataset.layout), told)
 
 
 def _cut(task: _Task, source: Source, recording: Recording, row: int, segment: Segment) -> _Prepared | Rejected:
@@ -226,13 +245,19 @@ def _prepare(
     if not task.continuous:
         recording = _middle(recording, dataset.longest)
     try:
-        filled, _ = fill_gaps(recording, dataset.layout)
-        joints = preparation.clean(
-            recording.with_joints(filled), dataset.layout, dataset.most_bodies, all_frames=task.continuous
-        )
+        closed = close_gaps(recording.joints, recording.bodies, dataset.layout, recording.fps)
+        whole = dataclasses.replace(recording, joints=closed.joints, bodies=closed.bodies)
+        joints = preparation.clean(whole, dataset.layout, dataset.most_bodies, all_frames=task.continuous)
     except RecordingError as error:
         return _rejected(source.path, error)
-    return _Prepared(source=source, joints=joints.astype(np.float32), segments=segments)
+    return _Prepared(
+        source=source,
+        joints=joints.astype(np.float32),
+        segments=segments,
+        fps=recording.fps or dataset.fps,
+        filled=closed.filled,
+        masked=closed.masked,
+    )
 
 
 def _middle(recording: Recording, longest: int | None) -> Recording:

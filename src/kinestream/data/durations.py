@@ -14,10 +14,10 @@ _TOLD = re.compile(r"(?:(?:(?P<h>\d+):)?(?P<m>\d{1,2}):)?(?P<s>\d+(?:\.\d*)?|\.\
 class Duration:
     """A length of time or a moment: seconds, or frames."""
 
-    value: float
+    value: float | int
     in_frames: bool = False
 
-    def frames(self, fps: float | None) -> int:
+    def frames(self, fps: float | int | None) -> int:
         """Raises RecordingError for seconds where the rate is not known."""
         if self.in_frames:
             return int(self.value)
@@ -61,7 +61,7 @@ class Windows:
         if not self.length.value > 0 or not self.hop.value > 0:
             raise ValueError(f"windows of {self.length} every {self.hop}: both must be above 0")
 
-    def of(self, frames: int, fps: float | None) -> Iterator[slice]:
+    def of(self, frames: int, fps: float | int | None) -> Iterator[slice]:
         """Of a recording: all whole windows. One shorter than a window is one window, whole. What is left at the end is
         a window of its own, the last frames, where it is at least half a hop.
 

@@ -5,6 +5,7 @@ import gzip
 import os
 import shutil
 import tempfile
+import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -68,6 +69,14 @@ def plain_file(path: Path) -> Iterator[Path]:
         yield plain
 
 
+class _Temporary:
+    """A folder that is removed when nobody holds this any more, and at the end of the program."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="kinestream-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class Unpacked:
     """The files of a folder, or one file, with those inside of `.zip` archives.
@@ -79,7 +88,7 @@ class Unpacked:
     files: tuple[Path, ...]
     archives: tuple[tuple[Path, Path], ...]
     """Each archive with the folder that it was unpacked into."""
-    _held: tuple["tempfile.TemporaryDirectory[str]", ...] = field(repr=False)
+    _held: tuple["_Temporary", ...] = field(repr=False)
 
     def called(self, path: Path) -> Path:
         """What the user knows a file as: `archive.zip/walk.csv`."""
@@ -101,13 +110,13 @@ def unpack(place: Path) -> Unpacked:
     found = [place] if place.is_file() else list(files_below(place))
     files: list[Path] = []
     archives: list[tuple[Path, Path]] = []
-    held: list[tempfile.TemporaryDirectory[str]] = []
+    held: list[_Temporary] = []
     for path in found:
         if path.suffix.lower() != _ZIP:
             files.append(path)
             continue
-        held.append(tempfile.TemporaryDirectory(prefix="kinestream-"))
-        folder = Path(held[-1].name)
+        held.append(_Temporary())
+        folder = held[-1].path
         _extract(path, folder)
         archives.append((path, folder))
         files += files_below(folder)
@@ -121,7 +130,7 @@ def _extract(path: Path, folder: Path) -> None:
             size, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
             if size > free:
                 raise ValueError(
-                    f"{path} unpacks to {size / 1e9:,.1f} GB, and there are {free / 1e9:,.1f} GB free in {folder.parent}: "
+                    f"{path} unpacks to {size / 1e9:,.1f} GB, and {folder.parent} has {free / 1e9:,.1f} GB free: "
                     "unpack it yourself, or set TMPDIR to a folder with more room"
                 )
             for member in members:

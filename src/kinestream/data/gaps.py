@@ -1,5 +1,6 @@
 """Joints that were not seen: filled in where the gap is short, out of the way where it is not."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -31,10 +32,14 @@ class Closed(NamedTuple):
     """Joints that were put where the next one is."""
 
 
-def fill_gaps(recording: Recording, layout: SkeletonLayout) -> tuple[Float[np.ndarray, "t m v c"], int]:
-    """The joints of a recording without gaps, and how many were put in; see `close_gaps`."""
+def without_gaps(recording: Recording, layout: SkeletonLayout) -> Recording:
+    """A recording as `close_gaps` leaves it; itself where it has none."""
     closed = close_gaps(recording.joints, recording.bodies, layout, recording.fps)
-    return closed.joints, closed.filled + closed.masked
+    return (
+        recording
+        if closed.joints is recording.joints
+        else replace(recording, joints=closed.joints, bodies=closed.bodies)
+    )
 
 
 def close_gaps(

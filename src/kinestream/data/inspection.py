@@ -15,6 +15,8 @@ from kinestream.data.tracks import join_tracks
 from kinestream.data.understanding import Told, ToldUnits
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
 
+_MOST = 20
+"""Recordings that are shown."""
 COLUMNS = ("recording", "frames", "seconds", "people", "height, m", "unseen, %", "what is odd")
 
 
@@ -96,13 +98,12 @@ def inspect(
             f"classes: {incoming.classes}",
             f"splits: {', '.join(incoming.splits) or 'none'}",
         )
-        some = list(zip(range(5), files.read(), strict=False))
-        return _inspection(
-            place, incoming.form, len(files), files.layout, said, incoming.notes, [one for _, one in some]
-        )
+        first = [one for _, one in zip(range(_MOST), files.read(), strict=False)]
+        return _inspection(place, incoming.form, len(files), files.layout, said, incoming.notes, first)
     other = [f"{count} files {suffix} are of another kind" for suffix, count in files.other.items()]
     notes = (*files.notes, *other)
-    return _inspection(place, files.format, len(files), files.layout, files.facts.how, notes, list(_sampled(files)))
+    some = [one for _, one in zip(range(_MOST), _sampled(files), strict=False)]
+    return _inspection(place, files.format, len(files), files.layout, files.facts.how, notes, some)
 
 
 def _sampled(files: Files) -> Iterator[Recording | Rejected]:
@@ -129,7 +130,7 @@ def _inspection(
         layout=layout,
         facts=tuple(facts),
         notes=tuple(notes),
-        looked_at=tuple(_look(one, layout) for one in recordings[:20]),
+        looked_at=tuple(_look(one, layout) for one in recordings),
         refused=tuple(str(one) for one in read if isinstance(one, Rejected)),
         recording=recordings[0] if recordings else None,
     )
@@ -139,7 +140,7 @@ def _look(recording: Recording, layout: SkeletonLayout) -> Looked:
     bodies = join_tracks(recording.joints, recording.bodies, recording.fps)
     there = bodies > 0
     unseen = np.isnan(recording.joints).any(axis=3)[there]
-    seen = examine(recording.joints, layout, planar=recording.planar)
+    seen = examine(recording.joints, layout, bodies=bodies, planar=recording.planar)
     return Looked(
         name=recording.name,
         frames=len(recording),

@@ -56,12 +56,14 @@ def read_recordings(path: Path) -> Recordings:
 
 
 def same_name(store: Store, indices: Int64[np.ndarray, " n"], known: Recordings) -> Bool[np.ndarray, " n"]:
-    """Marks the recordings that have, or are cut from a video that has, a name among the known ones."""
+    """Marks the recordings that have, or are cut from a video that has, a name among the known ones; and whole videos
+    that a known one was cut from."""
     table = store.table
+    cut_from = {name.rpartition("-")[0] for name in known.names} if store.continuous else set()
     return np.array(
         [
             not _MADE_UP.fullmatch(table.name[index])
-            and (table.name[index] in known.names or table.file[index] in known.names)
+            and (table.name[index] in known.names or table.file[index] in known.names or table.name[index] in cut_from)
             for index in indices.tolist()
         ],
         dtype=np.bool_,

@@ -1,4 +1,4 @@
-"""What is known of recordings beside what their files hold: from a table `recordings.csv`, or from how files are called.
+"""What is known of recordings beside what their files hold: from a table `recordings.csv`, or from file names.
 
     file,label,subject,camera,session,start,end,name
     walks/a.bvh,walk,ann,,morning,,,
@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kinestream.data.durations import Duration, duration
 from kinestream.data.folder import stem_of
@@ -107,7 +108,8 @@ def named(pattern: str, files: Mapping[Path, Path]) -> Listing:
             others.append(relative.as_posix())
             found[path] = (Entry(),)
         else:
-            found[path] = (Entry(**match.groupdict()),)
+            groups: dict[str, Any] = match.groupdict()
+            found[path] = (Entry(**groups),)
     if len(others) == len(files):
         raise ValueError(f"names '{pattern}': none of {len(files)} files is called so; the first: {_some(others)}")
     notes = (
@@ -173,7 +175,8 @@ def _entry(row: Mapping[str, str], where: str, line: int) -> Entry:
         raise ValueError(f"{where}: it ends at {end} and starts at {start}")
     if end is not None and start is None:
         start = Duration(0, in_frames=True)
-    return Entry(**{key: row.get(key, "") for key in (*FIELDS, "name")}, start=start, end=end, line=line)
+    texts: dict[str, Any] = {key: row.get(key, "") for key in (*FIELDS, "name")}
+    return Entry(**texts, start=start, end=end, line=line)
 
 
 def _places(files: Mapping[Path, Path]) -> dict[str, Path | str]:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from kinestream.data.datasets import Part, Split
+from kinestream.data.datasets import Split
 from kinestream.data.durations import Windows
 from kinestream.data.gaps import close_gaps
 from kinestream.data.listing import Entry
@@ -19,8 +19,8 @@ from kinestream.data.people import each_person
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.reading import Files, recordings_of
 from kinestream.data.recording import Recording, RecordingError, Source
-from kinestream.data.rejected import Rejected, refuse_most, write_rejected
-from kinestream.data.splitting import Asked, make
+from kinestream.data.rejected import Rejected, stop_if_most, write_rejected
+from kinestream.data.splitting import AskedSplit, check_splits, splits_of
 from kinestream.data.store import Store, StoreWriter, batches
 from kinestream.data.tracks import join_tracks
 from kinestream.data.understanding import Facts, Told
@@ -58,7 +58,8 @@ class Prepared:
     name: str
     file: str
     label: str | None
-    who: tuple[str | int, str | int, str | int]
+    who: tuple[str, str, str]
+    """Subject, camera and session; empty where they are not known."""
     fps: float | None
     joints: Float32[np.ndarray, "t m v c"]
     filled: int
@@ -84,8 +85,8 @@ class Tally:
             yield f"{count['filled']:,} joints that were not seen for a moment are interpolated"
         if count["masked"]:
             yield (
-                f"{count['masked']:,} joints were not seen for longer, in {count['masked recordings']} recordings: they "
-                "stand where the next joint towards the root is"
+                f"{count['masked']:,} joints were not seen for longer, in {count['masked recordings']} recordings: "
+                "they stand where the next joint towards the root is"
             )
         if count["crowded"]:
             yield (
@@ -100,7 +101,10 @@ class Tally:
         if count["joined"]:
             yield f"{count['joined']} tracking numbers are those of a person who had another before, and are joined"
         if count["passers"]:
-            yield f"{count['passers']} bodies are seen too shortly to be a recording of their own and are left out"
+            yield (
+                f"{count['passers']} bodies are noise, or seen too shortly to be a recording of their own, and are "
+                "left out"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +155,7 @@ def _of_part(recording: Recording, file: str, way: Way, tally: Tally) -> Iterato
     people = [recording]
     if way.people == "each":
         people, left_out = each_person(recording)
-        tally.counts["passers"] += left_out
+        tally.counts["passers"] += len(left_out)
     for one in people:
         yield from _of_people(one, file, way, tally)
 
@@ -171,7 +175,7 @@ def _of_people(recording: Recording, file: str, way: Way, tally: Tally) -> Itera
             name=recording.name if len(cuts) == 1 else f"{recording.name}@{_span(cut, whole.fps)}",
             file=file,
             label=label,
-            who=(recording.subject or 0, recording.camera or 0, recording.session or 0),
+            who=(_text(recording.subject), _text(recording.camera), _text(recording.session)),
             fps=recording.fps,
             joints=cleaned,
             filled=round(filled * share),
@@ -181,6 +185,10 @@ def _of_people(recording: Recording, file: str, way: Way, tally: Tally) -> Itera
     tally.counts["filled"] += filled
     tally.counts["masked"] += masked
     tally.counts["masked recordings"] += masked > 0
+
+
+def _text(value: str | int | None) -> str:
+    return "" if value is None else str(value)
 
 
 def _span(cut: slice, fps: float | None) -> str:
@@ -269,7 +277,7 @@ def write_store(
     total: int,
     way: Way,
     *,
-    splits: Sequence[Asked | Split],
+    splits: Sequence[AskedSplit | Split],
     title: str,
     notes: Sequence[str] = (),
     base: Path | None = None,
@@ -291,7 +299,7 @@ def write_store(
                 tally.add(one.tally)
                 refused += [*one.rejected, *(again for row in one.rows if (again := rows.add(row)) is not None)]
                 tell(number)
-            refuse_most(refused, len(refused) + len(writer), keep_going=keep_going)
+            stop_if_most(refused, len(refused) + len(writer), keep_going=keep_going)
             write_rejected(folder, refused, base)
             said = [*notes, *tally.notes(way, rows.preparation), *rows.notes()]
             if refused:
@@ -299,7 +307,7 @@ def write_store(
             if way.people is None:
                 writer.keep_bodies(tally.seen)
             classes = rows.number_labels()
-            description = _Description(title=title, classes=classes, splits=_splits(splits, writer))
+            description = _Description(title=title, classes=classes, splits=splits_of(splits, writer))
             writer.finish(
                 description,
                 PREPARATIONS.get(rows.preparation),
@@ -308,7 +316,7 @@ def write_store(
                 fps=next(iter(rows.rates)) if len(rows.rates) == 1 else None,
                 notes=said,
             )
-        _check_splits(Store(folder))
+        check_splits(Store(folder))
     return Store(out)
 
 
@@ -328,8 +336,15 @@ class _Rows:
         if reason:
             return Rejected(path=Path(row.file), reason=reason)
         self.preparation = row.preparation
-        source, counts = Source(path=Path(row.file), name=row.name), {"filled": row.filled, "masked": row.masked}
-        self._writer.add(source, row.joints, fps=row.fps, who=row.who, file=row.file, **counts)
+        self._writer.add(
+            Source(path=Path(row.file), name=row.name),
+            row.joints,
+            fps=row.fps,
+            filled=row.filled,
+            masked=row.masked,
+            who=row.who,
+            file=row.file,
+        )
         self._names.add(row.name)
         self._contents[hash(row.joints.tobytes())] += 1
         self._labels.append(row.label)
@@ -364,23 +379,3 @@ class _Rows:
         if len(self.rates) > 1:
             told = ", ".join("unknown" if rate is None else f"{rate:g}" for rate in sorted(self.rates, key=str)[:8])
             yield f"recordings differ in their frames a second ({told}): the table of the store has that of each"
-
-
-def _splits(splits: Sequence[Asked | Split], writer: StoreWriter) -> dict[str, Split]:
-    names = writer.number_names()
-    files, numbers = writer.told()
-    made: dict[str, Split] = {}
-    for one in splits:
-        if isinstance(one, Split):
-            made[one.name] = one.draw(files)
-        else:
-            made |= {split.name: split for split in make(one, files, numbers, names)}
-    return made
-
-
-def _check_splits(store: Store) -> None:
-    parts: tuple[Part, Part] = ("train", "test")
-    for name, split in store.info.splits.items():
-        for part in parts:
-            if not len(store.select(name, part)):
-                raise ValueError(f"split '{name}' ({split.title}) leaves no recording for {part}ing: choose another")

@@ -44,6 +44,9 @@ class Preparation:
     clip: Callable[[Joints, int, SkeletonLayout], Clip]
     like: str | None = None
     """The preparation whose clips these are: a recipe written for that one takes such a store, too."""
+    each_frame: bool = False
+    """Whether `clean` places every frame for itself: what is cut out of its result needs no cleaning again. Else a part
+    is placed anew by its own first frame."""
 
     def gives(self, wanted: str) -> bool:
         """Whether clips of this preparation are clips of the preparation `wanted`."""
@@ -63,6 +66,30 @@ def resize(joints: Joints, frames: int) -> Clip:
     after = np.minimum(before + 1, length - 1)
     weight = (position - before).astype(joints.dtype)[:, None, None, None]
     return joints[before] * (1 - weight) + joints[after] * weight
+
+
+def timed(joints: Joints, seconds: float | int | None, fps: float | int | None) -> Joints:
+    """The middle of a recording, so many seconds of it; of a shorter one the first and last frames are held. All of it
+    if `seconds` is None.
+
+    Raises RecordingError where its frames a second are not known.
+
+    Example:
+        >>> timed(np.arange(5.0).reshape(5, 1, 1, 1), 1, fps=3).ravel().tolist()
+        [1.0, 2.0, 3.0]
+        >>> timed(np.arange(2.0).reshape(2, 1, 1, 1), 2, fps=2).ravel().tolist()
+        [0.0, 0.0, 1.0, 1.0]
+    """
+    if seconds is None:
+        return joints
+    if fps is None:
+        raise RecordingError(f"a clip of {seconds:g} s is wanted, and its frames a second are not known: say --fps")
+    wanted = max(2, round(seconds * fps))
+    surplus = len(joints) - wanted
+    if surplus >= 0:
+        return joints[surplus // 2 : surplus // 2 + wanted]
+    before = -surplus // 2
+    return joints[np.clip(np.arange(wanted) - before, 0, len(joints) - 1)]
 
 
 def _turn(joints: Joints, cosine: np.ndarray, sine: np.ndarray) -> Joints:
@@ -206,6 +233,7 @@ for _preparation in (
         summary="as the 3s-CACA authors: bodies in file order, centred and turned frame by frame",
         clean=clean_as_published,
         clip=clip_as_published,
+        each_frame=True,
     ),
     Preparation(
         name="tracked",

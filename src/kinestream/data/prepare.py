@@ -1,4 +1,4 @@
-"""Any recordings into a store, in one call: those of a data set, what others prepared, files of one's own, or arrays."""
+"""Any recordings into a store, in one call: a data set, what others prepared, files of one's own, or arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +14,9 @@ from kinestream.data.listing import TABLE, Entry, Listing, listed, named
 from kinestream.data.own import Made, People, Way, made_from_files, make_rows, write_store
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.reading import Files, open_files
-from kinestream.data.recording import Recording, Up, as_recordings
+from kinestream.data.recording import Recording, Units, Up, as_recordings
 from kinestream.data.rejected import Rejected
-from kinestream.data.splitting import Asked, ask
+from kinestream.data.splitting import AskedSplit, ask
 from kinestream.data.store import Store
 from kinestream.data.understanding import Told, ToldUnits
 from kinestream.progress import Notice, Progress, silent, unheard
@@ -52,15 +52,18 @@ def prepare(
     hop: "str | float | Duration | None" = None,
     title: str | None = None,
     processes: int = 1,
+    class_names: Sequence[str] = (),
+    first_label: int | None = None,
+    axes: str = "",
     keep_going: bool = False,
     progress: Progress = silent,
     notice: Notice = unheard,
 ) -> Store:
     """Writes a store of prepared recordings, or nothing at all, and opens it.
 
-    `prepare("recordings/", "store/")` reads the files of a folder, in any known format; `prepare(recordings, "store/")`
-    takes recordings held in memory, or arrays with a `layout`; `prepare("ntu60", "nturgb+d_skeletons/", "ntu60/")` reads
-    the files of a data set, by name or by the `.yaml` file that describes one.
+    `prepare("recordings/", "store/")` reads the files of a folder, in any known format; `prepare(recordings,
+    "store/")` takes recordings held in memory, or arrays with a `layout`; `prepare("ntu60", "nturgb+d_skeletons/",
+    "ntu60/")` reads the files of a data set, by name or by the `.yaml` file that describes one.
 
     Args:
         source: the recordings: a file, a folder or an archive; `Recording` objects or arrays `(t, v, 3)` or
@@ -75,16 +78,21 @@ def prepare(
             pattern that tells what their names say: `"s{subject}_{label}_{}"`.
         table: a table that says of each file its label, subject and so on (see `kinestream.data.listing`); the
             `recordings.csv` of the folder, where there is one, if None.
-        splits: which recordings are for training and for testing: `"subject:1,3,5"`, `"camera:1,2"`, `"session:..."` and
-            `"file:a,b"` name those for training, `"random:20%"` draws a share for testing, `"leave-one-subject-out"`
-            makes one split for each; a mapping gives several by name. Without any, all are for training. Of a PYSKL
-            pickle or an npz of a data set, the name of the split to take.
+        splits: which recordings are for training and for testing: `"subject:1,3,5"`, `"camera:1,2"`, `"session:..."`
+            and `"file:a,b"` name those for training, `"random:20%"` draws a share for testing,
+            `"leave-one-subject-out"` makes one split for each; a mapping gives several by name. Without any, all are
+            for training. Of what others prepared (a PYSKL pickle, an npz with x_train, the authors' arrays) also the
+            name of the split to take.
         preparation: how they are prepared (see `kinestream.data.preparation.PREPARATIONS`); that of the data set, or
             `tracked` (`planar` for two coordinates) if None.
         people: bodies kept of a recording, those that move most; as many as there are, at most two, if None; `"each"`
             makes a recording of each person.
-        windows: cut recordings into windows of this length, `"2s"` or `"60f"`, one every `hop`, or one after the other.
-        processes: that read files. A script that asks for several needs `if __name__ == "__main__":` around what it does.
+        windows: cut recordings into windows of this length, `"2s"` or `"60f"`, one every `hop` or one after the other.
+        processes: that read files. A script that asks for several needs `if __name__ == "__main__":` around what it
+            does.
+        class_names: of what others prepared, in the order of its labels.
+        first_label: 0 or 1, the label of the first class there, where labels begin at 1.
+        axes: the order of the axes of `x_train` there, where it is not `n t (m v c)`.
         keep_going: write a store even where most recordings cannot be used.
         notice: told what was understood of the files before anything is written.
 
@@ -101,24 +109,32 @@ def prepare(
     """
     given = {name: value for name, value in locals().items() if name not in _ALWAYS}
     tell = _Steps(f"prepare {source}" if isinstance(source, str | Path) else "prepare", progress)
-    is_collection = _collection(source if out is None else place, format)
-    if is_collection or out is not None:
-        whose = f"{source} says" if out is None else "a data set says"
-        _refuse(given, _OF_COLLECTIONS if is_collection else _OF_DATASETS, whose)
-    if is_collection:
-        dataset = None if out is None else load_dataset(source)
-        raw, made = (Path(source), Path(place)) if out is None else (Path(place), Path(out))
+    if _collection(source if out is None else place, format):
+        raw, target = (Path(source), Path(place)) if out is None else (Path(place), Path(out))
+        _refuse(given, _NOT_OF_COLLECTIONS, f"{raw} says")
         import_store(
             raw,
-            made,
-            dataset=dataset,
-            split=_name_of_split(splits),
+            target,
+            dataset=None if out is None else load_dataset(source),
+            layout=layout,
+            class_names=class_names,
+            first_label=first_label,
+            axes=axes,
+            units=cast(Units, units or "m"),
+            up=up or "y",
+            fps=fps,
+            splits=splits,
+            people=cast("int | None", people),
             preparation=preparation,
-            form=format,
+            format=format,
+            keep_going=keep_going,
             progress=tell,
         )
-        return Store(made)
+        return Store(target)
+    if class_names or first_label is not None or axes:
+        raise ValueError("class_names, first_label and axes are of what others prepared: leave them out")
     if out is not None:
+        _refuse(given, _NOT_OF_DATASETS, "a data set says")
         dataset = load_dataset(source)
         chosen = PREPARATIONS.get(preparation or dataset.preparation)
         build_store(dataset, Path(place), Path(out), preparation=chosen, processes=processes, progress=tell)
@@ -150,10 +166,12 @@ def prepare(
         notes = [*files.facts.how, *files.notes, *listing.notes, *_others(files)]
     else:
         _refuse(given, _OF_FILES, "each Recording says")
+        if isinstance(names, str):
+            raise ValueError(f"names '{names}' is a pattern, which is for files: give a name for each recording")
         held = as_recordings(source, layout)
         assert held[0].layout is not None
         wanted, total, base, notes = Way(layout=held[0].layout, **way), len(held), None, []
-        made_of = _made_from_memory(held, values, cast("Sequence[str] | None", names), wanted)
+        made_of = _made_from_memory(held, values, names, wanted)
     return write_store(
         Path(place),
         made_of,
@@ -171,7 +189,7 @@ def prepare(
 _ALWAYS = ("source", "place", "out", "progress", "notice", "processes")
 _DEFAULTS: Mapping[str, Any] = {"columns": "", "variable": "", "trust": False, "keep_going": False}
 _OF_FILES = ("fps", "units", "up", "columns", "variable", "trust", "format", "table")
-_OF_DATASETS = (
+_NOT_OF_DATASETS = (
     *_OF_FILES,
     "layout",
     "labels",
@@ -185,7 +203,10 @@ _OF_DATASETS = (
     "title",
     "splits",
 )
-_OF_COLLECTIONS = tuple(name for name in _OF_DATASETS if name not in ("format", "splits"))
+_NOT_OF_COLLECTIONS = (
+    *("labels", "subjects", "cameras", "sessions", "names", "title", "table", "windows", "hop", "columns", "variable"),
+    "trust",
+)
 
 
 def _refuse(given: Mapping[str, Any], names: Sequence[str], whose: str) -> None:
@@ -209,13 +230,7 @@ class _Steps:
         self.progress(self.what, "recordings", done, total)
 
 
-def _name_of_split(splits: Splits) -> str | None:
-    if splits is None or isinstance(splits, str):
-        return splits
-    raise ValueError("a collection has its own splits: give the name of one, or leave splits out")
-
-
-def _asked(splits: Splits) -> list[Asked | Split]:
+def _asked(splits: Splits) -> list[AskedSplit | Split]:
     told = {"default": splits} if isinstance(splits, str) else splits or {}
     return [ask(name, split) if isinstance(split, str) else split for name, split in told.items()]
 
@@ -270,7 +285,8 @@ def _entries(count: int, told: Mapping[str, Values], names: Sequence[str] | None
     for what, values in every.items():
         if len(values) != count:
             raise ValueError(f"{len(values)} {what}s for {count} recordings: one for each is needed")
-    return [Entry(**{what: _text(values[row]) for what, values in every.items()}) for row in range(count)]
+    texts = ({what: _text(values[row]) for what, values in every.items()} for row in range(count))
+    return [replace(Entry(), **text) for text in texts]  # type: ignore[arg-type]
 
 
 def _text(value: object) -> str:

@@ -4,22 +4,27 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from kinestream.data.folder import Unpacked, plain_file, stem_of, suffix_of, unpack
-from kinestream.data.formats import FORMATS, Format, collection_at, file_format
-from kinestream.data.formats.incoming import Incoming, joints_of
+from kinestream.data.formats import FORMATS, Format, collection_at, file_format, open_collection
+from kinestream.data.formats.incoming import Asked, Incoming
 from kinestream.data.listing import TABLE
 from kinestream.data.recording import Found, Recording, RecordingError, Source, Up
 from kinestream.data.rejected import Rejected
 from kinestream.data.understanding import Facts, Told, ToldUnits, interpret, survey
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
+from kinestream.words import shown
 
+Item = TypeVar("Item")
 _SAMPLE = 12
 """Files of a folder that are read before all others, to learn what they are."""
 _LOOKED_AT = 6
 """Files of one suffix whose content is looked at to tell the format."""
+_SURVEYED = 40
+"""Recordings of the sample whose bodies are looked at."""
 _HELD = 50_000_000
 """Numbers of the sample that are kept, so that a few files are read once."""
 
@@ -174,10 +179,9 @@ class Collected:
     def read(self) -> Iterator[Recording | Rejected]:
         for row in self.incoming.rows():
             try:
-                label = row.label if row.label >= 0 else None
-                yield Recording(joints_of(row), self.layout, name=row.name, label=label)
+                yield self.incoming.recording(row)
             except RecordingError as error:
-                yield Rejected(path=Path(row.file), line=row.number, reason=error.reason)
+                yield Rejected(path=Path(row.file), line=row.number, recording=shown(row.name), reason=error.reason)
 
 
 def open_files(place: Path, told: Told, name: str | None = None) -> Files | Collected:
@@ -190,7 +194,7 @@ def open_files(place: Path, told: Told, name: str | None = None) -> Files | Coll
         collection = collection_at(inside, name)
         if collection is not None:
             _refuse_told(told, f"{place} is {collection.looks_like}, which tells its")
-            return Collected(incoming=collection.open(inside, None))
+            return Collected(incoming=open_collection(inside, Asked(layout=told.layout), name))
     files = tuple(path for path in folder.files if path.name.lower() != TABLE)
     chosen = _format_of(files, folder) if name is None else name
     form = file_format(chosen)
@@ -213,7 +217,7 @@ def open_files(place: Path, told: Told, name: str | None = None) -> Files | Coll
                 f"none of the {len(sample)} files looked at can be used; the first: {folder.called(path)}: {error}"
             )
         raise ValueError(f"{folder.called(path)}: {error}")
-    facts = survey(read_well, told, str(place))
+    facts = survey(_spread(read_well, _SURVEYED), told, str(place))
     kept = sum(one.joints.size for one in read_well) <= _HELD
     return Files(
         format=chosen,
@@ -228,7 +232,7 @@ def open_files(place: Path, told: Told, name: str | None = None) -> Files | Coll
 
 
 def _refuse_told(told: Told, why: str) -> None:
-    for what in ("layout", "fps", "units", "up"):
+    for what in ("fps", "units", "up"):
         if getattr(told, what) is not None:
             raise ValueError(f"{why} {what}: leave it out")
 
@@ -255,21 +259,27 @@ def _sample(
     form: Format, sources: Sequence[Source], told: Told
 ) -> tuple[dict[Path, Sequence[Found | Recording] | RecordingError], list[str]]:
     """Reads some files, spread evenly, and gathers what they have to say."""
-    rows = np.unique(np.linspace(0, len(sources) - 1, min(_SAMPLE, len(sources))).round().astype(int)).tolist()
+    chosen = _spread(sources, _SAMPLE)
     sample: dict[Path, Sequence[Found | Recording] | RecordingError] = {}
     notes: Counter[str] = Counter()
-    for row in rows:
-        path = sources[row].path
+    for source in chosen:
+        path = source.path
         try:
-            sample[path] = found = read_source(form, sources[row], told)
-            notes.update(note for one in found if isinstance(one, Found) for note in one.notes)
+            sample[path] = found = read_source(form, source, told)
+            notes.update({note for one in found if isinstance(one, Found) for note in one.notes})
         except RecordingError as error:
             sample[path] = error
         except OSError as error:
             sample[path] = RecordingError(f"cannot be read: {error.strerror or error}")
     return sample, [
-        note if count == 1 else f"{note} ({count} of {len(rows)} files looked at)" for note, count in notes.items()
+        note if count == 1 else f"{note} ({count} of {len(chosen)} files looked at)" for note, count in notes.items()
     ]
+
+
+def _spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of them, evenly spread, the first and the last among them."""
+    rows = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
+    return [items[row] for row in rows.tolist()]
 
 
 # --- which format ---------------------------------------------------------------------------------------------------
@@ -285,9 +295,8 @@ def _format_of(files: Sequence[Path], folder: Unpacked) -> str:
     for suffix, paths in by_suffix.items():
         candidates = {name: form for name, form in forms.items() if suffix in form.suffixes}
         if candidates:
-            spread = np.unique(np.linspace(0, len(paths) - 1, min(_LOOKED_AT, len(paths))).round().astype(int)).tolist()
-            for row in spread:
-                name = _recognised(candidates, paths[row])
+            for path in _spread(paths, _LOOKED_AT):
+                name = _recognised(candidates, path)
                 if name is not None:
                     votes[name] += 1
     if len(votes) != 1:

@@ -13,9 +13,9 @@ from kinestream.skeleton.layout import SkeletonLayout, load_layout
 
 LARGEST_COORDINATE = 100.0
 """Metres. No sensor sees a body further away: a larger number in a file is damage, not data."""
-Units = Literal["m", "cm", "mm"]
+Units = Literal["m", "cm", "mm", "in"]
 Up = Literal["y", "-y", "z", "-z", "x", "-x"]
-_METRES: Mapping[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+_METRES: Mapping[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
 _TO_Y_UP: Mapping[str, tuple[tuple[int, int], ...]] = {
     # For x', y', z' the old axis and its sign: a turn each, no mirror image.
     "y": ((0, 1), (1, 1), (2, 1)),
@@ -98,6 +98,8 @@ class Found:
     """From 0 to 1."""
     bodies: Int[np.ndarray, "t m"] | None = None
     """Tracking numbers from 1, 0 where there is no body; None where a place in the file is a person."""
+    in_any_order: bool = False
+    """People without tracking numbers stand in each frame in any order: they are followed by where they are."""
     fps: float | None = None
     units: str | None = None
     """As one of `kinestream.skeleton.layout.UNITS`: m, cm, mm, in or px."""

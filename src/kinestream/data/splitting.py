@@ -7,7 +7,8 @@ from typing import cast
 import numpy as np
 from jaxtyping import Int64
 
-from kinestream.data.datasets import Split, SplitField, drawn_split
+from kinestream.data.datasets import Part, Split, SplitField, drawn_split
+from kinestream.data.store import Store, StoreWriter
 from kinestream.words import shown
 
 FORMS = (
@@ -19,7 +20,7 @@ _LEAVE = {f"leave-one-{what}-out": what for what in _FIELDS[:3]}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class AskedSplit:
     """A split that is asked for, before the recordings are known."""
 
     name: str
@@ -32,7 +33,7 @@ class Asked:
     """One split for each value of the field, which is for testing there."""
 
 
-def ask(name: str, told: str) -> Asked:
+def ask(name: str, told: str) -> AskedSplit:
     """Raises ValueError for a split of none of `FORMS`.
 
     Example:
@@ -40,7 +41,7 @@ def ask(name: str, told: str) -> Asked:
         ('ann', 'ben')
     """
     if told in _LEAVE:
-        return Asked(name=name, field=cast(SplitField, _LEAVE[told]), each=True)
+        return AskedSplit(name=name, field=cast(SplitField, _LEAVE[told]), each=True)
     kind, mark, values = told.partition(":")
     if kind == "random" and mark:
         try:
@@ -48,28 +49,31 @@ def ask(name: str, told: str) -> Asked:
         except ValueError:
             raise ValueError(f"split '{shown(told)}': '{shown(values)}' is no number of percent") from None
         drawn_split(name, percent, seed=0)  # refuses a share that leaves nothing
-        return Asked(name=name, field="file", drawn=percent)
+        return AskedSplit(name=name, field="file", drawn=percent)
     train = tuple(value.strip() for value in values.split(",") if value.strip())
     if kind in _FIELDS and train:
-        return Asked(name=name, field=cast(SplitField, kind), train=train)
+        return AskedSplit(name=name, field=cast(SplitField, kind), train=train)
     raise ValueError(f"split '{shown(told)}': {FORMS}")
 
 
 def make(
-    asked: Asked,
+    asked: AskedSplit,
     files: Sequence[str],
     numbers: Mapping[str, Int64[np.ndarray, " n"]],
     names: Mapping[str, Sequence[str]],
 ) -> Iterator[Split]:
-    """The split, or several, of recordings: `files` they were read from, `numbers` their subjects, cameras and sessions,
-    `names` what those numbers stand for, where they do.
+    """The split, or several, of recordings: `files` they were read from, `numbers` their subjects, cameras and
+    sessions, `names` what those numbers stand for, where they do.
 
     Raises ValueError for a value that no recording has, and where one part would be empty.
     """
     if asked.drawn is not None:
         yield drawn_split(asked.name, asked.drawn, seed=0).draw(files)
         return
-    there = files if asked.field == "file" else [_called(number, names[asked.field]) for number in numbers[asked.field]]
+    if asked.field == "file":
+        there = list(files)
+    else:
+        there = [_called(number, names[asked.field]) for number in numbers[asked.field].tolist()]
     values = sorted(set(there) - {""}, key=lambda value: (len(value), value))
     if asked.each:
         if len(values) < 2:
@@ -89,6 +93,28 @@ def make(
     if set(asked.train) == set(values):
         raise ValueError(f"split '{asked.name}': it leaves no recording for testing: choose another")
     yield _split(asked.name, f"{asked.field} {', '.join(asked.train)} for training", asked.field, asked.train, names)
+
+
+def splits_of(splits: Sequence[AskedSplit | Split], writer: StoreWriter) -> dict[str, Split]:
+    """The splits of what a writer has been given. Raises ValueError as `make` does."""
+    names = writer.number_names()
+    files, numbers = writer.told()
+    made: dict[str, Split] = {}
+    for one in splits:
+        if isinstance(one, Split):
+            made[one.name] = one.draw(files)
+        else:
+            made |= {split.name: split for split in make(one, files, numbers, names)}
+    return made
+
+
+def check_splits(store: Store) -> None:
+    """Raises ValueError for a split that leaves one part without recordings."""
+    parts: tuple[Part, Part] = ("train", "test")
+    for name, split in store.info.splits.items():
+        for part in parts:
+            if not len(store.select(name, part)):
+                raise ValueError(f"split '{name}' ({split.title}) leaves no recording for {part}ing: choose another")
 
 
 def _split(

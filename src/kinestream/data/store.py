@@ -214,7 +214,9 @@ class Store:
                 fps=self.rate(index),
                 name=table.name[index],
                 label=classes[label] if label >= 0 else None,
-                **{what: self.who(what, index) for what in _WHO},
+                subject=self.who("subject", index),
+                camera=self.who("camera", index),
+                session=self.who("session", index),
                 segments=self.segments(index),
             )
 
@@ -336,7 +338,8 @@ class StoreWriter:
         file: str | None = None,
     ) -> None:
         """Appends a prepared recording; `who` are subject, camera and session by name or number where `source` does not
-        number them, `file` is what it is cut from where that is not its path. Raises ValueError when its shape does not fit the store."""
+        number them, `file` is what it is cut from where that is not its path. Raises ValueError when its shape does not
+        fit the store."""
         expected = (len(joints), self._most_bodies, len(self._layout.joints), 3)
         if joints.shape != expected or not len(joints):
             raise ValueError(f"recording {source.name} has shape {joints.shape}, {expected} was expected")
@@ -345,7 +348,7 @@ class StoreWriter:
         self._rows.append(
             (
                 *(source.name, source.path.stem if file is None else file, source.action - 1),
-                *(who or (source.subject, source.camera, 0)),
+                *(who or (source.subject or "", source.camera or "", "")),
                 *(source.setup, source.repetition, "" if fps is None else f"{fps:g}", filled, masked),
                 *(self._frames, len(joints), zlib.crc32(joints.data)),
             )
@@ -389,18 +392,18 @@ class StoreWriter:
         }
 
     def number_names(self) -> dict[str, tuple[str, ...]]:
-        """Numbers the subjects, cameras and sessions that have names, in alphabetical order from 1, and tells the names.
-        Where all are whole numbers, these stay."""
+        """Numbers the subjects, cameras and sessions that have names, in alphabetical order from 1, and tells the
+        names. Where all are whole numbers above 0, these stay."""
         named: dict[str, tuple[str, ...]] = {}
         for what in _WHO:
             place = _COLUMNS.index(what)
-            values = [str(row[place]).strip() or "0" for row in self._rows]
-            if all(value.isascii() and value.isdigit() and len(value) < 10 for value in values):
-                numbers = {value: int(value) for value in values}
-                named[what] = self._named.get(what, ())
+            values = [str(row[place]).strip() for row in self._rows]
+            known = sorted(set(values) - {""}, key=lambda value: (len(value) if value.isdigit() else 10, value))
+            if what in self._named or all(_is_number(value) for value in known):
+                numbers = {value: int(value or 0) for value in values}
+                named[what] = self._named.setdefault(what, ())
             else:
-                known = sorted(set(values) - {"0"})
-                numbers = {"0": 0} | {name: number for number, name in enumerate(known, start=1)}
+                numbers = {"": 0} | {name: number for number, name in enumerate(known, start=1)}
                 named[what] = self._named[what] = tuple(known)
             self._rows = [
                 (*row[:place], numbers[value], *row[place + 1 :]) for row, value in zip(self._rows, values, strict=True)
@@ -443,10 +446,16 @@ class StoreWriter:
             segments_sha256=segments,
             fps=fps,
             notes=tuple(notes),
-            **{f"{what}s": names for what, names in named.items()},
+            subjects=named["subject"],
+            cameras=named["camera"],
+            sessions=named["session"],
         )
         write_json(self._folder / "store.json", _info_to_dict(info))
         return info
+
+
+def _is_number(value: str) -> bool:
+    return value.isascii() and value.isdigit() and len(value) < 10 and int(value) > 0
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
@@ -491,7 +500,9 @@ def _read_info(path: Path) -> StoreInfo:
             classes=classes,
             splits=MappingProxyType(splits),
             notes=tuple(str(note) for note in plain.pop("notes")),
-            **{f"{what}s": _texts(plain.pop(f"{what}s"), f"{what}s") for what in _WHO},
+            subjects=_texts(plain.pop("subjects"), "subjects"),
+            cameras=_texts(plain.pop("cameras"), "cameras"),
+            sessions=_texts(plain.pop("sessions"), "sessions"),
             **plain,
         )
         for entry in dataclasses.fields(StoreInfo):

@@ -84,7 +84,7 @@ def join_tracks(joints: Joints, bodies: Numbers, fps: int | float | None = None)
     size = body_size(joints, there)
     doubles = _groups(len(tracks), _doubles(joints, tracks, bodies.shape, size))
     spans = [[tracks[row] for row in rows] for rows in doubles]
-    links = _links(spans, joints, fps or FRAME_RATE, size)
+    links = _links(spans, joints, float(fps or FRAME_RATE), size)
     people = [[row for group in groups for row in doubles[group]] for groups in _groups(len(doubles), links)]
     joined = [rows for rows in people if len(rows) > 1]
     return _renumbered(bodies, tracks, joined) if joined else bodies
@@ -101,7 +101,7 @@ def track_by_place(joints: Joints, fps: int | float | None = None) -> Numbers:
     if joints.shape[1] == 1:
         return there.astype(np.int64)
     numbers = np.zeros(there.shape, dtype=np.int64)
-    size, rate = body_size(joints, there), fps or FRAME_RATE
+    size, rate = body_size(joints, there), float(fps or FRAME_RATE)
     known = np.zeros((0, *joints.shape[2:]), dtype=joints.dtype)
     last, own = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     people = 0
@@ -112,7 +112,7 @@ def track_by_place(joints: Joints, fps: int | float | None = None) -> Numbers:
         seen = joints[frame, slots]
         cost = np.ones((len(slots), len(own)))
         if len(own):
-            cost = step_cost(known[None], seen[:, None], (frame - last) / rate, size)
+            cost = _step_cost(known[None], seen[:, None], (frame - last) / rate, size)
         rows, columns = assign(cost)
         numbers[frame, slots[rows]] = own[columns]
         known[columns], last[columns] = seen[rows], frame
@@ -125,7 +125,7 @@ def track_by_place(joints: Joints, fps: int | float | None = None) -> Numbers:
     return numbers
 
 
-def step_cost(
+def _step_cost(
     before: Float[np.ndarray, "*n v c"], after: Float[np.ndarray, "*m v c"], seconds: np.ndarray, size: float
 ) -> Float[np.ndarray, "*k"]:
     """How far apart two poses are, as a share of what a body can do in that time; 1 where it is out of reach."""

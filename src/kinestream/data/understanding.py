@@ -8,10 +8,11 @@ from functools import cache
 from typing import Literal, cast
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from kinestream.data.plausibility import examine, height_of, units_of, up_of
-from kinestream.data.recording import Found, Recording, RecordingError, Up, check_coordinates
+from kinestream.data.plausibility import Plausibility, examine, units_of
+from kinestream.data.recording import Found, Recording, RecordingError, Units, Up, check_coordinates
+from kinestream.data.tracks import track_by_place
 from kinestream.data.unseen import unseen
 from kinestream.skeleton.joint_maps import joint_map
 from kinestream.skeleton.layout import SkeletonLayout, layout_names, load_layout
@@ -63,17 +64,32 @@ def survey(read: Sequence[Found | Recording], told: Told, where: str) -> Facts:
     first = found[0]
     mapped, layout_how = _layout(first, told, where)
     alike = [one for one in found if _kind(one) == _kind(first)]
-    bodies = [_seen(_mapped(one, mapped.layout)) for one in alike]
     planar = first.joints.shape[3] == 2
+    bodies = [
+        examine(seen_joints(one), mapped.layout, bodies=one.bodies, planar=planar)
+        for one in (_mapped(one, mapped.layout) for one in alike)
+    ]
     try:
         units, units_how = _units(alike, bodies, mapped.layout, told, planar=planar)
         up, up_how = _up(alike, bodies, mapped.layout, told, planar=planar)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
-    rates = {one.fps for one in found} if told.fps is None else {told.fps}
+    rates: set[float | int | None] = {one.fps for one in found}
     return Facts(
         layout=mapped.layout, planar=planar, units=units, up=up, how=(layout_how, units_how, up_how, _rate(rates, told))
     )
+
+
+def _bodies(found: Found, joints: Float[np.ndarray, "t m v c"], told: Told) -> Int[np.ndarray, "t m"] | None:
+    if found.bodies is None and found.in_any_order and joints.shape[1] > 1:
+        return track_by_place(joints, told.fps or found.fps)
+    return found.bodies
+
+
+def of_dataset(read: Found | Recording, layout: SkeletonLayout) -> Facts:
+    """Those of a file of a data set, whose description says what the file does not: metres and y up, if nothing."""
+    planar = read.planar if isinstance(read, Recording) else read.joints.shape[3] == 2
+    return Facts(layout=layout, planar=planar, units="m", up="y", how=())
 
 
 def as_found(read: Found | Recording, told: Told) -> Found:
@@ -110,15 +126,16 @@ def interpret(read: Found | Recording, facts: Facts, told: Told) -> Recording:
         dims = (3, 2) if facts.planar else (2, 3)
         raise RecordingError(f"{dims[0]} coordinates, where the first recordings have {dims[1]}")
     try:
-        joints = _seen(_mapped(found, facts.layout))
+        joints = seen_joints(_mapped(found, facts.layout))
     except ValueError as error:
         raise RecordingError(str(error)) from None
     if np.isnan(joints).any(axis=3).all():
         raise RecordingError(f"no body in any of its {len(joints)} frames")
-    units = facts.units if told.units is not None or found.units is None else cast(ToldUnits, found.units)
-    up = facts.up if told.up is not None or found.up is None else cast(Up, found.up)
-    if units in _SCALED:
-        height = height_of(joints, facts.layout)
+    units = told.units or cast("ToldUnits | None", found.units) or facts.units
+    up = told.up or cast("Up | None", found.up) or facts.up
+    scaled = units in _SCALED
+    if scaled:
+        height = examine(joints, facts.layout, bodies=found.bodies, planar=facts.planar).height
         if not height:
             raise RecordingError("how large its body is cannot be told: too few joints are seen together")
         joints, units = joints * (STANDARD_HEIGHT / height), "m"
@@ -127,7 +144,7 @@ def interpret(read: Found | Recording, facts: Facts, told: Told) -> Recording:
             joints,
             facts.layout,
             fps=told.fps or found.fps,
-            units=cast('Literal["m", "cm", "mm", "in"]', units),
+            units=cast(Units, units),
             up=up,
             name=found.name,
             label=found.label,
@@ -137,15 +154,17 @@ def interpret(read: Found | Recording, facts: Facts, told: Told) -> Recording:
             confidence=found.confidence
             if found.confidence is None or found.confidence.shape == joints.shape[:3]
             else None,
-            bodies=found.bodies,
+            bodies=_bodies(found, joints, told),
         )
     except ValueError as error:
         raise RecordingError(str(error)) from None
     if (check_coordinates(recording.joints) & ~np.isnan(recording.joints).any(axis=-1)).any():
         raise RecordingError("a joint beyond 100 m: give positions in metres, or say --units cm or mm")
-    problems = () if told.trust else examine(recording.joints, facts.layout, planar=facts.planar).problems
-    if problems:
-        raise RecordingError(f"{'; '.join(problems)}: if it is right all the same, say --trust")
+    if not told.trust:
+        known = {"units": None if scaled else "m", "up": "y"}
+        looks = examine(recording.joints, facts.layout, bodies=recording.bodies, planar=facts.planar, **known)
+        if looks.problems:
+            raise RecordingError(f"{'; '.join(looks.problems)} If it is right all the same, say --trust")
     return recording
 
 
@@ -230,7 +249,7 @@ def _mapped(found: Found, layout: SkeletonLayout) -> Found:
     return replace(found, joints=made(found.joints), layout=layout, points=(), confidence=confidence)
 
 
-def _seen(found: Found) -> Float[np.ndarray, "t m v c"]:
+def seen_joints(found: Found) -> Float[np.ndarray, "t m v c"]:
     """The joints, NaN where they were not seen."""
     marked = unseen(found.joints, found.confidence, LEAST_CONFIDENCE)
     return np.where(marked[..., None], np.nan, found.joints) if marked.any() else found.joints
@@ -241,7 +260,7 @@ def _seen(found: Found) -> Float[np.ndarray, "t m v c"]:
 
 def _units(
     found: Sequence[Found],
-    bodies: Sequence[Float[np.ndarray, "t m v c"]],
+    bodies: Sequence[Plausibility],
     layout: SkeletonLayout,
     told: Told,
     *,
@@ -255,24 +274,26 @@ def _units(
         units = cast(ToldUnits, named.most_common(1)[0][0])
         scaled = f"; bodies are scaled to {STANDARD_HEIGHT} m from ankles to head" if units in _SCALED else ""
         return units, f"units: {units}, as the files say{scaled}"
+    if layout.units:
+        return cast(ToldUnits, layout.units), f"units: {layout.units}, as layout {layout.name} says"
     if planar:
         return "body", f"units: not known in 2D; bodies are scaled to {STANDARD_HEIGHT} m from ankles to head"
-    heights = [height for one in bodies if (height := height_of(one, layout))]
+    heights = [one.height for one in bodies if one.height]
     if not heights:
         raise ValueError("the units cannot be told, too few joints are seen together: say --units m, cm or mm, or body")
     middle = float(np.median(heights))
     guess = units_of(middle)
     if guess is None:
         raise ValueError(
-            f"bodies are {middle:.4g} high in the files, which is no person in m, cm or mm (0.5 to 2.5 m): say --units, "
-            f"or --units body to scale them to {STANDARD_HEIGHT} m"
+            f"bodies are {middle:.4g} high in the files, which is no person in m, cm or mm (0.5 to 2.5 m): say "
+            f"--units, or --units body to scale them to {STANDARD_HEIGHT} m"
         )
-    return guess, f"units: {guess}, inferred from bodies {min(heights):.4g} to {max(heights):.4g} high"
+    return cast(ToldUnits, guess), f"units: {guess}, inferred from bodies {min(heights):.4g} to {max(heights):.4g} high"
 
 
 def _up(
     found: Sequence[Found],
-    bodies: Sequence[Float[np.ndarray, "t m v c"]],
+    bodies: Sequence[Plausibility],
     layout: SkeletonLayout,
     told: Told,
     *,
@@ -280,20 +301,19 @@ def _up(
 ) -> tuple[Up, str]:
     votes: Counter[str] = Counter()
     for one in bodies:
-        axis, share = up_of(one, layout)
-        if axis is not None:
-            votes[axis] += share * len(one)
-    seen, weight = votes.most_common(1)[0] if votes else (None, 0.0)
+        if one.up is not None:
+            votes[one.up] += one.frames
+    seen, weight = votes.most_common(1)[0] if votes else (None, 0)
     clear = seen is not None and weight >= 0.8 * sum(votes.values())
     named = Counter(one.up for one in found if one.up)
-    said = told.up or (named.most_common(1)[0][0] if named else None)
+    said = told.up or (named.most_common(1)[0][0] if named else layout.up or None)
     if said is not None:
+        whose = "you say" if told.up else "the files say" if named else f"layout {layout.name} says"
         if clear and seen != said and not told.trust:
-            whose = "you say" if told.up else "the files say"
             raise ValueError(
                 f"{whose} that {said} points up, but heads are above feet along {seen}: say --up {seen}, or --trust"
             )
-        return cast(Up, said), f"up: {said}, as {'said' if told.up else 'the files say'}"
+        return cast(Up, said), f"up: {said}, as {whose}"
     if clear:
         return cast(Up, seen), f"up: {seen}, inferred from heads above feet"
     if planar:

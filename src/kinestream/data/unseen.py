@@ -73,14 +73,14 @@ def spikes(joints: Float[np.ndarray, "t m v c"], fps: int | float) -> Bool[np.nd
         [4]
     """
     marked = np.zeros(joints.shape[:3], dtype=np.bool_)
-    there = ~np.isnan(joints).any(axis=3) & joints.any(axis=(2, 3))[..., None]
+    there = ~np.isnan(joints).any(axis=3) & np.asarray(joints.any(axis=(2, 3)))[..., None]
     for slot in range(joints.shape[1]):
         patterns: dict[bytes, list[int]] = {}
         for joint in range(joints.shape[2]):
             patterns.setdefault(there[:, slot, joint].tobytes(), []).append(joint)
         for which in patterns.values():
             frames = np.flatnonzero(there[:, slot, which[0]])
-            found = _jumps(joints[frames[:, None], slot, np.array(which)], frames, fps)
+            found = _jumps(joints[frames[:, None], slot, np.array(which)], frames, float(fps))
             marked[frames[:, None], slot, np.array(which)] = found
     return marked
 

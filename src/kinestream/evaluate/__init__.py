@@ -22,7 +22,7 @@ An evaluation of your own takes a `Session` and a frozen dataclass of settings a
 
 Then `kinestream.evaluate.class_means(run, store, power=0.5)` and `kinestream evaluate class-means` are there. What else
 it is, its settings say: `uses: ClassVar[Uses]` which part of the encoders, `is_search: ClassVar[bool]` that the command
-can draw what it found.
+can draw what it found, `whole_videos: ClassVar[bool]` that its store has videos of many actions.
 """
 
 import dataclasses
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     semi: "Evaluation"
     supervised: "Evaluation"
     transfer: "Evaluation"
+    detection: "Evaluation"
 
 _LAZY = {"Result": "result", "Row": "result", "Session": "session", "Features": "session"}
 
@@ -140,6 +141,7 @@ class Evaluation:
             device=device,
             allow_leak=allow_leak,
             other_layouts=self.other_layouts,
+            whole_videos=takes_whole_videos(self.settings),
             progress=progress,
             notice=notice,
         )
@@ -178,6 +180,11 @@ def uses_of(settings: type[Any]) -> Uses:
 def is_search(settings: type[Any]) -> bool:
     """Whether the `detail` of the rows is what a search found (see `search.Retrieved`), which the command can draw."""
     return bool(getattr(settings, "is_search", False))
+
+
+def takes_whole_videos(settings: type[Any]) -> bool:
+    """Whether the store of an evaluation with these settings has whole videos, with a track of labels each."""
+    return bool(getattr(settings, "whole_videos", False))
 
 
 def _settings_of(name: str, measure: "Measure") -> type[Any]:

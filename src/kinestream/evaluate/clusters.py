@@ -59,7 +59,7 @@ def match_clusters(assignment: Labels, labels: Labels) -> dict[int, int]:
         >>> match_clusters(np.array([0, 0, 1, 1]), np.array([7, 7, 7, 3]))
         {0: 7, 1: 3}
     """
-    from scipy.optimize import linear_sum_assignment  # type: ignore[attr-defined]
+    from scipy.optimize import linear_sum_assignment
 
     clusters, classes = np.unique(assignment), np.unique(labels)
     if len(clusters) > len(classes):

@@ -59,6 +59,8 @@ class Row:
     top1_by_seed: tuple[float, ...] = ()
     detail: Any = field(default=None, repr=False)
     """What else was found, for drawings; not written to files."""
+    predictions: tuple[tuple[str | int | float, ...], ...] | None = field(default=None, repr=False)
+    """Rows of the file of predictions, its headings first; None where a test clip has one class."""
 
     @property
     def top1(self) -> float:
@@ -228,7 +230,8 @@ class Result:
         columns = {heading: [cell(row) for row in self.rows] for heading, cell in cells.items()}
         shown = {heading: values for heading, values in columns.items() if set(values) != {"-"}}
         title = f"{self.protocol}: {self.dataset or self.store.info.title} {self.split}, "
-        title += f"{len(self.train):,} training clips, {len(self.test):,} test clips"
+        unit = "videos" if self.store.continuous else "clips"
+        title += f"{len(self.train):,} training {unit}, {len(self.test):,} test {unit}"
         title += "; LEAK ALLOWED" if self.leak else ""
         return title, list(shown), [list(cells) for cells in zip(*shown.values(), strict=True)]
 
@@ -243,11 +246,11 @@ class Result:
             "top1_low": low,
             "top1_high": high,
             **(seeds if row.seeds else {}),
-            "top5": row.top5,
+            "top5": _or_none(row.top5),
             "mean_class": row.mean_class,
             "ece": row.ece,
             "top1_without_copies": row.top1_without_copies,
-            **{key: None if value != value else value for key, value in row.extra.items()},
+            **{key: _or_none(value) for key, value in row.extra.items()},
             "per_class": self._class_shares(row),
         }
 
@@ -289,7 +292,12 @@ class Result:
             writer.writerows(self._lines())
 
     def _write_predictions(self, path: Path) -> None:
-        own, classes, labels = self.headline, self.store.info.classes, self.store.labels
+        own, classes = self.headline, self.store.info.classes
+        if own.predictions is not None:
+            with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(own.predictions)
+            return
+        labels = self.store.labels
         sure = (
             [""] * len(self.test) if own.confidence is None else [f"{value:.6f}" for value in own.confidence.tolist()]
         )
@@ -310,7 +318,7 @@ class Result:
             "top1": own.top1,
             "top1_low": own.interval[0],
             "top1_high": own.interval[1],
-            "top5": own.top5,
+            "top5": _or_none(own.top5),
             "mean_class": own.mean_class,
             "ece": own.ece,
             "leak": self.leak,
@@ -344,6 +352,11 @@ def mean_of_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> Row:
 
 def _cell(column: str | Callable[[Row], str]) -> Callable[[Row], str]:
     return column if callable(column) else lambda row: _figure(row.extra.get(column))
+
+
+def _or_none(value: Any) -> Any:
+    """JSON has no nan."""
+    return None if value != value else value
 
 
 def _figure(value: float | None) -> str:

@@ -107,7 +107,7 @@ class Session:
     def clips(self) -> AnyClips:
         """All clips of the store, as the encoders take them."""
         layout = self.store.layout if self.joint_map is None else self.joint_map.target
-        return clips_as(self.store, self.source.frames, layout)
+        return clips_as(self.store, self.source.frames, layout, self.source.seconds)
 
     def note(self, text: str) -> None:
         """Something that the user must not miss: told now, and kept with the result."""
@@ -239,6 +239,7 @@ def open_session(
     allow_leak: bool = False,
     other_layouts: bool = False,
     judged: bool = True,
+    whole_videos: bool = False,
     progress: Progress = silent,
     notice: Notice = unheard,
 ) -> Session:
@@ -250,13 +251,17 @@ def open_session(
         readout: of frozen encoders, or what differs from how they say themselves.
         other_layouts: take a store of another layout, whose joints are mapped.
         judged: labelled training and test clips are needed; without it a store that has none is taken as a whole.
+        whole_videos: take a store of videos, whose parts have labels; `train` and `test` are videos then.
 
     Raises ValueError when they do not go together, or when test clips are where they must not be.
     """
     source = open_source(run)
     opened = store if isinstance(store, Store) else Store(Path(source.of_run().data if store is None else store))
     judged = judged or bool(opened.info.classes and opened.info.splits and not opened.continuous)
-    if judged:
+    if whole_videos:
+        part_of = split or _usual_split(source, opened)
+        train, test = _videos(opened, part_of)
+    elif judged:
         _check_labels(opened)
         part_of = split or _usual_split(source, opened)
         train, test = _labelled(opened, part_of)
@@ -300,7 +305,7 @@ def open_session(
     if (doubt := caution(opened, source.frames)) is not None:
         session.note(doubt)
     longest = max(one.encoder.dim for one in cards.values())
-    if uses == "features" and read_as.whitening and len(train) < 2 * longest:
+    if uses == "features" and not whole_videos and read_as.whitening and len(train) < 2 * longest:
         session.note(
             f"{len(train)} training clips tell little of how {longest} numbers vary: whitened features are doubtful, "
             "--whitening 0 leaves them as they are"
@@ -327,6 +332,19 @@ def _check_labels(store: Store) -> None:
             f"{store.path} has no labels, which evaluations compare with: prepare its recordings with labels (the "
             ".yaml file of a data set, or ks.prepare(..., labels=...))"
         )
+
+
+def _videos(store: Store, split: str) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " q"]]:
+    """The training and the test videos. Raises ValueError for a store of single actions, or where one part is empty."""
+    if not store.continuous:
+        raise ValueError(
+            f"{store.path} holds single actions, and this looks for them in whole videos: prepare it with --continuous"
+        )
+    train, test = (store.select(split, part) for part in ("train", "test"))
+    for part, indices in (("training", train), ("test", test)):
+        if not any(store.segments(index) for index in indices.tolist()):
+            raise ValueError(f"{store.path} has no {part} video with a labelled action in split '{split}'")
+    return train, test
 
 
 def _labelled(store: Store, split: str) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " q"]]:

@@ -196,6 +196,41 @@ class TransferSettings(FineTuneSettings):
     """Passes over the features for the linear probe."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class DetectionSettings:
+    """Actions detected in whole videos, the PKU-MMD protocol: mean average precision over actions and over videos at
+    tIoU 0.1 to 0.7. A linear layer on frozen features of sliding windows, trained with the labels of the training
+    videos and background for what has none; the labels of a video are the likeliest path on which every change costs.
+    The store is one that was prepared with --continuous.
+
+    Examples:
+      kinestream evaluate detection runs/caca-joint-pku1 --data pku1-whole/ --split xsub
+      kinestream evaluate detection runs/caca-joint-pku1 --data pku1-whole/ --window 60 --hop 10 --bare
+    """
+
+    whole_videos: ClassVar[bool] = True
+
+    window: int = 48
+    """Frames of a window; videos of PKU-MMD have 30 a second."""
+    hop: int = 8
+    """Frames from one window to the next."""
+    switch: float = 0.5
+    """What a change costs, so many window lengths of one unit of log-probability."""
+    most_windows: int = 40_000
+    """Windows of the training videos that the layer is trained on; of more, some are drawn."""
+    components: int = 256
+    """Principal components of the features that the layer sees, whitened, known from those windows."""
+    seed: int = 0
+    """Of what is drawn."""
+
+    def __post_init__(self) -> None:
+        for name in ("window", "hop", "most_windows", "components"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} {getattr(self, name)}: 1 or more is needed")
+        if not 0 <= self.switch < math.inf:
+            raise ValueError(f"--switch {self.switch}: 0 or more is needed")
+
+
 BUILTIN: Mapping[str, tuple[type[object], str, str]] = {
     "linear": (LinearSettings, "linear_probe", "accuracy of a linear layer on the frozen encoder"),
     "knn": (KNNSettings, "nearest", "accuracy of nearest neighbours of the frozen encoder"),
@@ -205,6 +240,7 @@ BUILTIN: Mapping[str, tuple[type[object], str, str]] = {
     "finetune": (FineTuneSettings, "training", "accuracy after fine-tuning with all labels"),
     "semi": (SemiSettings, "few_labels", "accuracy after fine-tuning with few labels"),
     "supervised": (SupervisedSettings, "training", "the same encoder from random weights with all labels"),
+    "detection": (DetectionSettings, "videos", "actions in whole videos: mAP over actions and over videos (PKU-MMD)"),
     "transfer": (TransferSettings, "other_data", "encoders of one data set on another, also of another sensor"),
 }
 """Settings of each built-in evaluation, the module below `kinestream.evaluate` that registers it, and what it is."""

@@ -70,7 +70,7 @@ def _read(
     """The features of some clips by stream, as the readout says."""
 
     def look(view: Tensor, read: Sequence[str]) -> dict[str, Tensor]:
-        streams = make_streams(view, read, clips.layout)
+        streams = make_streams(view, read, clips.layout, clips.rate)
         return {
             stream: encoders[stream](streams[stream].to(next(encoders[stream].parameters()).dtype)) for stream in read
         }
@@ -107,7 +107,8 @@ def cached_features(
     stale. Of several processes the first one writes."""
     mapped = "" if clips.layout == clips.store.layout else f"-{clips.layout.name}"
     looks = "" if readout.is_plain else f"-{readout.turns}"
-    what = f"{clips.store.fingerprint[:12]}-{clips.frames}{mapped}{looks}"
+    timed = "" if clips.rate is None else f"-{clips.rate:g}fps"
+    what = f"{clips.store.fingerprint[:12]}-{clips.frames}{timed}{mapped}{looks}"
     files = {
         stream: folder / f"{stream}-{weights_hash(encoder)[:12]}-{what}.npy" for stream, encoder in encoders.items()
     }
@@ -134,18 +135,18 @@ def _load(file: Path, rows: int) -> Features | None:
     return features if features.ndim == 2 and len(features) == rows and features.dtype == np.float32 else None
 
 
-def raw_coordinates(clips: AnyClips, indices: Int64[np.ndarray, " n"], stream: str = "joint") -> Features:
+def raw_coordinates(clips: FixedClips, indices: Int64[np.ndarray, " n"], stream: str = "joint") -> Features:
     """A stream of these clips itself as features `(n, t * m * v * c)`: what any learning must beat."""
     made: list[Features] = []
     for rows in batches(len(indices), _BATCH):
         batch = rearrange(torch.from_numpy(clips.batch(indices[rows])), "n t m v c -> n c t v m")
-        values = make_streams(batch, [stream], clips.layout)[stream]
+        values = make_streams(batch, [stream], clips.layout, clips.rate)[stream]
         made.append(rearrange(values, "n c t v m -> n (t m v c)").numpy())
     return np.concatenate(made)
 
 
 @torch.no_grad()
-def calibrate_batch_norm(encoder: nn.Module, clips: AnyClips, indices: Int64[np.ndarray, " n"], stream: str) -> None:
+def calibrate_batch_norm(encoder: nn.Module, clips: FixedClips, indices: Int64[np.ndarray, " n"], stream: str) -> None:
     """Sets the running statistics of batch normalisation from up to 8 batches of clips: without them the features of an
     encoder that was never trained would vanish, and it would be too easy to beat. Every process takes the same."""
     norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
@@ -156,5 +157,5 @@ def calibrate_batch_norm(encoder: nn.Module, clips: AnyClips, indices: Int64[np.
     with by_themselves():
         for rows in list(batches(len(indices), _BATCH))[:8]:
             batch = rearrange(torch.from_numpy(clips.batch(indices[rows])), "n t m v c -> n c t v m")
-            encoder(make_streams(batch, [stream], clips.layout)[stream])
+            encoder(make_streams(batch, [stream], clips.layout, clips.rate)[stream])
     encoder.eval()

@@ -2,14 +2,16 @@
 directions in which all clips differ most, or on those in which clips differ that show the same."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float32, Float64, Int
 from sklearn.covariance import ledoit_wolf
 from torch import Tensor
 from torch.nn import functional
 
 from kinestream.features.neighbours import side_by_side
+from kinestream.models.readout import WhitenedBy
 
 _LEAST = 1e-4
 """Directions in which clips vary less than this share of the most are left out: what a test clip has there is nothing
@@ -33,27 +35,48 @@ def whiten(
     covariance normalisation (Hatch et al. 2006) with pairs for classes, shrunk as Ledoit and Wolf (2004) estimate it,
     for pairs may be fewer than directions.
 
-    Raises ValueError for a power outside (0, 1], for features that are not finite or do not differ, and for fewer than
-    two pairs.
+    Raises ValueError as `fit_whitening` does, and for features of `test` that are not finite.
 
     Example:
         >>> rows = torch.tensor([[4.0, 3.0], [4.0, -3.0], [-4.0, 3.0], [-4.0, -3.0]])
         >>> whiten(rows, rows[:1], 1.0)[1].abs().numpy().round(2)  # both directions count alike
         array([[0.71, 0.71]], dtype=float32)
     """
+    fitted = fit_whitening(train, power, pairs=pairs)
+    return fitted(train), fitted(test)
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """What is known of training features, to whiten any others by."""
+
+    mean: Float64[Tensor, " d"]
+    """Of the unit features."""
+    directions: Float64[Tensor, "d d"]
+    """In its columns the principal directions, each divided by its deviation to the power; zero for one left out."""
+
+    def __call__(self, rows: Float[Tensor, "q d"]) -> Float32[Tensor, "q d"]:
+        """Unit vectors. Raises ValueError for features that are not finite."""
+        _refuse_infinite(rows)
+        units = functional.normalize(rows.double(), dim=1)
+        return functional.normalize((units - self.mean) @ self.directions, dim=1).float()
+
+
+def fit_whitening(train: Float[Tensor, "n d"], power: float, *, pairs: Pairs | None = None) -> Whitening:
+    """See `whiten`. Raises ValueError for a power outside (0, 1], for features that are not finite or do not differ,
+    and for fewer than two pairs."""
     if not 0 < power <= 1:
         raise ValueError(f"whitening to the power {power}: it must be above 0 and at most 1")
-    if not (train.isfinite().all() and test.isfinite().all()):
-        raise ValueError("some features are not finite: the encoder has diverged")
-    units = [functional.normalize(rows.double(), dim=1) for rows in (train, test)]
-    mean = units[0].mean(dim=0)
+    _refuse_infinite(train)
+    units = functional.normalize(train.double(), dim=1)
+    mean = units.mean(dim=0)
     if pairs is None:
-        centred = units[0] - mean
+        centred = units - mean
         covariance = centred.T @ centred / len(centred)
     elif len(pairs) < 2:
         raise ValueError(f"features cannot be whitened by {len(pairs)} pairs of training clips: whiten by all clips")
     else:
-        halves = (units[0][pairs[:, 0]] - units[0][pairs[:, 1]]) / 2**0.5
+        halves = (units[pairs[:, 0]] - units[pairs[:, 1]]) / 2**0.5
         covariance = torch.from_numpy(ledoit_wolf(halves.numpy(), assume_centered=True)[0])
     variances, directions = torch.linalg.eigh(covariance)
     deviations = variances.clamp(min=0).sqrt()
@@ -61,8 +84,20 @@ def whiten(
         which = f"the {len(train)} training clips" if pairs is None else f"{len(pairs)} pairs of training clips"
         raise ValueError(f"the features of {which} are all the same: there is nothing to whiten by")
     scales = torch.where(deviations > _LEAST * deviations.max(), deviations, torch.inf) ** -power
-    made = [functional.normalize((rows - mean) @ (directions * scales), dim=1).float() for rows in units]
-    return made[0], made[1]
+    return Whitening(mean=mean, directions=directions * scales)
+
+
+def fit_streams(
+    train: Mapping[str, Float[Tensor, "n _"]], power: float, whitened_by: WhitenedBy
+) -> dict[str, Whitening]:
+    """The whitening of each stream, as the card of an encoder says."""
+    pairs = mutual_neighbours(train) if whitened_by == "neighbours" else None
+    return {stream: fit_whitening(rows, power, pairs=pairs) for stream, rows in train.items()}
+
+
+def _refuse_infinite(rows: Tensor) -> None:
+    if not rows.isfinite().all():
+        raise ValueError("some features are not finite: the encoder has diverged")
 
 
 def whiten_streams(

@@ -95,8 +95,8 @@ def joint_map(source: SkeletonLayout, target: SkeletonLayout) -> JointMap:
 
 
 def made_of(name: str, has: Mapping[str, tuple[int, ...]]) -> tuple[int, ...] | None:
-    """The joints (or points) of `has`, by canonical name, whose mean the canonical joint `name` is; None where it cannot
-    be made."""
+    """The joints (or points) of `has`, by canonical name, whose mean the canonical joint `name` is; None where it
+    cannot be made."""
     if name in has:
         return has[name]
     choices = MEANS.get(name, ())

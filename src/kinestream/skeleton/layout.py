@@ -195,17 +195,19 @@ class SkeletonLayout:
                 heading=(int(left), int(right)),
                 pelvis=tuple(int(joint) for joint in plain["pelvis"]),
                 aliases={str(own): str(name) for own, name in dict(plain.get("aliases", {})).items()},
-                **{
-                    key: {
-                        str(name): tuple(str(part) for part in parts)
-                        for name, parts in dict(plain.get(key, {})).items()
-                    }
-                    for key in ("derive", "markers")
-                },
-                **{key: str(plain.get(key, "")) for key in _WORDS},
+                derive=_lists(plain.get("derive", {})),
+                markers=_lists(plain.get("markers", {})),
+                units=str(plain.get("units", "")),
+                up=str(plain.get("up", "")),
+                title=str(plain.get("title", "")),
+                source=str(plain.get("source", "")),
             )
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"not a skeleton layout: {error}") from error
+
+
+def _lists(plain: Any) -> dict[str, tuple[str, ...]]:
+    return {str(name): tuple(str(part) for part in parts) for name, parts in dict(plain).items()}
 
 
 Layout = SkeletonLayout

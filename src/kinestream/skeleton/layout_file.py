@@ -57,13 +57,13 @@ def read_fields(path: Path) -> dict[str, Any]:
     parent_of = _parents(plain, joints)
     canonical = {aliases.get(joint, joint): joint for joint in joints}
     heading = _names(
-        plain, "heading", default=_first_of(canonical, "left_shoulder right_shoulder", "left_hip right_hip")
+        plain, "heading", default=first_of(canonical, "left_shoulder right_shoulder", "left_hip right_hip")
     )
     if len(heading) != 2:
         raise ValueError(f"'heading' must be two joints, the left and the right one, it has {len(heading)}")
-    pelvis = _names(plain, "pelvis", default=_first_of(canonical, "pelvis", "left_hip right_hip"))
+    pelvis = _names(plain, "pelvis", default=first_of(canonical, "pelvis", "left_hip right_hip"))
     pairs = plain.get("pairs", "auto")
-    paired = _pairs_by_name(joints) if pairs == "auto" else _lists(plain, "pairs", length=2)
+    paired = pairs_by_name(joints) if pairs == "auto" else _lists(plain, "pairs", length=2)
     words = {key: plain.get(key, "") for key in _WORDS}
     for key, value in words.items():
         if not isinstance(value, str):
@@ -132,7 +132,7 @@ def _both_sides(chain: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [tuple(joint.replace("SIDE", side) for joint in chain) for side in ("left", "right")]
 
 
-def _pairs_by_name(joints: Sequence[str]) -> list[tuple[str, str]]:
+def pairs_by_name(joints: Sequence[str]) -> list[tuple[str, str]]:
     """Left joints with their right ones: `left` becomes `right` in the name, or an L at its beginning, at its end or
     between other signs an R."""
     patterns = (
@@ -152,7 +152,7 @@ def _pairs_by_name(joints: Sequence[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _first_of(canonical: Mapping[str, str], *choices: str) -> tuple[str, ...] | None:
+def first_of(canonical: Mapping[str, str], *choices: str) -> tuple[str, ...] | None:
     """The joints of the first choice that there are."""
     for choice in choices:
         if all(name in canonical for name in choice.split()):

@@ -1,4 +1,4 @@
-"""Which joints of a layout the named points of a file are: markers of motion capture, columns of a table, key points."""
+"""Which joints of a layout the named points of a file are: markers, columns of a table, key points."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from kinestream.skeleton.joint_maps import made_of
 from kinestream.skeleton.layout import SkeletonLayout, layout_names, load_layout
-from kinestream.skeleton.naming import canonical_name
+from kinestream.skeleton.naming import canonical_names
 from kinestream.words import shown
 
 _NAMED = 8
@@ -71,8 +71,8 @@ def point_map(points: Sequence[str], layout: SkeletonLayout) -> PointMap:
     lacking = [joint for joint, part in zip(layout.joints, parts, strict=True) if not part]
     if lacking:
         raise ValueError(
-            f"layout {layout.name}: no point is {_some(lacking)}; the points are {_some(points)}. 'markers' in a layout "
-            "file of your own may say which points a joint is the mean of"
+            f"layout {layout.name}: no point is {_some(lacking)}; the points are {_some(points)}. 'markers' in a "
+            "layout file of your own may say which points a joint is the mean of"
         )
     return PointMap(layout=layout, points=tuple(points), parts=tuple(part for part in parts if part))
 
@@ -102,8 +102,7 @@ def layout_for(points: Sequence[str]) -> PointMap:
 def _parts(points: Sequence[str], layout: SkeletonLayout, *, derive: bool = True) -> list[tuple[int, ...] | None]:
     by_name = {_plain(name): place for place, name in reversed(list(enumerate(points)))}
     has: dict[str, tuple[int, ...]] = {}
-    for place, name in enumerate(points):
-        canonical = canonical_name(name)
+    for place, canonical in enumerate(canonical_names(points)):
         if canonical is not None:
             has.setdefault(canonical, (place,))
     made: list[tuple[int, ...] | None] = []

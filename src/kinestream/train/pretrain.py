@@ -15,10 +15,12 @@ from kinestream.data.leaks import write_recordings
 from kinestream.data.partners import Partners, pairs_of_equal
 from kinestream.data.store import Store
 from kinestream.data.unlabelled import Part, Unlabelled, choose_further
+from kinestream.distributed.collectives import by_themselves
 from kinestream.distributed.devices import contact, in_turn, make_fabric
 from kinestream.distributed.launch import Device, Precision, check_shares
+from kinestream.features.whitening_file import make_whitening
 from kinestream.files import replacing
-from kinestream.models.encoder_file import save_encoder
+from kinestream.models.encoder_file import load_encoder, save_encoder
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.recipes import Recipe, resolve
 from kinestream.train.checkpoint import Position, load_checkpoint
@@ -176,7 +178,8 @@ class _Training:
         def save_encoders(epochs_done: int) -> None:
             for stream, encoder in method.encoders().items():
                 card = recipe.card(self._config.recipe_name, stream, self._layout, epochs_done)
-                save_encoder(folder.encoder(stream), encoder, card)
+                bodies = self._chosen[0].store.info.most_bodies
+                save_encoder(folder.encoder(stream), encoder, dataclasses.replace(card, bodies=bodies))
 
         try:
             fit(
@@ -202,14 +205,40 @@ class _Training:
             raise KeyboardInterrupt from None
         finally:
             log.close()
+        if recipe.readout.whitening:
+            fabric.barrier()
+            if fabric.is_global_zero:
+                self._keep_whitening()
+            fabric.barrier()
+
+    def _keep_whitening(self) -> None:
+        """So that the run can be used where its store is not; of the encoders as they were saved."""
+        folder, store = self._folder, self._chosen[0].store
+        encoders = {stream: load_encoder(folder.encoder(stream))[0] for stream in self._recipe.streams}
+        clips = clips_as(store, self._recipe.frames, self._layout, self._recipe.seconds)
+        train = store.select(self._recipe.split, "train")
+        try:
+            with by_themselves():
+                make_whitening(
+                    folder.path,
+                    encoders,
+                    clips,
+                    train,
+                    self._recipe.readout,
+                    device=self._fabric.device,
+                    progress=self._progress,
+                )
+        except ValueError as error:
+            self._notice(f"no whitening is kept: {error}")
 
     def _clips(self) -> Unlabelled:
-        frames = self._recipe.frames
+        frames, seconds = self._recipe.frames, self._recipe.seconds
         return Unlabelled(
             in_turn(
                 self._fabric,
                 lambda: [
-                    Part(clips=clips_as(one.store, frames, self._layout), indices=one.indices) for one in self._chosen
+                    Part(clips=clips_as(one.store, frames, self._layout, seconds), indices=one.indices)
+                    for one in self._chosen
                 ],
             )
         )

@@ -2,17 +2,25 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
+from kinestream.data.gaps import without_gaps
+from kinestream.data.recording import Recording
 from kinestream.evaluate.result import Result
 from kinestream.files import replacing
+from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.use.made_by import Reading
+from kinestream.use.search import Hits
+from kinestream.use.sources import read_row
 from kinestream.viz.skeleton import skeleton_strip
+from kinestream.words import shown
 
 CELL = (560, 180)
 """Width and height of a clip on the sheet, in pixels, its title included."""
@@ -20,47 +28,116 @@ _TITLE = 26
 _GAP = 14
 _FRAMES = 6
 _ANSWERS = 3
+_HITS_A_ROW = 3
 _RIGHT, _WRONG, _QUERY = "#009e73", "#cc3311", "#303030"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cell:
+    """A clip on a sheet."""
+
+    joints: Float[np.ndarray, "t m v c"]
+    layout: SkeletonLayout
+    title: str
+    colour: str = _QUERY
+    """Of its frame."""
 
 
 def draw_found(result: Result, path: Path, *, queries: int = 6, seed: int = 0) -> None:
     """Draws what a retrieval found into a .png file, a row for each of some test clips: itself at the left, then its
     nearest training clips, with a green frame those of its class, with a red one the others. The queries are spread
     over the classes."""
-    shown = [list(_cells(result, place)) for place in _spread(result.store.labels[result.test], queries, seed)]
+    draw_sheet(
+        [list(_cells(result, place)) for place in _spread(result.store.labels[result.test], queries, seed)], path
+    )
+
+
+def draw_hits(hits: Hits, reading: Reading, path: Path, *, query: Recording | None = None) -> int:
+    """Draws what a search found into a .png file: the query first where it is given, then the hits, nearest first. A
+    hit with the label of the query has a green frame, one with another a red one.
+
+    Returns how many hits are left out because their recordings cannot be read any more. Raises ValueError where that
+    are all.
+    """
+    cells = [] if query is None else [_cell(query, f"query: {hits.query}", _QUERY)]
+    missing = []
+    known = "" if query is None or query.label is None else str(query.label)
+    for place in range(len(hits)):
+        rows = hits.rows
+        try:
+            whole = read_row(rows.file[place], rows.name[place], reading)
+        except ValueError as error:
+            missing.append(error)
+            continue
+        rate = 1.0 if np.isnan(rows.fps[place]) else float(rows.fps[place])
+        part = whole.cut(slice(round(rows.start[place] * rate), round(rows.end[place] * rate)))
+        label = rows.label[place]
+        colour = _QUERY if not (known and label) else _RIGHT if label == known else _WRONG
+        title = (
+            f"{place + 1}: {rows.called(place)}{f', {label}' if label else ''} (cos {1 - hits.distances[place]:.3f})"
+        )
+        cells.append(_cell(part, title, colour))
+    if len(missing) == len(hits):
+        raise ValueError(f"no hit can be drawn: {missing[0]}")
+    width = _HITS_A_ROW
+    draw_sheet([cells[first : first + width] for first in range(0, len(cells), width)], path)
+    return len(missing)
+
+
+def draw_sheet(table: Sequence[Sequence[Cell]], path: Path) -> None:
+    """Rows of clips, as a .png file."""
     width, height = CELL
-    columns = max(map(len, shown))
-    sheet = Image.new("RGB", (columns * (width + _GAP) + _GAP, len(shown) * (height + _GAP) + _GAP), "white")
+    columns = max(map(len, table))
+    sheet = Image.new("RGB", (columns * (width + _GAP) + _GAP, len(table) * (height + _GAP) + _GAP), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.truetype(findfont("DejaVu Sans"), 14)
     with tempfile.TemporaryDirectory() as scratch:
         strip = Path(scratch) / "strip.png"
-        for row, cells in enumerate(shown):
-            for column, (index, title, colour) in enumerate(cells):
+        for row, cells in enumerate(table):
+            for column, cell in enumerate(cells):
                 left, top = _GAP + column * (width + _GAP), _GAP + row * (height + _GAP)
-                skeleton_strip(result.store.joints(index), result.store.layout, strip, frames=_FRAMES)
+                skeleton_strip(cell.joints, cell.layout, strip, frames=_FRAMES)
                 with Image.open(strip) as picture:
                     picture.thumbnail((width - 8, height - _TITLE - 8))
                     below = top + _TITLE + (height - _TITLE - picture.height) // 2
                     sheet.paste(picture, (left + (width - picture.width) // 2, below))
-                pen.text((left + 8, top + 6), title, fill=_QUERY, font=font)
-                pen.rectangle((left, top, left + width, top + height), outline=colour, width=3)
+                pen.text((left + 8, top + 6), _fitting(cell.title, font, width - 16), fill=_QUERY, font=font)
+                pen.rectangle((left, top, left + width, top + height), outline=cell.colour, width=3)
     with replacing(path) as unfinished:
         sheet.save(unfinished, format="PNG")
 
 
-def _cells(result: Result, place: int) -> Iterator[tuple[int, str, str]]:
-    """A query and its answers: place in the store, title, colour of the frame."""
+def _cell(recording: Recording, title: str, colour: str) -> Cell:
+    """Joints that were not seen are filled in as for embeddings."""
+    assert recording.layout is not None, "what was read has a layout"
+    joints = without_gaps(recording, recording.layout).joints
+    return Cell(joints=joints, layout=recording.layout, title=title, colour=colour)
+
+
+def _fitting(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """In one line of so many pixels: cut in the middle, where names differ least."""
+    text = shown(text, 400)
+    while font.getlength(text) > width:
+        middle = len(text) // 2
+        text = f"{text[: middle - 2]}…{text[middle + 2 :]}"
+    return text
+
+
+def _cells(result: Result, place: int) -> Iterator[Cell]:
+    """A query and its answers."""
     store, found = result.store, result.headline.detail
+
+    def cell(index: int, title: str, colour: str) -> Cell:
+        return Cell(joints=store.joints(index), layout=store.layout, title=title, colour=colour)
 
     def named(index: int) -> str:
         return f"{store.table.name[index]}, {store.info.classes[store.labels[index]]}"
 
     query = int(result.test[place])
-    yield query, f"query: {named(query)}", _QUERY
+    yield cell(query, f"query: {named(query)}", _QUERY)
     nearest = result.train[found.nearest[place].numpy()].tolist()[:_ANSWERS]
     for rank, (index, cosine) in enumerate(zip(nearest, found.similarity[place].tolist(), strict=False), start=1):
         right = store.labels[index] == store.labels[query]
-        yield index, f"{rank}: {named(index)} (cos {cosine:.3f})", _RIGHT if right else _WRONG
+        yield cell(index, f"{rank}: {named(index)} (cos {cosine:.3f})", _RIGHT if right else _WRONG)
 
 
 def _spread(labels: Int64[np.ndarray, " n"], count: int, seed: int) -> list[int]:

@@ -136,9 +136,9 @@ class Dataset:
     splits: Mapping[str, Split]
     fps: float | None = None
     """Frames a second, where known."""
-    units: Units = "m"
-    up: Up = "y"
-    """The axis that points up in its files."""
+    units: Units | None = None
+    """Of its files: what they say if None, else metres; so for the axis that points up, else y."""
+    up: Up | None = None
     longest: int | None = None
     """Frames kept of a longer recording, from its middle."""
     label_archive: str | None = None
@@ -200,8 +200,8 @@ class _Described:
     classes: tuple[str, ...] = ()
     splits: dict[str, Any] = field(default_factory=dict)
     fps: float | None = None
-    units: Units = "m"
-    up: Up = "y"
+    units: Units | None = None
+    up: Up | None = None
     longest: int | None = None
     label_archive: str | None = None
     part_of: str | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from kinestream.data.formats.incoming import ExchangeError, Incoming
+from kinestream.data.formats.incoming import Asked, ExchangeError, Incoming
 from kinestream.data.recording import Found, LabelTrack, Recording, Source
 from kinestream.plugins import Registry
 from kinestream.skeleton.layout import SkeletonLayout
@@ -64,25 +64,39 @@ class Collection:
     """What it is known by, for messages."""
     is_one: Callable[[Path], bool]
     """Whether a file or folder is one, by its content."""
-    open: Callable[[Path, str | None], Incoming]
-    """Given the preparation that its joints go through, or None for the usual one. Raises ValueError for one that is
-    damaged."""
+    open: Callable[[Path, Asked], Incoming]
+    """Given what the user says of it: its layout, the preparation that its joints go through, the order of axes. Raises
+    ValueError for one that is damaged, or leaves open what nobody says."""
 
 
 FORMATS: Registry[Format | Collection] = Registry(
     "format",
     MappingProxyType(
         {
+            "alphapose": "kinestream.data.formats.alphapose",
+            "amc": "kinestream.data.formats.amc",
             "arrays": "kinestream.data.formats.arrays",
             "matlab": "kinestream.data.formats.matlab",
             "authors": "kinestream.data.formats.authors",
-            "npz": "kinestream.data.formats.npz",
+            "azure-kinect": "kinestream.data.formats.azure_kinect",
+            "bvh": "kinestream.data.formats.bvh",
+            "c3d": "kinestream.data.formats.c3d",
+            "coco": "kinestream.data.formats.coco_json",
+            "ctr-gcn": "kinestream.data.formats.ctr_gcn",
+            "deeplabcut": "kinestream.data.formats.deeplabcut",
+            "freemocap": "kinestream.data.formats.freemocap",
+            "mediapipe": "kinestream.data.formats.mediapipe",
+            "mediapipe-csv": "kinestream.data.formats.mediapipe_csv",
+            "movement": "kinestream.data.formats.movement",
             "ntu": "kinestream.data.formats.ntu",
             "nw-ucla": "kinestream.data.formats.nw_ucla",
+            "openpose": "kinestream.data.formats.openpose",
             "pku-mmd-1": "kinestream.data.formats.pku_mmd",
             "pku-mmd-2": "kinestream.data.formats.pku_mmd",
             "pyskl": "kinestream.data.formats.pyskl",
+            "sleap": "kinestream.data.formats.sleap",
             "table": "kinestream.data.formats.table",
+            "trc": "kinestream.data.formats.trc",
         }
     ),
 )
@@ -106,12 +120,16 @@ def collection_at(place: Path, name: str | None = None) -> Collection | None:
     return next((form for form in collections if form.is_one(place)), None)
 
 
-def open_collection(place: Path, preparation: str | None = None, name: str | None = None) -> Incoming:
-    """Opens whatever collection it is. Raises ValueError saying what was found and what is understood."""
+def open_collection(place: Path, asked: Asked | None = None, name: str | None = None) -> Incoming:
+    """Opens whatever collection it is. Raises ValueError saying what was found and what is understood, or what is left
+    open: the layout, or where labels begin."""
+    from kinestream.data.formats.numbering import settle_labels  # it imports formats, which import this
+
     if not place.exists():
         raise ExchangeError(f"no file or folder {place}")
     form = collection_at(place, name)
     if form is None:
         known = [form.looks_like for form in FORMATS.values() if isinstance(form, Collection)]
         raise ExchangeError(f"{place} is none of the known collections: understood is {', '.join(known)}")
-    return form.open(place, preparation)
+    asked = asked or Asked()
+    return settle_labels(form.open(place, asked), asked, place)

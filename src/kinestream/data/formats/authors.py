@@ -5,38 +5,40 @@
     data       float32 (n, 3, 300, v, m), coordinates as the sensor gave them, zero after the last frame
     label      pickle of (names, labels), names like S001C001P001R001A001.skeleton, labels from 0
 
-Arrays are memory-mapped; the labels are read as a whole.
+Arrays are memory-mapped; the labels are read as a whole. Our own exports say more in `kinestream.json`.
 """
 
-import json
-import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from kinestream.data.formats import FORMATS, Collection
 from kinestream.data.formats.incoming import (
+    MOST_BODIES,
+    MOST_FRAMES,
+    Asked,
     ExchangeError,
     FileSplit,
     Incoming,
     Row,
     check_preparation,
-    layout_of,
+    not_read,
     open_array,
+    plain_name,
+    rate_of,
     seen_frames,
     whole_number,
+    word_of,
 )
+from kinestream.data.formats.origin import COLUMNS, FILE, Origin, read_origin
 from kinestream.data.formats.safe_pickle import load_pickle
+from kinestream.data.formats.which_layout import layout_told
 from kinestream.data.preparation import PREPARATIONS, is_as_found
-from kinestream.data.store import Store
 
 PARTS = ("train", "val")
-ORIGIN = "kinestream.json"
-"""Written beside our own exports: what the arrays themselves cannot say."""
 _KINDS = ("position", "data")
 _SUFFIXES = (".skeleton", ".json", ".txt", ".npy")
 
@@ -47,6 +49,7 @@ class _Part:
     array: np.ndarray
     names: Sequence[str]
     labels: Sequence[int]
+    columns: Mapping[str, Sequence[Any]]
 
 
 def found_in(folder: Path) -> bool:
@@ -54,45 +57,55 @@ def found_in(folder: Path) -> bool:
     return any((folder / f"{part}_{kind}.npy").is_file() for part in PARTS for kind in _KINDS)
 
 
-def open_authors(folder: Path, preparation: str | None) -> Incoming:
+def open_authors(folder: Path, asked: Asked) -> Incoming:
     """Opens the arrays of a folder: `position` where it is there, unless only `data` is.
 
-    `preparation` is what `data` is prepared with, and what `position` was prepared with; `published` if None.
+    The preparation asked for is what `data` is prepared with, and what `position` was prepared with; that which the
+    folder says, or `published`, if None.
     """
+    asked.refuse_axes("the authors' arrays")
     kind = next(kind for kind in _KINDS if any((folder / f"{part}_{kind}.npy").is_file() for part in PARTS))
-    parts = [_open(folder, part, kind) for part in PARTS if (folder / f"{part}_{kind}.npy").is_file()]
-    shapes = {part.array.shape[3:] for part in parts}
+    origin = read_origin(folder / FILE)
+    parts = [_open(folder, part, kind, origin) for part in PARTS if (folder / f"{part}_{kind}.npy").is_file()]
+    shapes = {(part.array.shape[1], *part.array.shape[3:]) for part in parts}
     if len(shapes) > 1:
         raise ExchangeError(f"{folder}: the arrays of training and validation differ in joints and bodies: {shapes}")
-    notes = [f"only the part '{parts[0].name}' is there"] if len(parts) == 1 else []
-    if kind == "position" and any((folder / f"{part}_data.npy").is_file() for part in PARTS):
-        notes.append("'position' was read; 'data' lies beside it and was not")
-    said = read_origin(folder / ORIGIN)
-    chosen = preparation or said.get("preparation", "published")
+    (coordinates, joints, bodies), names = next(iter(shapes)), [name for part in parts for name in part.names]
+    planar = coordinates == 2 or origin.planar
+    told = layout_told(joints, folder, asked, said=origin.layout, names=names, planar=planar)
+    single = [f"only the part '{parts[0].name}' is there"] if len(parts) == 1 else []
+    chosen = asked.preparation or origin.preparation or ("planar" if planar else "published")
     if not is_as_found(chosen):
         chosen = check_preparation(chosen, PREPARATIONS)
         chosen = f"{chosen}-clips" if kind == "position" else chosen
-    joints, bodies = parts[0].array.shape[3:]
     return Incoming(
         form=f"the 3s-CACA authors' '{kind}' arrays",
-        layout=layout_of(joints, folder),
+        layout=told.layout,
         most_bodies=bodies,
-        classes=max((label for part in parts for label in part.labels), default=-1) + 1,
-        count=sum(len(part.array) for part in parts),
+        labels=[label for part in parts for label in part.labels],
         rows=lambda: _rows(parts, kind),
         splits={"given": FileSplit(train=frozenset({PARTS[0]}), test=frozenset({PARTS[1]}))},
         names=tuple((name, part.name) for part in parts for name in part.names),
         preparation=chosen,
         cleaned=is_as_found(chosen),
-        notes=tuple(notes),
+        planar=planar,
+        class_names=origin.class_names,
+        notes=(*told.notes, *single, *not_read(_left_aside(folder, parts, kind))),
     )
 
 
-def _open(folder: Path, part: str, kind: str) -> _Part:
+def _left_aside(folder: Path, parts: Sequence[_Part], kind: str) -> list[str]:
+    used = {FILE, *(f"{part.name}_{kind}.npy" for part in parts), *(f"{part.name}_label.pkl" for part in parts)}
+    return sorted(path.name for path in folder.iterdir() if path.name not in used and not path.name.startswith("."))
+
+
+def _open(folder: Path, part: str, kind: str, origin: Origin) -> _Part:
     path = folder / f"{part}_{kind}.npy"
     array = open_array(path)
-    if array.ndim != 5 or array.shape[1] != 3 or array.dtype.kind != "f" or not 1 <= array.shape[4] <= 8:
+    if array.ndim != 5 or array.shape[1] not in (2, 3) or array.dtype.kind != "f":
         raise ExchangeError(f"{path} holds {array.dtype} {array.shape}: floats (n, 3, t, v, m) were expected")
+    if not 1 <= array.shape[4] <= MOST_BODIES:
+        raise ExchangeError(f"{path} holds {array.shape}: (n, 3, t, v, m) with 1 to {MOST_BODIES} bodies m is read")
     label_path = folder / f"{part}_label.pkl"
     if not label_path.is_file():
         raise ExchangeError(f"no {label_path} beside {path.name}: the names and labels of its {len(array)} clips")
@@ -108,11 +121,13 @@ def _open(folder: Path, part: str, kind: str) -> _Part:
         )
     if wrong := next((name for name in names if not isinstance(name, str)), None):
         raise ExchangeError(f"{label_path}: {ascii(wrong)[:60]} where a name belongs")
+    found = {column: origin.column(part, column, len(array)) for column in COLUMNS}
     return _Part(
         name=part,
         array=array,
-        names=[without_suffix(name) for name in names],
+        names=[plain_name(without_suffix(name)) for name in names],
         labels=[whole_number(label) for label in labels],
+        columns={column: values for column, values in found.items() if values is not None},
     )
 
 
@@ -123,12 +138,23 @@ def without_suffix(name: str) -> str:
 
 def _rows(parts: Sequence[_Part], kind: str) -> Iterator[Row]:
     for part in parts:
-        for number, (name, label) in enumerate(zip(part.names, part.labels, strict=True), start=1):
-            joints = np.ascontiguousarray(part.array[number - 1].transpose(1, 3, 2, 0))  # c t v m -> t m v c
+        for index, (name, label) in enumerate(zip(part.names, part.labels, strict=True)):
+            joints = np.ascontiguousarray(part.array[index].transpose(1, 3, 2, 0))  # c t v m -> t m v c
+            told = {column: values[index] for column, values in part.columns.items()}
+            length = whole_number(told.get("length"), MOST_FRAMES)
             if kind == "data":
-                joints = joints[: seen_frames(joints)]
+                joints = joints[: length if length > 0 else seen_frames(joints)]
             yield Row(
-                file=f"{part.name}_{kind}.npy", number=number, name=name, part=part.name, label=label, joints=joints
+                file=f"{part.name}_{kind}.npy",
+                number=index + 1,
+                name=name,
+                part=part.name,
+                label=label,
+                joints=joints,
+                subject=word_of(told.get("subject")),
+                camera=word_of(told.get("camera")),
+                session=word_of(told.get("session")),
+                fps=rate_of(told.get("fps")),
             )
 
 
@@ -140,41 +166,3 @@ FORMATS.add(
         open=open_authors,
     ),
 )
-
-
-# --- the way back ---------------------------------------------------------------------------------------------------
-
-
-def write_authors(
-    folder: Path,
-    part: str,
-    names: Sequence[str],
-    labels: Sequence[int],
-    clips: Iterator[Float[np.ndarray, "t m v c"]],
-    shape: tuple[int, int, int],
-) -> None:
-    """Writes `<part>_position.npy`, clip after clip, and `<part>_label.pkl`. `shape` is (t, m, v)."""
-    frames, bodies, joints = shape
-    with (folder / f"{part}_position.npy").open("wb") as file:
-        header = {"descr": "<f4", "fortran_order": False, "shape": (len(names), 3, frames, joints, bodies)}
-        np.lib.format.write_array_header_1_0(file, header)
-        for clip in clips:
-            file.write(np.ascontiguousarray(clip.transpose(3, 0, 2, 1), dtype="<f4").data)
-    with (folder / f"{part}_label.pkl").open("wb") as file:
-        pickle.dump((list(names), [int(label) for label in labels]), file, protocol=2)
-
-
-def origin_of(store: Store, split: str, frames: int | None) -> dict[str, Any]:
-    """What the arrays of an export cannot say themselves. `frames` is None for recordings of full length."""
-    own = store.info.preparation
-    made = own if frames is None or is_as_found(own) else f"{own}-clips"
-    return {"preparation": made, "dataset": store.info.dataset, "split": split, "frames": frames}
-
-
-def read_origin(source: Path | str) -> dict[str, str]:
-    """What an export of ours says (a file, or its text); nothing where there is none or it says nothing of use."""
-    try:
-        plain = json.loads(source if isinstance(source, str) else source.read_text("utf-8"))
-        return {"preparation": plain["preparation"]} if isinstance(plain["preparation"], str) else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}

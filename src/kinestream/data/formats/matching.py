@@ -9,7 +9,6 @@ import numpy as np
 from kinestream.data.datasets import Dataset, Split
 from kinestream.data.formats.incoming import ExchangeError, FileSplit, Incoming, shown
 from kinestream.data.recording import RecordingError, Source
-from kinestream.skeleton.layout import COCO17
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +27,8 @@ def splits_taken(incoming: Incoming, split: str | None, dataset: Dataset | None)
         return incoming.splits
     if split in incoming.splits:
         return {split: incoming.splits[split]}
+    if not incoming.splits:
+        raise ExchangeError(f"there is no split '{shown(split)}' in the file, it has none: draw one, as in random:20%")
     if list(incoming.splits) == ["given"]:
         if dataset is not None and split not in dataset.splits:
             raise ExchangeError(f"{dataset.name} has no split '{split}': choose from {', '.join(dataset.splits)}")
@@ -36,11 +37,21 @@ def splits_taken(incoming: Incoming, split: str | None, dataset: Dataset | None)
 
 
 def describe(
-    incoming: Incoming, taken: Mapping[str, FileSplit], dataset: Dataset | None, source: Path
+    incoming: Incoming,
+    taken: Mapping[str, FileSplit],
+    dataset: Dataset | None,
+    source: Path,
+    *,
+    own: bool = False,
 ) -> tuple[Described, tuple[str, ...]]:
-    """Classes and splits of the store, and what to say about splits that it cannot have."""
+    """Classes and splits of the store, and what to say about splits that it cannot have. The user's `own` splits take
+    the place of those of the file."""
     if dataset is not None:
-        _check_layout(incoming, dataset)
+        _check_bodies(incoming, dataset)
+    if own:
+        if dataset is not None:
+            return _of_dataset(dataset, {}), ()
+        return _of_file(incoming, {}, source), ()
     if dataset is not None and incoming.names is not None:
         notes = _check_agreement(incoming.names, taken, dataset, source)
         return _of_dataset(dataset, dataset.splits), notes
@@ -59,7 +70,7 @@ def describe(
             train=file.train,
             published=rule.published if rule else None,
         )
-    if not splits:
+    if not splits and left_out:
         raise ExchangeError(f"{source}: {left_out[0]}")
     if dataset is not None:
         if "given" in splits:
@@ -68,23 +79,21 @@ def describe(
                 f"{source} does not name its recordings: say which split its parts are, --split {known}"
             )
         return _of_dataset(dataset, splits), tuple(left_out)
-    classes = tuple(f"class {number}" for number in range(incoming.classes))
+    return _of_file(incoming, splits, source), tuple(left_out)
+
+
+def _of_file(incoming: Incoming, splits: Mapping[str, Split], source: Path) -> Described:
+    classes = incoming.class_names or tuple(f"class {number}" for number in range(incoming.classes))
     title = f"imported from {source.absolute().name}"
-    return Described(name="imported", title=title, classes=classes, splits=splits), tuple(left_out)
+    return Described(name="imported", title=title, classes=classes, splits=splits)
 
 
 def _of_dataset(dataset: Dataset, splits: Mapping[str, Split]) -> Described:
     return Described(name=dataset.name, title=dataset.title, classes=dataset.classes, splits=splits)
 
 
-def _check_layout(incoming: Incoming, dataset: Dataset) -> None:
-    own = dataset.layout
-    if incoming.layout not in (own, COCO17):
-        raise ExchangeError(
-            f"the file has {len(incoming.layout.joints)} joints ({incoming.layout.name}), {dataset.name} has "
-            f"{len(own.joints)} ({own.name}): is it another data set's?"
-        )
-    if incoming.layout == own and incoming.most_bodies > dataset.most_bodies:
+def _check_bodies(incoming: Incoming, dataset: Dataset) -> None:
+    if incoming.layout == dataset.layout and incoming.cleaned and incoming.most_bodies > dataset.most_bodies:
         raise ExchangeError(
             f"the file has {incoming.most_bodies} bodies, {dataset.name} at most {dataset.most_bodies}: "
             "is it another data set's?"

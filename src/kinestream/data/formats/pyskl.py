@@ -1,12 +1,15 @@
 """PYSKL's annotation pickles, in 3D and 2D: `{"split": {name: [clip names]}, "annotations": [...]}`.
 
 An annotation has `frame_dir` (the clip's name), `label` from 0, `keypoint (m, t, v, c)` and `total_frames`; in 2D also
-`img_shape` (height, width) and `keypoint_score`. The pickle is read as a whole: it needs a little more memory than its
-size.
+`img_shape` (height, width) and `keypoint_score (m, t, v)`. Splits, labels, picture sizes and scores may be missing;
+names of classes, subjects, cameras and rates are taken where there are any. The pickle is read as a whole: it needs a
+little more memory than its size.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,67 +18,95 @@ from jaxtyping import Float
 
 from kinestream.data.formats import FORMATS, Collection
 from kinestream.data.formats.incoming import (
+    MOST_BODIES,
     MOST_FRAMES,
+    Asked,
     ExchangeError,
     FileSplit,
     Incoming,
     Row,
     check_preparation,
-    layout_of,
+    names_of_classes,
+    not_read,
+    plain_name,
+    rate_of,
+    shown,
     whole_number,
+    word_of,
 )
+from kinestream.data.formats.origin import KEY, read_origin
+from kinestream.data.formats.picture import BODY_METRES, from_picture, size_of
 from kinestream.data.formats.safe_pickle import load_pickle
-from kinestream.data.preparation import PREPARATIONS
-from kinestream.skeleton.layout import COCO17, SkeletonLayout
+from kinestream.data.formats.which_layout import layout_told
+from kinestream.data.preparation import PREPARATIONS, is_as_found
 
-PICTURE_METRES = 3.0
-"""The height that a picture is taken to show, so that a body in it is of the order of metres."""
-_UNDERSTOOD = "a dict with 'split' (name -> clip names) and 'annotations' (dicts with frame_dir, label, keypoint)"
-_MOST_BODIES = 2
-_LARGEST_PICTURE = 1_000_000
+CLASS_NAMES = ("label_name", "label_names", "class_names", "classes", "label_map")
+SUBJECT, CAMERA = ("subject", "subject_id", "person_id", "performer"), ("camera", "camera_id", "view", "view_id")
+SESSION, RATE = ("session", "session_id"), ("fps", "frame_rate")
+_KNOWN = ("frame_dir", "label", "keypoint", "keypoint_score", "total_frames", "img_shape", "original_shape")
+_UNDERSTOOD = "a dict with 'annotations' (dicts with frame_dir, label, keypoint) and 'split' (name -> clip names)"
 _TRAIN = re.compile(r"(?:^|(?<=[_\-]))train(?:ing)?(?=$|[_\-\d])")
 _TEST_WORDS = ("test", "val", "validation", "testing")
 
 
-def open_pyskl(path: Path, preparation: str | None) -> Incoming:
-    """Opens a pickle. 3D joints go through `preparation` (published if None), 2D ones through 'planar'."""
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """What the annotations of a file have in common."""
+
+    joints: int
+    coordinates: int
+    scored: bool
+    """Some have scores."""
+    sized: bool
+    """Some say how large their picture is."""
+
+    @property
+    def planar(self) -> bool:
+        return self.coordinates == 2
+
+
+def open_pyskl(path: Path, asked: Asked) -> Incoming:
+    """Opens a pickle. 3D joints go through the preparation asked for (published if None), 2D ones through 'planar'."""
+    asked.refuse_axes("PYSKL pickles")
     content = load_pickle(path)
-    annotations = content.get("annotations") if isinstance(content, dict) else None
-    split = content.get("split") if isinstance(content, dict) else None
-    if not isinstance(annotations, list) or not isinstance(split, dict) or not annotations:
-        held = (
-            f"a dict with {', '.join(ascii(key)[:40] for key in list(content)[:6])}"
-            if isinstance(content, dict)
-            else ""
-        )
-        raise ExchangeError(f"{path} holds {held or type(content).__name__}: understood is {_UNDERSTOOD}")
-    for number, annotation in enumerate(annotations, start=1):
-        if not isinstance(annotation, dict) or not isinstance(annotation.get("frame_dir"), str):
-            raise ExchangeError(f"{path}: annotation {number} is no dict with a name 'frame_dir'")
-    joints, coordinates = _kind(annotations, path)
-    if coordinates == 2 and joints != len(COCO17.joints):
-        raise ExchangeError(f"{path} has {joints} joints in 2D: understood are the {len(COCO17.joints)} of COCO")
-    if coordinates == 2 and preparation not in (None, "planar"):
+    annotations, split = _parts(content, path)
+    more: Mapping[Any, Any] = content if isinstance(content, dict) else {}
+    origin = read_origin(str(more.get(KEY, "")))
+    splits, notes = _splits(split, path)
+    kind = _kind(annotations, path)
+    planar = kind.planar or origin.planar
+    if planar and asked.preparation not in (None, "planar"):
         raise ExchangeError(
-            f"{path} has joints in 2D: preparation '{preparation}' needs 3D, leave it out or take 'planar'"
+            f"{path} has joints in 2D: preparation '{asked.preparation}' needs 3D, leave it out or take 'planar'"
         )
-    layout = COCO17 if coordinates == 2 else layout_of(joints, path)
-    usual = "planar" if coordinates == 2 else "published"
+    names = [plain_name(annotation["frame_dir"]) for annotation in annotations]
+    told = layout_told(kind.joints, path, asked, said=origin.layout, names=names, planar=planar, scored=kind.scored)
+    key = next((key for key in CLASS_NAMES if key in more), "")
+    class_names = names_of_classes(more[key], f"{path}: {key}") if key else origin.class_names
     most = max((len(a["keypoint"]) for a in annotations if _is_keypoint(a.get("keypoint"))), default=1)
+    if most > MOST_BODIES:
+        raise ExchangeError(f"{path}: a keypoint of {most} bodies: at most {MOST_BODIES} are read")
+    preparation = asked.preparation or origin.preparation or ("planar" if planar else "published")
+    unread = Counter(str(key) for annotation in annotations for key in annotation if key not in _annotation_keys())
     return Incoming(
-        form=f"PYSKL annotations in {coordinates}D",
-        layout=layout,
-        most_bodies=min(max(most, 1), _MOST_BODIES),
-        classes=max((whole_number(annotation.get("label")) for annotation in annotations), default=-1) + 1,
-        count=len(annotations),
-        rows=lambda: _rows(annotations, layout, coordinates, path.name),
-        splits=_splits(split, path),
-        names=tuple((_name(a["frame_dir"]), _name(a["frame_dir"])) for a in annotations),
-        preparation=check_preparation(preparation or usual, PREPARATIONS),
-        cleaned=False,
-        notes=(f"some clips have up to {most} bodies: the first {_MOST_BODIES} are kept",)
-        if most > _MOST_BODIES
-        else (),
+        form=f"PYSKL annotations in {2 if planar else 3}D",
+        layout=told.layout,
+        most_bodies=max(most, 1),
+        labels=[whole_number(annotation.get("label")) for annotation in annotations],
+        rows=lambda: _rows(annotations, names, kind, path.name),
+        splits=splits,
+        names=tuple((name, name) for name in names),
+        preparation=preparation if is_as_found(preparation) else check_preparation(preparation, PREPARATIONS),
+        cleaned=bool(origin.preparation) and asked.preparation is None,
+        planar=planar,
+        class_names=class_names,
+        notes=(
+            *told.notes,
+            *notes,
+            *_said_of(annotations, kind),
+            *not_read([str(other) for other in more if other not in ("split", "annotations", KEY, key)]),
+            *not_read([f"{key} of {count:,} annotations" for key, count in unread.items()]),
+        ),
     )
 
 
@@ -84,31 +115,63 @@ def is_pickle(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return path.suffix in (".pkl", ".pickle") or file.read(1) == b"\x80"
+        return path.suffix.lower() in (".pkl", ".pickle") or file.read(1) == b"\x80"
 
 
 FORMATS.add("pyskl", Collection(looks_like="a PYSKL pickle", is_one=is_pickle, open=open_pyskl))
 
 
-def _name(frame_dir: str) -> str:
-    """Names that are paths become plain ones."""
-    return frame_dir.replace("/", "_").replace("\\", "_")
+def _annotation_keys() -> tuple[str, ...]:
+    return (*_KNOWN, *SUBJECT, *CAMERA, *SESSION, *RATE)
+
+
+def _parts(content: object, path: Path) -> tuple[list[dict[str, Any]], Mapping[Any, Any]]:
+    """Annotations and splits. A list of annotations alone is a file without splits."""
+    annotations = content if isinstance(content, list) else None
+    split: object = {}
+    if isinstance(content, dict):
+        annotations, split = content.get("annotations"), content.get("split", {})
+    if not isinstance(annotations, list) or not isinstance(split, dict) or not annotations:
+        keys = ", ".join(ascii(key)[:40] for key in list(content)[:6]) if isinstance(content, dict) else ""
+        held = f"a dict with {keys}" if isinstance(content, dict) else type(content).__name__
+        raise ExchangeError(f"{path} holds {held}: understood is {_UNDERSTOOD}")
+    for number, annotation in enumerate(annotations, start=1):
+        if not isinstance(annotation, dict) or not isinstance(annotation.get("frame_dir"), str):
+            raise ExchangeError(f"{path}: annotation {number} is no dict with a name 'frame_dir'")
+    return annotations, split
 
 
 def _is_keypoint(value: object) -> bool:
     return isinstance(value, np.ndarray) and value.ndim == 4 and value.dtype.kind == "f"
 
 
-def _kind(annotations: Sequence[Mapping[str, Any]], path: Path) -> tuple[int, int]:
-    """Number of joints and of coordinates of the first proper annotation."""
-    for annotation in annotations:
-        if _is_keypoint(annotation.get("keypoint")) and annotation["keypoint"].shape[3] in (2, 3):
-            return annotation["keypoint"].shape[2:]
-    raise ExchangeError(f"{path}: no annotation has a 'keypoint' of floats (m, t, v, 2 or 3)")
+def _kind(annotations: Sequence[Mapping[str, Any]], path: Path) -> _Kind:
+    """Number of joints and of coordinates that most annotations have."""
+    shapes = Counter(a["keypoint"].shape[2:] for a in annotations if _is_keypoint(a.get("keypoint")))
+    proper = [shape for shape, _ in shapes.most_common() if shape[1] in (2, 3) and shape[0]]
+    if not proper:
+        raise ExchangeError(f"{path}: no annotation has a 'keypoint' of floats (m, t, v, 2 or 3)")
+    joints, coordinates = proper[0]
+    scored = any(isinstance(annotation.get("keypoint_score"), np.ndarray) for annotation in annotations)
+    sized = any(annotation.get("img_shape") is not None for annotation in annotations)
+    return _Kind(joints=joints, coordinates=coordinates, scored=scored, sized=sized)
 
 
-def _splits(split: Mapping[Any, Any], path: Path) -> dict[str, FileSplit]:
-    """`xsub_train` and `xsub_val` are the two parts of split xsub; `train` and `test` alone those of 'given'."""
+def _said_of(annotations: Sequence[Mapping[str, Any]], kind: _Kind) -> Iterator[str]:
+    if kind.planar and not kind.sized:
+        yield f"no size of the picture (img_shape): bodies are scaled to {BODY_METRES} m, y points down in the file"
+    above = sum(bool(np.any(a["keypoint_score"] > 1)) for a in annotations if _is_score(a.get("keypoint_score")))
+    if above:
+        yield f"{above:,} annotations have scores above 1, which are taken for 1"
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def _splits(split: Mapping[Any, Any], path: Path) -> tuple[dict[str, FileSplit], tuple[str, ...]]:
+    """`xsub_train` and `xsub_val` are the two parts of split xsub; `train` and `test` alone those of 'given'. What has
+    no counterpart is told."""
     lists: dict[str, frozenset[str]] = {}
     for name, clips in split.items():
         clips = clips.tolist() if isinstance(clips, np.ndarray) else clips
@@ -116,80 +179,89 @@ def _splits(split: Mapping[Any, Any], path: Path) -> dict[str, FileSplit]:
             raise ExchangeError(f"{path}: split {ascii(name)[:60]} is no list of clip names")
         if any(not isinstance(clip, str) for clip in clips):
             raise ExchangeError(f"{path}: split {ascii(name)[:60]} holds something else than clip names")
-        lists[name] = frozenset(map(_name, clips))
-    found = {}
+        lists[name] = frozenset(map(plain_name, clips))
+    found, used = {}, set()
     for name, train in lists.items():
         match = _TRAIN.search(name)
         others = [name[: match.start()] + word + name[match.end() :] for word in _TEST_WORDS] if match else []
-        test = next((lists[other] for other in others if other in lists), None)
-        if match and test is not None:
+        other = next((other for other in others if other in lists), None)
+        if match and other is not None:
             base = (name[: match.start()].rstrip("_-") + name[match.end() :]).strip("_-")
-            found[base or "given"] = FileSplit(train=train, test=test)
-    if not found:
-        names = ", ".join(ascii(name)[:40] for name in lists) or "none"
-        raise ExchangeError(f"{path} has the splits {names}: understood are pairs such as xsub_train and xsub_val")
-    return found
+            found[base or "given"] = FileSplit(train=train, test=lists[other])
+            used |= {name, other}
+    alone = [f"'{shown(name)}'" for name in lists if name not in used]
+    if alone and not (len(lists) == 1 and _TRAIN.fullmatch(next(iter(lists)))):  # one list for training splits nothing
+        return found, (
+            f"lists of {', '.join(alone[:8])} are not read: understood are pairs such as xsub_train and xsub_val",
+        )
+    return found, ()
 
 
-def _rows(
-    annotations: Sequence[Mapping[str, Any]], layout: SkeletonLayout, coordinates: int, file: str
-) -> Iterator[Row]:
-    for number, annotation in enumerate(annotations, start=1):
-        name = _name(annotation["frame_dir"])
-        joints, reason = None, _unusable(annotation, layout, coordinates)
+def _rows(annotations: Sequence[Mapping[str, Any]], names: Sequence[str], kind: _Kind, file: str) -> Iterator[Row]:
+    for number, (name, annotation) in enumerate(zip(names, annotations, strict=True), start=1):
+        joints, confidence, reason = None, None, _unusable(annotation, kind)
         if not reason:
-            joints = annotation["keypoint"].transpose(1, 0, 2, 3)[:, :_MOST_BODIES]
-            if joints.dtype.itemsize < 4:
-                joints = joints.astype(np.float32)
-            if coordinates == 2:
-                joints = _from_picture(joints, *map(float, annotation["img_shape"][:2]))
-            joints = np.ascontiguousarray(joints)
-        label = whole_number(annotation.get("label"))
-        yield Row(file=file, number=number, name=name, part=name, label=label, joints=joints, reason=reason)
+            confidence = _confidence(annotation)
+            joints = _joints(annotation, kind, confidence)
+        yield Row(
+            file=file,
+            number=number,
+            name=name,
+            part=name,
+            label=whole_number(annotation.get("label")),
+            joints=joints,
+            reason=reason,
+            confidence=confidence,
+            subject=_first(annotation, SUBJECT),
+            camera=_first(annotation, CAMERA),
+            session=_first(annotation, SESSION),
+            fps=next((rate for key in RATE if (rate := rate_of(annotation.get(key)))), None),
+        )
 
 
-def _unusable(annotation: Mapping[str, Any], layout: SkeletonLayout, coordinates: int) -> str:
+def _first(annotation: Mapping[str, Any], keys: Sequence[str]) -> str | int | None:
+    return next((word for key in keys if (word := word_of(annotation.get(key))) is not None), None)
+
+
+def _unusable(annotation: Mapping[str, Any], kind: _Kind) -> str:
     """Why an annotation cannot be used, or nothing."""
-    keypoint = annotation.get("keypoint")
-    wanted = f"floats (m, t, {len(layout.joints)}, {coordinates})"
+    keypoint, score = annotation.get("keypoint"), annotation.get("keypoint_score")
+    wanted = f"floats (m, t, {kind.joints}, {kind.coordinates})"
     if not _is_keypoint(keypoint):
         return f"its keypoint is {type(keypoint).__name__}, not {wanted}"
     assert isinstance(keypoint, np.ndarray)
-    if keypoint.shape[2:] != (len(layout.joints), coordinates):
+    if keypoint.shape[2:] != (kind.joints, kind.coordinates):
         return f"its keypoint is {keypoint.shape}, not {wanted}"
     if not keypoint.size:
         return f"its keypoint {keypoint.shape} is empty"
     frames = annotation.get("total_frames", keypoint.shape[1])
     if whole_number(frames, MOST_FRAMES) != keypoint.shape[1]:
         return f"total_frames says {ascii(frames)[:20]}, its keypoint has {keypoint.shape[1]} frames"
-    if coordinates == 2:
-        if not np.isfinite(keypoint).all():
-            return "a joint that is no position"
-        shape: Any = annotation.get("img_shape")
-        sizes = shape[:2] if isinstance(shape, tuple | list) else ()
-        if [isinstance(n, int | float | np.number) and 1 <= n <= _LARGEST_PICTURE for n in sizes] != [True, True]:
-            return f"its img_shape is {ascii(shape)[:40]}, not (height, width)"
+    if score is not None and not (_is_score(score) and score.shape == keypoint.shape[:3]):
+        return f"its keypoint_score is {ascii(getattr(score, 'shape', score))[:40]}, not {keypoint.shape[:3]}"
+    if kind.planar and np.isinf(keypoint).any():
+        return "a joint that is no position"
+    if kind.planar and kind.sized and size_of(annotation.get("img_shape")) is None:
+        return f"its img_shape is {ascii(annotation.get('img_shape'))[:40]}, not (height, width)"
     return ""
 
 
-def _from_picture(pixels: Float[np.ndarray, "t m v 2"], height: float, width: float) -> Float[np.ndarray, "t m v 3"]:
-    """Metres from the middle of the picture, y up, z = 0. Absent bodies stay zero.
+def _confidence(annotation: Mapping[str, Any]) -> Float[np.ndarray, "t m v"] | None:
+    score = annotation.get("keypoint_score")
+    if score is None:
+        return None
+    return np.ascontiguousarray(np.nan_to_num(score.astype(np.float32)).clip(0, 1).swapaxes(0, 1))
 
-    A joint that was not found (both coordinates 0) while its body was is put where it would be between the frames
-    around it; where it is found in no frame, in the middle of the joints that were found.
-    """
-    points = pixels.astype(np.float64)
-    found = np.asarray(points.any(axis=3))
-    there = np.asarray(found.any(axis=2))
-    for body, joint in zip(*np.nonzero((~found & there[..., None]).any(axis=0)), strict=True):
-        frames, missing = np.flatnonzero(found[:, body, joint]), np.flatnonzero(there[:, body] & ~found[:, body, joint])
-        for axis in range(2):
-            if len(frames):
-                points[missing, body, joint, axis] = np.interp(missing, frames, pixels[frames, body, joint, axis])
-            else:
-                near = np.where(found[missing, body], pixels[missing, body, :, axis], np.nan)
-                points[missing, body, joint, axis] = np.nanmean(near, axis=1)
-    scale = PICTURE_METRES / height
-    x = (points[..., 0] - width / 2) * scale
-    y = (height / 2 - points[..., 1]) * scale
-    return np.where(there[..., None, None], np.stack((x, y, np.zeros_like(x)), axis=-1), 0.0)
+
+def _joints(
+    annotation: Mapping[str, Any], kind: _Kind, confidence: Float[np.ndarray, "t m v"] | None
+) -> Float[np.ndarray, "t m v c"]:
+    joints = annotation["keypoint"].transpose(1, 0, 2, 3)
+    if joints.dtype.itemsize < 4:
+        joints = joints.astype(np.float32)
+    if kind.planar:
+        return from_picture(joints, size_of(annotation.get("img_shape")))
+    if confidence is None:
+        return np.ascontiguousarray(joints)
+    unseen = (confidence == 0) & ~joints.any(axis=3) & joints.any(axis=(2, 3))[..., None]
+    return np.where(unseen[..., None], np.asarray(np.nan, joints.dtype), joints)

@@ -5,6 +5,7 @@ they are given and build arrays from bytes with `numpy.frombuffer`, so that neit
 header gets anywhere. The names are those under which numpy pickles arrays, before and since its version 2.
 """
 
+import io
 import math
 import pickle
 import re
@@ -33,17 +34,26 @@ def load_pickle(path: Path) -> Any:
     Raises RefusedPickleError, naming the file and what stands in it that is refused; nothing of it is run.
     """
     with path.open("rb") as file:
-        try:
-            return _settled(_Reader(file).load(), {})
-        except RefusedPickleError as error:
-            raise RefusedPickleError(f"{path}: {error}") from None
-        except _DAMAGE as error:
-            said = " ".join(str(error).split())[:120] or type(error).__name__
-            raise RefusedPickleError(f"{path} is no whole pickle ({said}): cut off or damaged") from None
+        return _load(file, str(path))
+
+
+def loads_pickle(content: bytes, name: str) -> Any:
+    """The content of a pickle that stands in another file, where it has this name; see `load_pickle`."""
+    return _load(io.BytesIO(content), name)
+
+
+def _load(file: BinaryIO | io.BytesIO, name: str) -> Any:
+    try:
+        return _settled(_Reader(file).load(), {})
+    except RefusedPickleError as error:
+        raise RefusedPickleError(f"{name}: {error}") from None
+    except _DAMAGE as error:
+        said = " ".join(str(error).split())[:120] or type(error).__name__
+        raise RefusedPickleError(f"{name} is no whole pickle ({said}): cut off or damaged") from None
 
 
 class _Reader(pickle.Unpickler):
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO | io.BytesIO) -> None:
         super().__init__(file, encoding="latin1")  # strings and array bytes of Python 2
 
     def find_class(self, module: str, name: str) -> Any:

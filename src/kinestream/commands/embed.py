@@ -1,0 +1,88 @@
+"""Embeds recordings into an archive: a vector for each recording, or for each window and person of it. Any number of
+recordings, files or a store; stopped, the same command goes on, and given again with new recordings it adds them.
+With --devices so many processes of this machine share the work; torchrun starts those of several machines.
+
+Examples:
+  kinestream embed recordings/ --encoder runs/mine --out movements.parquet --layout mediapipe33
+  kinestream embed recordings/ --encoder runs/mine --out movements.parquet --windows 2s --hop 0.5s
+  kinestream embed store/ --encoder runs/mine --out movements.npz
+"""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kinestream.arguments import required_option, typed_words
+from kinestream.console import Screen
+from kinestream.data.recording import Up
+from kinestream.data.understanding import ToldUnits
+from kinestream.distributed.launch import Device, in_processes, is_first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Arguments of `kinestream embed`."""
+
+    recordings: tuple[str, ...]
+    """Files, folders of them, or stores."""
+    encoder: Path = required_option()
+    """Run, or encoder file."""
+    out: Path = required_option()
+    """Archive to write or to add to: .parquet, .npz or .csv, or a folder."""
+    windows: str | None = None
+    """A row for each stretch of so long, as in 2s, or in frames, as in 60f; one of the whole if not given."""
+    hop: str | None = None
+    """From the start of a window to that of the next, as in 0.5s; half a window if not given."""
+    people: Literal["together", "each"] | None = None
+    """together: one row of all people, as in whole recordings if not given; each: a row of each, as in windows."""
+    format: str | None = None
+    """Format of the files; told by their endings and content if not given."""
+    layout: str | None = None
+    """Which joints the files have, where they do not say it: a name ('kinestream layouts') or a .yaml file."""
+    fps: float | None = None
+    """Frames a second, where the files do not say it."""
+    units: ToldUnits | None = None
+    """Units of the positions; what the files say if not given, else inferred from the bodies."""
+    up: Up | None = None
+    """The axis that points up; as for --units."""
+    columns: str = ""
+    """How the columns of a table are called, as in {joint}.{axis}."""
+    variable: str = ""
+    """Which array of a file is meant, and the order of its axes, as in poses:ntvc."""
+    trust: bool = False
+    """Take what does not look like a body, too."""
+    device: Device = "auto"
+    """Where to compute."""
+    devices: int = 1
+    """Processes that share the recordings, one a GPU with --device cuda."""
+
+
+def run(config: Config) -> None:
+    in_processes(typed_words(), config.devices)
+    from kinestream.use.embed import embed
+
+    screen = Screen()
+    if not is_first():
+        screen.quiet()
+    archive = embed(
+        list(config.recordings),
+        config.encoder,
+        config.out,
+        windows=config.windows,
+        hop=config.hop,
+        people=config.people,
+        layout=config.layout,
+        format=config.format,
+        fps=config.fps,
+        units=config.units,
+        up=config.up,
+        columns=config.columns,
+        variable=config.variable,
+        trust=config.trust,
+        device=config.device,
+        progress=screen.progress_callback(),
+        notice=screen.notice,
+    )
+    screen.say(repr(archive))
+    screen.say(f"next: kinestream search {shlex.quote(archive.rows.name[0])} --in {shlex.quote(str(config.out))}")

@@ -1,0 +1,150 @@
+"""Cuts long recordings into pieces by what is done in them: recurring groups of movements, found without labels. They
+are the same in all recordings of a call. The pieces go into a CSV file; a sheet shows what each group looks like, to
+give it a name.
+
+Examples:
+  kinestream segment session.npy --layout kinect20 --fps 30 --encoder runs/mine --out segments.csv
+  kinestream segment monday/ tuesday/ --encoder runs/mine --groups 8 --out segments.csv --sheet groups.png
+  kinestream segment monday/ --encoder runs/mine --out named.csv --merge 1,2 --name 0=walk --name 1=sit
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kinestream.arguments import required_option
+from kinestream.data.recording import Up
+from kinestream.data.understanding import ToldUnits
+from kinestream.distributed.launch import Device
+
+if TYPE_CHECKING:
+    from kinestream.use.segments import Segments
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Arguments of `kinestream segment`."""
+
+    recordings: tuple[Path, ...]
+    """Files, or folders of them."""
+    encoder: Path = required_option()
+    """Folder of a pre-training run, or an encoder file (.safetensors)."""
+    out: Path = required_option()
+    """CSV file for the pieces: recording, start, end, group, label, certainty."""
+    groups: int | None = None
+    """How many groups; the number with the best silhouette, from 2 to 20, if not given."""
+    sheet: Path | None = None
+    """Picture (.png) of a few pieces of each group. Needs the extra kinestream[viz]."""
+    name: tuple[str, ...] = ()
+    """Name of a group, as in 0=walk; may be given several times."""
+    merge: tuple[str, ...] = ()
+    """Groups that are one, as in 1,2; may be given several times, and comes before names."""
+    window: float = 32 / 30
+    """Seconds that are looked at at once."""
+    hop: float | None = None
+    """Seconds from one window to the next; an eighth of a window if not given."""
+    switch: float = 0.25
+    """What a change from one group to another costs: more for longer pieces."""
+    seed: int = 0
+    """Of the search for groups."""
+    layout: str | None = None
+    """Which joints files have that do not say: a name ('kinestream layouts') or a .yaml file."""
+    format: str | None = None
+    """Format of the files; told by their endings and content if not given."""
+    fps: float | None = None
+    """Frames a second, of files that do not say."""
+    units: ToldUnits | None = None
+    """Units of the positions; what the files say if not given, else inferred from the bodies."""
+    up: Up | None = None
+    """The axis that points up; as for --units."""
+    columns: str = ""
+    """How the columns of a table are called, as in {joint}.{axis}."""
+    variable: str = ""
+    """Which array of a file is meant, and the order of its axes, as in poses:ntvc."""
+    trust: bool = False
+    """Take what does not look like a body, too."""
+    device: Device = "auto"
+    """Where to compute."""
+
+
+def run(config: Config) -> None:
+    from kinestream.console import Screen
+    from kinestream.data.reading import read
+    from kinestream.use.model import load
+    from kinestream.use.segment import segment
+    from kinestream.use.segments import save_segments
+
+    names, merged = _names(config.name), _merged(config.merge)  # before any work
+    if config.sheet is not None and config.sheet.suffix != ".png":
+        raise ValueError(f"--sheet {config.sheet}: the suffix '{config.sheet.suffix}' is not .png")
+    screen = Screen()
+    moves = read(
+        list(config.recordings),
+        layout=config.layout,
+        format=config.format,
+        fps=config.fps,
+        units=config.units,
+        up=config.up,
+        columns=config.columns,
+        variable=config.variable,
+        trust=config.trust,
+    )
+    found = segment(
+        load(config.encoder),
+        moves,
+        groups=config.groups,
+        window=config.window,
+        hop=config.hop,
+        switch=config.switch,
+        fps=config.fps,
+        seed=config.seed,
+        device=config.device,
+        progress=screen.progress_callback(),
+    )
+    found = [_changed(one, names, merged) for one in found]
+    screen.table("groups", ("group", "pieces", "seconds", "certainty"), list(_rows(found)))
+    save_segments(found, config.out)
+    screen.say(
+        f"{sum(map(len, found)):,} pieces of {len(found)} recording{'s' if len(found) > 1 else ''}: {config.out}"
+    )
+    if config.sheet is not None:
+        from kinestream.viz.group_sheet import draw_groups
+
+        screen.say(f"what the groups look like: {draw_groups(found, moves, config.sheet)}")
+
+
+def _changed(one: "Segments", names: dict[int, str], merged: list[list[int]]) -> "Segments":
+    for groups in merged:
+        one = one.merged(groups)
+    return one.named(names) if names else one
+
+
+def _rows(found: "Iterable[Segments]") -> Iterable[tuple[str, int, str, str]]:
+    every = [(one, row) for one in found for row in one]
+    for group in sorted({row.group for _, row in every}):
+        mine = [row for _, row in every if row.group == group]
+        title = "nobody seen" if group < 0 else f"{group}  {mine[0].label}".rstrip()
+        seconds = sum(row.end - row.start for row in mine)
+        sure = sum(row.certainty * (row.end - row.start) for row in mine) / seconds
+        yield title, len(mine), f"{seconds:.1f}", f"{sure:.2f}"
+
+
+def _names(words: tuple[str, ...]) -> dict[int, str]:
+    names = {}
+    for word in words:
+        group, equals, name = word.partition("=")
+        if not equals or not group.strip().isdigit() or not name.strip():
+            raise ValueError(f"--name '{word}': write it as 0=walk")
+        names[int(group)] = name.strip()
+    return names
+
+
+def _merged(words: tuple[str, ...]) -> list[list[int]]:
+    merged = []
+    for word in words:
+        parts = [part.strip() for part in word.split(",")]
+        if len(parts) < 2 or not all(part.isdigit() for part in parts):
+            raise ValueError(f"--merge '{word}': write it as 1,2")
+        merged.append([int(part) for part in parts])
+    return merged

@@ -1,0 +1,110 @@
+"""The whitening of a run, kept beside its encoders: what is embedded later needs no training clip.
+
+whitening.safetensors    of each stream the mean of the unit features and the scaled directions, float64
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from kinestream.data.clips import AnyClips
+from kinestream.features.extract import cached_features
+from kinestream.features.whitening import Whitening, fit_streams
+from kinestream.files import replacing
+from kinestream.models.encoder_file import weights_hash
+from kinestream.models.readout import Readout
+from kinestream.progress import Progress, silent
+
+FILE = "whitening.safetensors"
+
+
+def load_whitening(folder: Path, encoders: Mapping[str, nn.Module], readout: Readout) -> dict[str, Whitening] | None:
+    """The whitening of just these encoders, read so; None where the folder has none. Raises ValueError for a damaged
+    file."""
+    file = folder / FILE
+    if not file.is_file():
+        return None
+    try:
+        with safe_open(file, framework="pt") as opened:
+            if (opened.metadata() or {}).get("of") != _of(encoders, readout):
+                return None
+            found = {
+                stream: Whitening(opened.get_tensor(f"{stream}.mean"), opened.get_tensor(f"{stream}.directions"))
+                for stream in encoders
+            }
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"{file} is damaged ({' '.join(str(error).split())[:200]}): remove it, it is made again where the training "
+            "clips are at hand"
+        ) from None
+    for stream, whitening in found.items():
+        shapes = (tuple(whitening.mean.shape), tuple(whitening.directions.shape))
+        types = {whitening.mean.dtype, whitening.directions.dtype}
+        dim = cast(int, encoders[stream].dim)
+        if shapes != ((dim,), (dim, dim)) or types != {torch.float64}:
+            raise ValueError(f"{file} does not fit its encoders (stream {stream}, {shapes}): remove it")
+    return found
+
+
+def make_whitening(
+    folder: Path,
+    encoders: Mapping[str, nn.Module],
+    clips: AnyClips,
+    train: Int64[np.ndarray, " n"],
+    readout: Readout,
+    *,
+    device: torch.device | None = None,
+    progress: Progress = silent,
+) -> dict[str, Whitening]:
+    """By the clips `train`, as the evaluations of these encoders whiten; kept in the folder where that can be written.
+
+    Raises ValueError where they tell too little of how features vary.
+    """
+    values = cached_features(
+        folder / "features",
+        encoders,
+        clips,
+        readout=readout,
+        device=device,
+        progress=lambda done, total: progress("features to whiten by", "clips", done, total),
+    )
+    rows = {stream: torch.from_numpy(each[train]) for stream, each in values.items()}
+    made = fit_streams(rows, readout.whitening, readout.whitened_by)
+    with contextlib.suppress(PermissionError):
+        save_whitening(folder, made, encoders, readout)
+    return made
+
+
+def save_whitening(
+    folder: Path, whitenings: Mapping[str, Whitening], encoders: Mapping[str, nn.Module], readout: Readout
+) -> None:
+    """Writes the file, whole."""
+    tensors = {f"{stream}.mean": one.mean.contiguous() for stream, one in whitenings.items()}
+    tensors |= {f"{stream}.directions": one.directions.contiguous() for stream, one in whitenings.items()}
+    with replacing(folder / FILE) as part:
+        save_file(tensors, part, metadata={"of": _of(encoders, readout)})
+
+
+def hash_of(encoders: Mapping[str, nn.Module], readout: Readout, whitenings: Mapping[str, Whitening]) -> str:
+    """Names what decides over embeddings: the weights, how they are read, and the whitening."""
+    digest = hashlib.sha256(_of(encoders, readout).encode())
+    for stream in encoders:
+        if stream in whitenings:
+            for values in (whitenings[stream].mean, whitenings[stream].directions):
+                digest.update(values.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _of(encoders: Mapping[str, nn.Module], readout: Readout) -> str:
+    streams = " ".join(f"{stream}={weights_hash(encoder)}" for stream, encoder in encoders.items())
+    how = f"{readout.turns} {readout.whitening} {readout.whitened_by}"
+    return f"{streams} {how}"

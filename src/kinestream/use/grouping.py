@@ -1,0 +1,109 @@
+"""Recurring groups of movements in embeddings over time, found without labels.
+
+k-means on the windows gives centres; then, in turns, the cheapest sticky path through them is taken and each centre is
+moved to the mean of its windows, as in Viterbi training of a hidden Markov model. Changes are dear, so a group lasts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from kinestream.features.sticky import sticky_path
+from kinestream.use.states import GroupStates, squared_distances
+
+MOST = 20
+"""Groups that are tried where their number is not given."""
+_ROUNDS = 5
+_STARTS = 10
+_STARTS_TO_CHOOSE = 3
+_JUDGED = 2000
+"""Windows at most that the number of groups is judged by: the silhouette compares every two."""
+
+Rows = Float[np.ndarray, "_ d"]
+"""Of one recording, or of all."""
+Path = Int64[np.ndarray, " _"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Grouping:
+    """Groups, and how well each number of groups did where it was chosen."""
+
+    states: GroupStates
+    silhouettes: dict[int, float]
+    """By number of groups; empty where it was given."""
+
+
+def find_groups(sequences: Sequence[Rows], count: int | None, *, switch: float, seed: int = 0) -> Grouping:
+    """Groups of the windows of one or more recordings, each a sequence of embeddings.
+
+    Args:
+        count: how many; None for the number, from 2 to 20, with the largest silhouette: the mean over windows of
+            (b - a) / max(a, b), a the mean distance to the windows of its own group, b to those of the nearest other.
+        switch: what a change costs, in units of the mean squared distance to the nearest centre.
+
+    Raises ValueError for more groups than different windows, fewer than one, or where windows are too few to choose.
+    """
+    every = np.concatenate([rows.astype(np.float64) for rows in sequences])
+    different = len(np.unique(every.round(6), axis=0))
+    if count is not None:
+        if not 1 <= count <= different:
+            raise ValueError(
+                f"{count} groups of {different} different windows: give a number from 1 to {different}, or a "
+                "shorter hop for more windows"
+            )
+        return Grouping(states=_fitted(sequences, every, count, switch, seed), silhouettes={})
+    if different < 3:
+        raise ValueError(f"{different} different windows are too few to choose a number of groups: give it, groups=")
+    scores = {
+        number: _silhouette(every, _k_means(every, number, seed, starts=_STARTS_TO_CHOOSE)[1], seed)
+        for number in range(2, min(MOST, different - 1) + 1)
+    }
+    chosen = max(scores, key=lambda number: (scores[number], -number))
+    return Grouping(states=_fitted(sequences, every, chosen, switch, seed), silhouettes=scores)
+
+
+def _fitted(sequences: Sequence[Rows], every: Rows, count: int, switch: float, seed: int) -> GroupStates:
+    centres = _k_means(every, count, seed)[0]
+    paths: list[Path] = []
+    spread = 1.0
+    for _ in range(_ROUNDS):
+        spread = float(squared_distances(every, centres).min(axis=1).mean()) or 1.0
+        paths = [sticky_path(squared_distances(rows, centres) / spread, switch) for rows in sequences]
+        assignment = np.concatenate(paths)
+        moved = np.stack(
+            [
+                every[assignment == group].mean(axis=0) if (assignment == group).any() else centres[group]
+                for group in range(count)
+            ]
+        )
+        if np.array_equal(moved, centres):
+            break
+        centres = moved
+    spread = float(squared_distances(every, centres).min(axis=1).mean()) or 1.0
+    paths = [sticky_path(squared_distances(rows, centres) / spread, switch) for rows in sequences]
+    order = _as_they_come(np.concatenate(paths), count)
+    return GroupStates(centres=centres[order], spread=spread, numbers=tuple(range(count)), names={})
+
+
+def _as_they_come(assignment: Path, count: int) -> list[int]:
+    """Group 0 is the first in time, and so on; those that no window is in stand at the end."""
+    met = list(dict.fromkeys(assignment.tolist()))
+    return met + [group for group in range(count) if group not in met]
+
+
+def _k_means(rows: Rows, count: int, seed: int, *, starts: int = _STARTS) -> tuple[Float[np.ndarray, "k d"], Path]:
+    from sklearn.cluster import KMeans
+
+    fitted = KMeans(n_clusters=count, n_init=starts, random_state=seed).fit(rows)
+    return fitted.cluster_centers_, np.asarray(fitted.labels_, dtype=np.int64)
+
+
+def _silhouette(rows: Rows, assignment: Path, seed: int) -> float:
+    from sklearn.metrics import silhouette_score
+
+    some = np.random.default_rng(seed).permutation(len(rows))[:_JUDGED]
+    if not 2 <= len(np.unique(assignment[some])) < len(some):
+        return -1.0
+    return float(silhouette_score(rows[some], assignment[some]))

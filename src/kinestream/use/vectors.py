@@ -1,0 +1,149 @@
+"""The vectors of an archive, wherever they lie: read some rows at a time, so that memory stays bounded."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+Vectors32 = Float32[np.ndarray, "n d"]
+_CHUNK_BYTES = 64 << 20
+
+
+@runtime_checkable
+class Vectors(Protocol):
+    """n vectors of d numbers."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    def read(self, start: int, stop: int) -> Vectors32: ...
+
+
+class Held:
+    """An array, in memory or mapped from a file."""
+
+    def __init__(self, array: Vectors32) -> None:
+        self.array = array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.array.shape[0], self.array.shape[1]
+
+    def read(self, start: int, stop: int) -> Vectors32:
+        return self.array[start:stop]
+
+
+class Joined:
+    """Several, one below the other."""
+
+    def __init__(self, parts: Sequence[Vectors], dim: int) -> None:
+        self.parts = tuple(part for part in parts if part.shape[0])
+        self._ends = np.cumsum([part.shape[0] for part in self.parts], dtype=np.int64)
+        self._dim = dim
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return int(self._ends[-1]) if self.parts else 0, self._dim
+
+    def read(self, start: int, stop: int) -> Vectors32:
+        some = []
+        for part, end in zip(self.parts, self._ends.tolist(), strict=True):
+            begin = end - part.shape[0]
+            if begin < stop and end > start:
+                some.append(part.read(max(start, begin) - begin, min(stop, end) - begin))
+        if len(some) == 1:
+            return some[0]
+        return np.concatenate(some) if some else np.empty((0, self._dim), np.float32)
+
+
+class Picked:
+    """Some of others, in any order."""
+
+    def __init__(self, base: Vectors, indices: Int64[np.ndarray, " n"]) -> None:
+        self._base, self._indices = base, indices
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self._indices), self._base.shape[1]
+
+    def read(self, start: int, stop: int) -> Vectors32:
+        return take(self._base, self._indices[start:stop])
+
+
+class InParquet:
+    """The column of a Parquet file, read by row groups; the last one read is kept."""
+
+    def __init__(self, path: Path, dim: int) -> None:
+        _, pq = arrow(path)
+        self._path = path
+        with pq.ParquetFile(path) as file:
+            sizes = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+        self._ends = np.cumsum(sizes, dtype=np.int64) if sizes else np.zeros(0, np.int64)
+        self._dim = dim
+        self._last: tuple[int, Vectors32] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return int(self._ends[-1]) if len(self._ends) else 0, self._dim
+
+    def read(self, start: int, stop: int) -> Vectors32:
+        if stop <= start:
+            return np.empty((0, self._dim), np.float32)
+        some = []
+        first = int(np.searchsorted(self._ends, start, side="right"))
+        for group in range(first, len(self._ends)):
+            begin = int(self._ends[group - 1]) if group else 0
+            if begin >= stop:
+                break
+            some.append(self._group(group)[max(start - begin, 0) : stop - begin])
+        return some[0] if len(some) == 1 else np.concatenate(some)
+
+    def _group(self, group: int) -> Vectors32:
+        if self._last is None or self._last[0] != group:
+            self._last = None  # before the next one is read: two at a time are too many
+            self._last = group, self._read(group)
+        return self._last[1]
+
+    def _read(self, group: int) -> Vectors32:
+        pa, pq = arrow(self._path)
+        expected = int(self._ends[group] - (self._ends[group - 1] if group else 0))
+        try:
+            with pq.ParquetFile(self._path) as file:
+                column: Any = file.read_row_group(group, columns=["vector"]).column("vector").combine_chunks()
+            values = column.flatten().to_numpy(zero_copy_only=False)
+            return values.reshape(expected, self._dim).astype(np.float32, copy=False)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(f"{self._path}: its vectors are damaged ({reason})") from None
+
+
+def arrow(path: Path) -> tuple[Any, Any]:
+    """pyarrow and its part for Parquet. Raises ValueError where they are not installed."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError:
+        raise ValueError(
+            f'{path}: Parquet needs pyarrow: pip install "kinestream[formats]", or take .npz or .csv'
+        ) from None
+    return pa, pq
+
+
+def chunks(vectors: Vectors, rows: int | None = None) -> Iterator[tuple[int, Vectors32]]:
+    """All of them, some at a time, each with where it begins; about 64 MB where `rows` does not say otherwise."""
+    count, dim = vectors.shape
+    step = rows or max(1, _CHUNK_BYTES // (4 * max(dim, 1)))
+    for start in range(0, count, step):
+        yield start, vectors.read(start, min(start + step, count))
+
+
+def take(vectors: Vectors, indices: Int64[np.ndarray, " k"]) -> Vectors32:
+    """Some rows, in the order asked for, read in the order in which they lie."""
+    if isinstance(vectors, Held):
+        return np.ascontiguousarray(vectors.array[indices])
+    made = np.empty((len(indices), vectors.shape[1]), np.float32)
+    order = np.argsort(indices, kind="stable")
+    for place in order.tolist():
+        made[place] = vectors.read(int(indices[place]), int(indices[place]) + 1)[0]
+    return made
