@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.data.formats.damage import check_told, damaged
 
-from kinestream.data.formats import table, table_rows
+from kinestream.data.formats import FORMATS, Format, table, table_rows
 from kinestream.data.formats.cells import split_cells
 from kinestream.data.formats.table_frames import rate_of
 from kinestream.data.formats.table_names import find_joints
@@ -32,7 +32,7 @@ def read(path: Path, columns: str = "", layout: str = "") -> Found:
     known = load_layout(layout) if layout else None
     found = table.read(Source(path=path, name=path.stem, columns=columns, layout=known))
     if isinstance(found, list):
-        (found,) = found
+        return found[0]
     return found
 
 
@@ -516,15 +516,24 @@ def test_files_of_another_kind(tmp_path: Path, kind: str) -> None:
 
 def test_tables_that_other_formats_read(tmp_path: Path, real_data: Path) -> None:
     assert not table.recognises(real_data / "formats/deeplabcut/labelled.csv")
-    landmarks = load_layout("mediapipe33").joints
+    landmarks, numbers = load_layout("mediapipe33").joints, [str(number) for number in range(33)]
+    sure = [f"{axis}{number}" for number in numbers for axis in "xyzv"]
     joints = moves(joints=33)
-    for text in (
-        wide("{axis}{joint}", joints, [str(number) for number in range(33)]),
-        wide("{joint}_{axis}", joints, [joint.upper() for joint in landmarks]),
+    for mine, text in (
+        (False, wide("{joint}_{axis}", joints, [joint.upper() for joint in landmarks])),
+        (False, wide("landmark_{joint}_{axis}", joints, numbers)),
+        (False, written(sure, [[0.5] * 132] * 2)),
+        (True, wide("{axis}{joint}", joints, numbers)),
+        (True, wide("{joint}_{axis}", moves())),
+        (True, own_table()),
+        (False, (real_data / "formats/deeplabcut/labelled.csv").read_text()),
+        (False, FOREIGN["deeplabcut-3d"]),
     ):
         (tmp_path / "a.csv").write_text(text)
-        assert not table.recognises(tmp_path / "a.csv")
-        assert read(tmp_path / "a.csv").joints.shape == (6, 1, 33, 3)
+        knowing = [name for name in FORMATS if is_known_to(name, tmp_path / "a.csv")]
+        assert (knowing == ["table"]) is mine
+        assert len(knowing) == 1, text[:40]
+        assert read(tmp_path / "a.csv").joints.size if "scorer" not in text else refusal(tmp_path, text)
     good = wide("{joint}_{axis}", moves())
     for name, mine in (("walk.CSV", True), ("walk.txt", True), ("recordings.csv", False), ("labels.csv", False)):
         (tmp_path / name).write_text(good)
@@ -532,6 +541,11 @@ def test_tables_that_other_formats_read(tmp_path: Path, real_data: Path) -> None
     (tmp_path / "n.txt").write_text("1 2 3 4 5 6\n" * 4)
     assert not table.recognises(tmp_path / "n.txt")
     assert not table.recognises(tmp_path / "absent.csv")
+
+
+def is_known_to(name: str, path: Path) -> bool:
+    form = FORMATS.get(name)
+    return isinstance(form, Format) and path.suffix in form.suffixes and bool(form.recognises and form.recognises(path))
 
 
 REFUSED = {

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Num
 
-from kinestream.data.formats import FORMATS, Format
+from kinestream.data.formats import FORMATS, Format, freemocap
 from kinestream.data.formats.numpy_files import SUFFIXES, Arrays, Header, is_npy, names_in, open_arrays
 from kinestream.data.formats.orders import (
     Order,
@@ -45,8 +45,6 @@ _SCORES = (
 )
 _ENDS = ("offset", "offsets")
 _AXES = ("axes", "dims", "dimensions", "order")
-_FREEMOCAP = re.compile(r"mediapipe.*(3d|xyz)|.*_3d_xyz", re.IGNORECASE)
-"""FreeMoCap's names, which its own format reads."""
 _OF_OTHERS = ("x_train", "x_test")
 _MOST_LOADED = 2**32
 
@@ -110,7 +108,7 @@ def read(source: Source) -> list[Found]:
 def recognises(path: Path) -> bool:
     """Whether a file holds arrays that may be joints, and is not of a form that has a reader of its own."""
     if path.suffix.lower() != ".npz":
-        return is_npy(path) and not _FREEMOCAP.match(path.stem)
+        return is_npy(path) and not freemocap.recognises(path)
     names = names_in(path)
     return bool(names) and not any(name in names for name in _OF_OTHERS) and not _is_features(names)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from kinestream.data.formats import FORMATS, Format
+from kinestream.data.formats import FORMATS, Format, mediapipe_csv
 from kinestream.data.formats.orders import chained
 from kinestream.data.formats.table_frames import check_size, frame_places, rate_of
 from kinestream.data.formats.table_header import JOINED, Header
@@ -19,13 +19,12 @@ from kinestream.data.formats.table_long import columns_of_long, read_long
 from kinestream.data.formats.table_names import Joints, find_joints, role_of, seconds_of
 from kinestream.data.formats.table_rows import PARQUET, Block, Rows, open_rows
 from kinestream.data.recording import Found, RecordingError, Source
-from kinestream.skeleton.layout import SkeletonLayout, load_layout
+from kinestream.skeleton.layout import SkeletonLayout
 
 SUFFIXES = (".csv", ".tsv", ".txt", PARQUET)
 _FEWEST_JOINTS = 4
 """Of a table that is taken for one of positions without being told."""
 _NOT_RECORDINGS = ("recordings.csv", "labels.csv", "rejected.csv")
-_MEDIAPIPE = 33
 _MOST_PEOPLE = 100
 
 
@@ -44,7 +43,7 @@ def recognises(path: Path) -> bool:
         return False
     try:
         with open_rows(path, afresh=True) as rows:
-            return _is_table(rows.header, text=path.suffix.lower() == ".txt")
+            return _is_table(rows.header, path.suffix.lower())
     except (RecordingError, OSError):
         return False
 
@@ -60,23 +59,15 @@ FORMATS.add(
 )
 
 
-def _is_table(header: Header, *, text: bool) -> bool:
+def _is_table(header: Header, suffix: str) -> bool:
     if not header.names:
-        return header.only_numbers and not text  # numbers alone may be anything in a .txt
+        return header.only_numbers and suffix != ".txt"  # numbers alone may be anything in a .txt
     if header.ours is not None or columns_of_long(header.names) is not None:
         return True
-    joints = find_joints(header.names, JOINED if header.joined else "")
-    return joints is not None and len(joints.columns[0]) >= _FEWEST_JOINTS and not _is_mediapipe(joints)
-
-
-def _is_mediapipe(joints: Joints) -> bool:
-    """Whether the points are MediaPipe's 33 landmarks, which have a format of their own."""
-    if len(joints.columns[0]) != _MEDIAPIPE or joints.people != ("",):
+    if suffix == ".csv" and header.delimiter == b"," and mediapipe_csv.columns_of(header.names) is not None:
         return False
-    if not joints.names:
-        return True
-    names = [name.lower().removeprefix("pose_").replace(" ", "_") for name in joints.names]
-    return names == list(load_layout("mediapipe33").joints)
+    joints = find_joints(header.names, JOINED if header.joined else "")
+    return joints is not None and len(joints.columns[0]) >= _FEWEST_JOINTS
 
 
 @dataclass(frozen=True, kw_only=True)
