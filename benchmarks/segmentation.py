@@ -162,7 +162,7 @@ def untrained(run: Path, trained: Model, train: Sequence[Joined]) -> Model:
     source, form = open_source(run), form_of(trained)
     windows = embed_windows(trained, train[0].recording)
     clips, _ = window_clips(train[0].recording, windows.starts, windows.size, form)
-    prepared = PreparedClips(clips, form.layout)
+    prepared = PreparedClips(clips=clips, layout=form.layout)
     encoders = {stream: source.random_encoder(stream, form.layout, source.seed) for stream in source.streams}
     for stream, encoder in encoders.items():
         calibrate_batch_norm(encoder, prepared, np.arange(len(prepared)), stream)
