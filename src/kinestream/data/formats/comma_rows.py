@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from kinestream.data.formats.cells import Cells, split_cells
 from kinestream.data.formats.lines import TextFile
@@ -21,7 +21,7 @@ _MARK = b"\xef\xbb\xbf"
 class Rows(NamedTuple):
     """Some rows of a file."""
 
-    lines: Sequence[int]
+    lines: range | Int64[np.ndarray, " rows"]
     """The line of each, counted from 1."""
     texts: list[list[str]]
     """Of each row the fields of the columns that are text; empty where there is no such column."""

@@ -80,7 +80,9 @@ def _read_csv(path: Path) -> list[Found]:
             images += ["/".join(row) for row in rows.texts]
             blocks.append(_pick(rows.numbers, arrangement))
         if sum(block.size for block in blocks) > MOST_NUMBERS:
-            raise RecordingError(f"more than {MOST_NUMBERS:,} numbers: cut it into several recordings", rows.lines[0])
+            raise RecordingError(
+                f"more than {MOST_NUMBERS:,} numbers: cut it into several recordings", int(rows.lines[0])
+            )
     if not blocks:
         raise RecordingError("no frames")
     every = np.concatenate(blocks)

@@ -153,11 +153,11 @@ def _is_number(field: str) -> bool:
     return True
 
 
-def _whole(numbers: Float[np.ndarray, " n"], what: str, lines: Sequence[int]) -> Int[np.ndarray, " n"]:
+def _whole(numbers: Float[np.ndarray, " n"], what: str, lines: range | Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     wrong = ~((numbers >= 0) & (numbers < 2**40) & (numbers == np.floor(numbers)))
     if wrong.any():
         at = int(wrong.argmax())
-        raise RecordingError(f"{numbers[at]} where {what} belongs", lines[at])
+        raise RecordingError(f"{numbers[at]} where {what} belongs", int(lines[at]))
     return numbers.astype(np.int64)
 
 
