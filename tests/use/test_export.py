@@ -335,7 +335,7 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
         ),
         ({"head": LinearHead(weights="many", bias=np.zeros(2))}, "must be arrays of numbers"),
         (
-            {"whitening": {"bone": Whitening(torch.zeros(12), torch.eye(12))}},
+            {"whitening": {"bone": Whitening(torch.zeros(12).double(), torch.eye(12).double())}},
             "whitening of bone, but the streams are joint",
         ),
     ],
