@@ -53,8 +53,10 @@ def _measure(folder: Path, form: str, files: int, rounds: int) -> dict[str, Any]
     }
     # The time that the core worked for this program: other programs on the machine do not count.
     seconds = in_turn(ways, rounds, clock=time.process_time)
+    size = sum(source.path.stat().st_size for source in sources)
+    shutil.rmtree(folder)
     return {
-        "megabytes": round(sum(source.path.stat().st_size for source in sources) / 1e6, 1),
+        "megabytes": round(size / 1e6, 1),
         "rounds": rounds,
         "ratio": ratio(seconds["pandas"], seconds["ours"]),
         **{f"{name}_files_a_second": spread([files / one for one in own]) for name, own in seconds.items()},
