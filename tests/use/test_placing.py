@@ -17,8 +17,8 @@ from kinestream.use.export.placing import placing, resized
 
 
 def made_up(name: str, seed: int) -> np.ndarray:
-    """Up to three bodies that walk about, come late, go early, have joints that were not seen for a moment or at all, or
-    are furniture. They stand too far from each other to be taken for one."""
+    """Up to three bodies that walk about, come late, go early, have joints that were not seen for a moment or at all,
+    or are furniture. They stand too far from each other to be taken for one."""
     layout, rng = load_layout(name), np.random.default_rng(seed)
     frames, bodies, joints = int(rng.integers(1, 50)), int(rng.integers(1, 4)), len(layout.joints)
     steps = rng.normal(0, 0.02, (frames, bodies, joints, 3)).cumsum(axis=0)
