@@ -116,7 +116,7 @@ def test_a_users_mistake_is_one_line_and_status_1(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["prepare", "ntu60"], "1 words: give DATASET RAW STORE"),
+        (["prepare", "ntu60"], "1 words: give RECORDINGS STORE, or DATASET RAW STORE"),
         (["pretrain", "nw-ucla", "--data", "d"], "missing: --out PATH"),
         (["show", "s", "c", "--frames", "x"], "error parsing --frames: invalid literal for int"),
         (["generate", "y", "o"], "invalid choice 'y' for argument 'dataset'. Expected one of ('ntu60', "),

@@ -21,7 +21,7 @@ from kinestream.use import embed as embedding
 from kinestream.use.archive import Embeddings
 from kinestream.use.model import Model
 
-HOW: dict[str, Any] = {"layout": "kinect20", "fps": 10}
+HOW: dict[str, Any] = {"layout": "kinect20", "fps": 10, "units": "m", "up": "y", "trust": True}
 
 
 def same(one: Embeddings, other: Embeddings) -> bool:
@@ -184,7 +184,7 @@ def test_notes_tell_of_short_recordings_and_maps(model: Model, tmp_path: Path) -
         ({"out": "a.h5"}, r"a\.h5: an archive of embeddings ends with .parquet, .npz, .csv"),
         ({"windows": "2s", "fps": None}, r"move-00\.npy: no frame rate is known, and a window of 2s needs one"),
         ({"windows": "0.01s"}, r"windows of 0.01s are 0.1 frames here"),
-        ({"layout": None}, "do not say their joints: give --layout"),
+        ({"layout": None}, "do not say which joints their 20 are"),
         ({"sources": "nowhere"}, "no file or folder nowhere"),
         ({"sources": []}, "no recordings: give at least one"),
         ({"out": "recordings"}, "recordings is a folder of other things: choose another --out"),

@@ -28,7 +28,7 @@ def made_up(name: str, seed: int) -> np.ndarray:
         end, chance = int(rng.integers(0, frames)), rng.random(6)
         x[slice(0, end) if chance[0] < 0.3 else slice(end, frames if chance[0] < 0.5 else end), body] = 0
         if x[:, body].any(axis=(1, 2)).all() and frames > 14:
-            for joint in rng.integers(joints, size=3).tolist():
+            for joint in rng.choice(joints, 3, replace=False).tolist():
                 start = int(rng.integers(1, frames - 12))
                 x[start : start + int(rng.integers(1, 11)), body, joint] = np.nan
         if chance[3] < 0.2:

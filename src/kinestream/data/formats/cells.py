@@ -199,7 +199,7 @@ def _cells(row: bytes, delimiter: bytes) -> list[bytes]:
         found = next(csv.reader(text, delimiter=delimiter.decode(), skipinitialspace=True))
     except (csv.Error, StopIteration):
         return [row]
-    return [cell.strip().encode("latin-1").replace(delimiter, _INSIDE) for cell in found]
+    return [cell.strip(" \t\r").encode("latin-1").replace(delimiter, _INSIDE) for cell in found]
 
 
 def _distinct(words: UInt8[np.ndarray, "n width"]) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " n"]]:
