@@ -165,7 +165,7 @@ def test_what_cannot_be_read_is_listed_and_the_rest_embedded(files: Path, model:
     assert said[-1].startswith("2 files cannot be embedded, all listed in ")
     for path in files.glob("move-*.npy"):
         path.unlink()
-    with pytest.raises(ValueError, match=r"nothing can be embedded, .*broken\.npy: "):
+    with pytest.raises(ValueError, match=r"broken\.npy: "):
         ks.embed(files, model, tmp_path / "b.npz", **HOW)
     assert not list(tmp_path.glob("b.npz*"))
 
