@@ -1,6 +1,6 @@
 """Learns a classifier from the labels of some recordings, or stretches of them, in an archive of embeddings. Says how
-good it is on people that were held out, beside raw coordinates and an untrained encoder. The classifier is a folder that
-'kinestream predict', 'kinestream segment --model' and ks.load take.
+good it is on people that were held out, beside raw coordinates and an untrained encoder. The classifier is a folder
+that 'kinestream predict', 'kinestream segment --model' and ks.load take.
 
 Examples:
   kinestream fit movements.parquet --labels labels.csv --out gestures.model
@@ -23,8 +23,8 @@ class Config:
     out: Path = required_option()
     """Folder for the classifier."""
     labels: Path | None = None
-    """CSV file: name or file, label, and start and end in seconds where a part is meant; the labels of the archive if not
-    given."""
+    """CSV file: name or file, label, and start and end in seconds where a part is meant; the labels of the archive if
+    not given."""
     encoder: Path | None = None
     """Run or encoder file that made the archive; the one that it was made by, if not given."""
     replace: bool = False

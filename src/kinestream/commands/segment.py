@@ -1,6 +1,6 @@
 """Cuts long recordings into pieces by what is done in them: recurring groups of movements, found without labels, or the
-labels of a classifier (--model). Groups are the same in all recordings of a call. The pieces go into a CSV file; a sheet
-shows what each group looks like, to give it a name.
+labels of a classifier (--model). Groups are the same in all recordings of a call. The pieces go into a CSV file; a
+sheet shows what each group looks like, to give it a name.
 
 Examples:
   kinestream segment session.npy --layout kinect20 --fps 30 --encoder runs/mine --out segments.csv

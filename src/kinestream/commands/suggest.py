@@ -1,5 +1,6 @@
-"""Says which recordings or windows of an archive are most worth a label: first those that stand for most of it, then, with
-a classifier, those that it is least sure of. Fill in the column 'label' of the table; 'kinestream fit --labels' takes it.
+"""Says which recordings or windows of an archive are most worth a label: first those that stand for most of it, then,
+with a classifier, those that it is least sure of. Fill in the column 'label' of the table: 'kinestream fit --labels'
+takes it.
 
 Examples:
   kinestream suggest movements.parquet --count 30 --out suggest.csv --sheet suggest.png

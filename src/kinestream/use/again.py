@@ -23,9 +23,8 @@ def read_again(rows: Rows, reading: Reading, failed: list[ValueError] | None = N
     for holder, keys in inside.items():
         try:
             if not keys[0][0]:
-                raise ValueError(
-                    f"recording '{shown(keys[0][1])}' was held in memory: there is no file to read it from"
-                )
+                name = shown(keys[0][1])
+                raise ValueError(f"recording '{name}' was held in memory: there is no file to read it from")
             yield from _of_holder(holder, keys, reading)
         except ValueError as error:
             if failed is None:
@@ -44,8 +43,8 @@ def _of_holder(holder: Path, keys: list[tuple[str, str]], reading: Reading) -> I
     if (holder / "store.json").is_file():
         store = Store(holder)
         for file, name in keys:
-            one = next(store.recordings(np.array([store.index_of(name)])))
-            yield Given(recording=one, file=file, name=name, cleaned=store.info.preparation)
+            (kept,) = store.recordings(np.array([store.index_of(name)]))
+            yield Given(recording=kept, file=file, name=name, cleaned=store.info.preparation)
         return
     if str(holder) == keys[0][0]:
         for file, name in keys:

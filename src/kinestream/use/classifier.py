@@ -7,7 +7,7 @@ n rows, d numbers of an embedding, k classes.
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -315,7 +315,7 @@ def _labels_of(given: _Rows, y: Any) -> np.ndarray:
             raise ValueError("fit requires y to be passed, but the target y is None: give the label of each row")
         if not any(given.rows.label):
             raise ValueError("no recording has a label: give labels, one for each")
-        return cast(np.ndarray, given.rows.label)
+        return given.rows.label
     check_classification_targets(y)
     labels = np.asarray(y)
     if labels.ndim == 2 and labels.shape[1] == 1:

@@ -66,8 +66,8 @@ def threshold_of(away: Float64[np.ndarray, " n"], false_alarms: float) -> tuple[
     rank = math.ceil((count + 1) * (1 - false_alarms) - 1e-9)
     if rank > count:
         return float(away.max()), (
-            f"{count} held-out rows are too few for a false alarm rate of {100 * false_alarms:g} %: 'known' is set to call "
-            f"none of them unknown, about {100 / (count + 1):.0f} % of further ones"
+            f"{count} held-out rows are too few for a false alarm rate of {100 * false_alarms:g} %: 'known' calls none "
+            f"of them unknown, and about {100 / (count + 1):.0f} % of further ones"
         )
     return float(np.sort(away)[rank - 1]), ""
 

@@ -35,8 +35,8 @@ class Together:
 
 
 def together(count: int, groups: Any = None, rows: Rows | None = None) -> Together:
-    """The groups of `count` rows: as given, else by what is known of all of them: person (`subject`), then session, then
-    the recording that windows are of.
+    """The groups of `count` rows: as given, else by what is known of all of them: person (`subject`), then session,
+    then the recording that windows are of.
 
     Raises ValueError for groups of another length.
     """

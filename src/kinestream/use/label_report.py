@@ -1,4 +1,4 @@
-"""How good a classifier is on people that were held out, beside what needs no learning, and what more labels would bring.
+"""How good a classifier is on people that were held out, beside what needs no learning, and what more labels bring.
 
 n rows, d numbers of a feature, k classes.
 """
@@ -29,6 +29,7 @@ MOST_JUDGED = 2_000
 CURVE = (1, 2, 5, 10)
 DRAWS = 5
 _CONFUSIONS_SHOWN = 8
+_NOT_COMPARED = "not compared with raw coordinates and an untrained encoder"
 _LEAST_GROUPS = 5
 """People by whom an interval is drawn."""
 
@@ -196,8 +197,8 @@ def make_report(
 
 
 def _row(name: str, kind: str, right: np.ndarray, who: Together) -> FeatureRow:
-    """Its interval is the wider one of Wilson's over rows and, with five people or more, of the bootstrap over them: rows
-    of one person tell less than as many of different people."""
+    """Its interval is the wider one of Wilson's over rows and, with five people or more, of the bootstrap over them:
+    rows of one person tell less than as many of different people."""
     low, high = wilson_interval(int(right.sum()), len(right))
     if who.what != ROWS and who.count >= _LEAST_GROUPS:
         own = bootstrap_interval(right.astype(np.float64), groups=who.groups)
@@ -320,8 +321,7 @@ def _with_baselines(
             report,
             notes=(
                 *report.notes,
-                "not compared with raw coordinates and an untrained encoder: there are embeddings only, give the encoder "
-                "and an archive or recordings",
+                f"{_NOT_COMPARED}: there are embeddings only, give the encoder and an archive or recordings",
             ),
         )
     some = np.arange(len(judged.codes))
@@ -332,7 +332,7 @@ def _with_baselines(
     try:
         found = baseline_features(model, judged.rows.take(some), judged.made_by, judged.recordings, some, seed=seed)
     except ValueError as error:
-        notes.append(f"not compared with raw coordinates and an untrained encoder: {shown(str(error), 300)}")
+        notes.append(f"{_NOT_COMPARED}: {shown(str(error), 300)}")
         return replace(report, notes=tuple(notes))
     codes, who = judged.codes[some], judged.who.take(some)
     places = np.full(len(judged.codes), -1, dtype=np.int64)

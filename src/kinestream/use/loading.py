@@ -17,8 +17,8 @@ def load(run: AnyRun, *, whitened: bool = True, device: Device = "auto") -> Any:
     """The `Model` of a run, of its folder, or of one encoder file (`.safetensors` with its card beside it); or the
     `Classifier` that was saved in a folder.
 
-    `whitened` False leaves features of a model as they are where the card says that they are whitened. Raises ValueError
-    where there is neither, or a file is damaged. Nothing in the files is executed.
+    `whitened` False leaves features of a model as they are where the card says that they are whitened. Raises
+    ValueError where there is neither, or a file is damaged. Nothing in the files is executed.
 
     Example:
         >>> load("runs/mine").embed(recordings)  # doctest: +SKIP

@@ -108,11 +108,8 @@ def predict(
         parts = [_of_archive(classifier, archive) for archive in archives]
     else:
         own = classifier.made_by_
-        cutting = (
-            own.cutting
-            if own is not None and (windows, hop, people) == (None,) * 3
-            else Cutting.of(windows, hop, people)
-        )
+        is_as_learnt = own is not None and (windows, hop, people) == (None, None, None)
+        cutting = own.cutting if own is not None and is_as_learnt else Cutting.of(windows, hop, people)
         reading = reading or Reading()
         listed = Listed(tuple(open_sources(sources, reading, None)))
         parts = list(_of_sources(classifier, listed, cutting, device, progress, notice))
@@ -174,7 +171,8 @@ def _of_sources(
     model = classifier.model
     if model is None:
         raise ValueError("recordings need an encoder: Classifier(model), with model = ks.load(...)")
-    tally, refused = Tally(), []
+    tally = Tally()
+    refused: list[str] = []
     where = device_named(device or model.device)
     for one in encode(model, _read(listed, refused, progress), cutting, tally, device=where):
         if isinstance(one, Unusable):

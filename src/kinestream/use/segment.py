@@ -106,8 +106,8 @@ def embed_windows(
     device: Device = "auto",
     progress: Progress = silent,
 ) -> Windowed:
-    """The embedding of every window of a recording. `whitened` as `Model.embed` has it of a recording of that length: what
-    classifiers learn from; groups are found in features as they are.
+    """The embedding of every window of a recording; `whitened` as `Model.embed` has it of a recording of that length,
+    which is what classifiers learn from. Groups are found in features as they are.
 
     Raises ValueError for a recording whose rate is not known, or windows of less than two frames.
     """

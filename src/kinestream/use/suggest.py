@@ -64,12 +64,13 @@ def suggest(
     model: Classifier | None = None,
     seed: int = 0,
 ) -> Suggestions:
-    """The `count` rows that are most worth a label: first those that stand for most of what has none (`representative`),
-    then, with a model, those that it is least sure of. Of rows of one recording and person that overlap in time only one is suggested.
+    """The `count` rows that are most worth a label: first those that stand for most of what has none
+    (`representative`), then, with a model, those that it is least sure of. Of rows of one recording and person that
+    overlap in time only one is suggested.
 
     Args:
-        labels: what is labelled already, and need not be suggested: a file as `kinestream fit` takes, or a mark or label
-            for each row of the archive (empty or False where it has none).
+        labels: what is labelled already, and need not be suggested: a file as `kinestream fit` takes, or a mark or
+            label for each row of the archive (empty or False where it has none).
         model: a fitted classifier; with it the half of the suggestions is by its margin: the difference between the two
             largest probabilities.
         seed: of what is drawn from an archive of more than 5 000 rows.

@@ -74,7 +74,8 @@ def draw_hits(hits: Hits, reading: Reading, path: Path, *, query: Recording | No
 def draw_suggestions(found: Suggestions, reading: Reading, path: Path) -> int:
     """Draws what is to be labelled into a .png file, numbered as in the table.
 
-    Returns how many are left out because their recordings cannot be read any more. Raises ValueError where that are all.
+    Returns how many are left out because their recordings cannot be read any more. Raises ValueError where that are
+    all.
     """
     titles = [f"{place + 1}: {found.rows.called(place)}" for place in range(len(found))]
     return _draw_rows(found.rows, titles, [_QUERY] * len(found), reading, path, [])
