@@ -116,7 +116,9 @@ def load_classifier(folder: Path, *, device: Device = "auto") -> "Classifier":
     made.classes_ = np.array(saved.classes)
     made.n_features_in_ = model.dim
     made.layer_ = layer
-    made.familiar_ = Familiar(centres=centres, threshold=saved.threshold, distances=np.zeros(0))
+    made.familiar_ = Familiar(
+        centres=centres, threshold=saved.threshold, distances=np.zeros(0), false_alarms=saved.false_alarms
+    )
     made.notes_ = saved.notes
     made.made_by_ = made_by
     made.seconds_ = saved.seconds

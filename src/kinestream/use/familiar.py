@@ -29,6 +29,8 @@ class Familiar:
     distances: Float64[np.ndarray, " n"]
     """Of the rows that were held out from the centres of the others; nan for one that was not, or whose class was not
     among the others."""
+    false_alarms: float
+    """Share of movements like those labelled that may be called unknown."""
     notes: tuple[str, ...] = ()
 
     def known(self, rows: Rows) -> Bool[np.ndarray, " n"]:
@@ -49,7 +51,13 @@ def fit_familiar(rows: Rows, codes: Codes, folds: Sequence[Int64[np.ndarray, " q
             away[there] = distances(rows[there], centres_of(rows[train], codes[train]))
     known = away[np.isfinite(away)]
     threshold, note = threshold_of(known, false_alarms)
-    return Familiar(centres=centres_of(rows, codes), threshold=threshold, distances=away, notes=(note,) if note else ())
+    return Familiar(
+        centres=centres_of(rows, codes),
+        threshold=threshold,
+        distances=away,
+        false_alarms=false_alarms,
+        notes=(note,) if note else (),
+    )
 
 
 def threshold_of(away: Float64[np.ndarray, " n"], false_alarms: float) -> tuple[float | None, str]:

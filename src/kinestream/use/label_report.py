@@ -211,23 +211,15 @@ def _row(name: str, kind: str, right: np.ndarray, who: Together) -> FeatureRow:
 def _false_alarms(judged: Judged) -> float | None:
     """By thresholds of the other folds."""
     away, alarms, count = judged.familiar.distances, 0, 0
-    rate = 1 - _share_below(away, judged.familiar.threshold)
     for test in judged.folds:
         others = np.isfinite(away)
         others[test] = False
         own = away[test][np.isfinite(away[test])]
-        threshold, _ = threshold_of(away[others], rate)
+        threshold, _ = threshold_of(away[others], judged.familiar.false_alarms)
         if threshold is not None:
             alarms += int((own > threshold).sum())
             count += len(own)
     return 100 * alarms / count if count else None
-
-
-def _share_below(away: np.ndarray, threshold: float | None) -> float:
-    known = away[np.isfinite(away)]
-    if threshold is None or not len(known):
-        return 1.0
-    return min(float((known <= threshold).mean()), 1 - 1 / (len(known) + 1))
 
 
 def _curve(
