@@ -17,6 +17,7 @@ from tests.use.conftest import movement
 
 import kinestream as ks
 from kinestream.cli import main
+from kinestream.skeleton.pose import standing
 from kinestream.use import embed as embedding
 from kinestream.use.archive import Embeddings
 from kinestream.use.model import Model
@@ -268,3 +269,13 @@ def test_two_processes_make_the_rows_of_one_also_when_one_is_killed(run: Path, t
     assert same(one, two)
     assert not (tmp_path / "two.npz.parts").exists()
     shutil.rmtree(files)
+
+
+def test_recordings_of_another_layout_are_mapped_into_an_archive(model: Model, tmp_path: Path) -> None:
+    pose = standing(ks.layouts.load("ntu25"))
+    joints = np.tile(pose, (30, 1, 1)) + np.random.default_rng(0).normal(0, 0.01, (30, *pose.shape))
+    told: list[str] = []
+    moves = [ks.Recording(joints, "ntu25", fps=30, name="a"), ks.Recording(joints[:20], "ntu25", fps=30, name="b")]
+    archive = ks.embed(moves, model, tmp_path / "a.npz", notice=told.append)
+    assert archive.rows.name.tolist() == ["a", "b"]
+    assert any("joints of ntu25 are mapped to kinect20" in text and "(2 recordings)" in text for text in told)

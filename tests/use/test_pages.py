@@ -1,4 +1,4 @@
-"""The how-to pages on embedding and search: commands and programs are run, in their order."""
+"""The how-to pages on embedding, search and few labels: commands and programs are run, in their order."""
 
 import re
 import shlex
@@ -39,7 +39,9 @@ def test_the_pages_are_true(place: Path, monkeypatch: pytest.MonkeyPatch, capsys
     for needed in ("pyarrow", "pandas", "matplotlib"):
         pytest.importorskip(needed)
     monkeypatch.chdir(place)
-    for name in ("embed.md", "search.md"):
+    labels = [f"move-{number},{'up' if number % 2 else 'down'}" for number in range(8)]
+    Path("labels.csv").write_text("\n".join(["name,label", *labels]))
+    for name in ("embed.md", "search.md", "few-labels.md"):
         text = (PAGES / name).read_text("utf-8")
         known: dict[str, object] = {}
         parts = re.findall(r"^    kinestream ([^\n]*)$|```python\n(.*?)```", text, re.MULTILINE | re.DOTALL)
