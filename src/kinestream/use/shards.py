@@ -10,7 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,9 @@ class Shards:
             for suffix in (".npy", ".csv"):
                 hidden.with_suffix(suffix).replace(self.folder / f"{name}{suffix}")
             stem = self.folder / name
-            told = {"done": made.done, "refused": made.refused, "tally": asdict(made.tally), "bytes": _sizes(stem)}
+            # Not `asdict`: before Python 3.12 it makes a counter of pairs out of a Counter.
+            tally = {**vars(made.tally), "mapped": dict(made.tally.mapped)}
+            told = {"done": made.done, "refused": made.refused, "tally": tally, "bytes": _sizes(stem)}
             # Not waited for until it is on the disk, which takes long: what a loss of power cut off is made again.
             with replacing(stem.with_suffix(".json"), durable=False) as part:
                 part.write_text(json.dumps(told), "utf-8")

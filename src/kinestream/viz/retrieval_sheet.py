@@ -69,8 +69,7 @@ def draw_hits(hits: Hits, reading: Reading, path: Path, *, query: Recording | No
         except ValueError as error:
             missing.append(error)
             continue
-        rate = 1.0 if np.isnan(rows.fps[place]) else float(rows.fps[place])
-        part = whole.cut(slice(round(rows.start[place] * rate), round(rows.end[place] * rate)))
+        part = whole.cut(rows.frames(place))
         label = rows.label[place]
         colour = _QUERY if not (known and label) else _RIGHT if label == known else _WRONG
         title = (

@@ -19,9 +19,9 @@ from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
+from kinestream.viz.page.coloured import colouring, symbols  # noqa: E402
 from kinestream.viz.page.packing import in_unit_square, nearest, pack_clips, text_of  # noqa: E402
 from kinestream.viz.page.page import Cell, Page, Picture, Row, render  # noqa: E402
-from kinestream.viz.palette import CLASS_COLOURS, CLASS_COLOURS_ON_DARK, class_symbol  # noqa: E402
 
 EVIL = "</script><b>wave & {{style}} \u2028'\""
 CLASSES = ["carry", EVIL, "throw"]
@@ -43,20 +43,10 @@ def write_page(path: Path) -> Path:
     neighbours, cosines = nearest(features, 5)
     clips = rng.normal(size=(COUNT, 10, 1, 3, 3)).astype(np.float32)
     packed = pack_clips(iter(clips), np.ones(COUNT, np.int64), 8, 4.0)
-    symbols = [(name, class_symbol(number)) for number, name in enumerate(CLASSES)]
     data: dict[str, Any] = {
-        "classes": [
-            {
-                "name": name,
-                "shape": symbol.shape,
-                "filled": symbol.filled,
-                "light": CLASS_COLOURS[symbol.colour],
-                "dark": CLASS_COLOURS_ON_DARK[symbol.colour],
-            }
-            for name, symbol in symbols
-        ],
+        "symbols": symbols(),
+        "colourings": [colouring("class", CLASSES, labels)],
         "names": [f"clip {number} {EVIL}" for number in range(COUNT)],
-        "labels": text_of(labels, "<u2"),
         "predicted": text_of(predicted, "<u2"),
         "confidence": text_of(np.full(COUNT, 80), "<u1"),
         "neighbours": text_of(neighbours, "<u4"),
@@ -67,12 +57,10 @@ def write_page(path: Path) -> Path:
         ],
         "skeleton": {
             "frames": packed.frames,
-            "joints": 3,
-            "bones": [[1, 0], [2, 1]],
-            "sides": ["left", "trunk"],
-            "head": 2,
             "unit": packed.unit,
             "bodies": text_of(packed.bodies, "<u1"),
+            "of": text_of(np.zeros(COUNT), "<u1"),
+            "layouts": [{"joints": 3, "bones": [[1, 0], [2, 1]], "sides": ["left", "trunk"], "head": 2}],
         },
     }
     page = Page(
