@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kinestream.use.archive import Embeddings, open_embeddings
     from kinestream.use.embed import embed
     from kinestream.use.model import Model, load
+    from kinestream.viz.explore import explore
     from kinestream.viz.report import report
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "embed",
     "encoders",
     "evaluate",
+    "explore",
     "formats",
     "inspect",
     "layouts",
@@ -75,6 +77,7 @@ _WHERE = {
     "embed": "use.embed:embed",
     "encoders": "models:",
     "evaluate": "evaluate:",
+    "explore": "viz.explore:explore",
     "formats": "data.formats:FORMATS",
     "inspect": "data.inspection:inspect",
     "layouts": "layouts:",

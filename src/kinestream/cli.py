@@ -26,6 +26,7 @@ COMMANDS = {
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
     "embed": ("embed", "embed recordings, or windows of them, into an archive of any size"),
     "search": ("search", "find what in an archive is most like a recording, or a stretch of one"),
+    "explore": ("explore", "write an archive as one page: a map whose clips play, to select and name them"),
     "features": ("features", "compute a run's features once, for all evaluations, on one device or several"),
     **{f"evaluate {name}": ("evaluate", text) for name, (_, _, text) in BUILTIN.items()},
     "segment": ("segment", "cut long recordings into recurring groups of movements, without labels"),

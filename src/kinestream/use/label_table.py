@@ -96,6 +96,8 @@ def match_labels(archive: "Embeddings", given: Sequence[Labelled], where: str | 
     unknown = []
     for number, one in enumerate(given):
         there = _of_line(one, rows, by_name, by_file, short, folder)
+        same = np.isclose(rows.start[there], one.start) & np.isclose(rows.end[there], one.end)
+        there = there[same] if same.any() else there  # just a row: not about windows that overlap with it
         shares = _shares(rows, there, one)
         there, shares = there[shares >= LEAST_SHARE], shares[shares >= LEAST_SHARE]
         if not len(there):

@@ -171,13 +171,15 @@ def read_row(file: str, name: str, reading: Reading) -> Recording:
 
 class RowReader:
     """Reads the recordings of rows of an archive again. A store, or a file of many recordings, stays open until another
-    is asked for, and is quickest in the order of the archive."""
+    is asked for: in the order of the archive each is read once."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._place: Path | None = None
         self._source: Numbered | None = None
         self._numbers: dict[tuple[str, str | None], int] = {}
+        self._file = ""
+        self._rest: Iterator[Recording | Rejected] = iter(())
         self.cleaned: str | None = None
         """The preparation that what was read last has gone through already."""
 
@@ -187,20 +189,30 @@ class RowReader:
             raise ValueError(f"recording '{shown(name)}' was held in memory: there is no file to read it from")
         path = Path(file)
         place = next((above for above in path.parents if above.is_file() or (above / _STORE).is_file()), None)
-        found: list[Recording | Rejected] = []
         if place is None:
-            for source in open_sources(path, self._reading, None):
-                found += source.read(0)
+            found = self._in_file(path, file, name)
             self.cleaned = None
         else:
             source = self._open(place)
             number = self._numbers.get((file, name), self._numbers.get((file, None)))
-            found += () if number is None else source.read(number)
+            found = None if number is None else _called(name, source.read(number))
             self.cleaned = source.cleaned
-        for one in found:
-            if isinstance(one, Recording) and (one.name == name or len(found) == 1):
-                return one
-        raise ValueError(f"{shown(file, 200)} has no recording '{shown(name)}' any more")
+        if found is None:
+            raise ValueError(f"{shown(file, 200)} has no recording '{shown(name)}' any more")
+        return found
+
+    def _in_file(self, path: Path, file: str, name: str) -> Recording | None:
+        """From where the file was read to, then from its start."""
+        if file == self._file:
+            for one in self._rest:
+                if isinstance(one, Recording) and one.name == name:
+                    return one
+        self._file = ""  # should it fail, it is opened anew
+        sources = open_sources(path, self._reading, None)
+        self._rest = itertools.chain.from_iterable(source.read(0) for source in sources)
+        found = _called(name, self._rest)
+        self._file = file
+        return found
 
     def _open(self, place: Path) -> Numbered:
         if self._source is None or self._place != place:
@@ -208,6 +220,16 @@ class RowReader:
             self._numbers = {self._source.key(number): number for number in range(len(self._source))}
             self._place = place
         return self._source
+
+
+def _called(name: str, some: Iterator[Recording | Rejected]) -> Recording | None:
+    """The first of that name; the only one, whatever its name."""
+    only: list[Recording | Rejected] = []
+    for one in some:
+        if isinstance(one, Recording) and one.name == name:
+            return one
+        only = [*only[:1], one]
+    return only[0] if len(only) == 1 and isinstance(only[0], Recording) else None
 
 
 def _at(place: Path, reading: Reading, layout: str | Path | SkeletonLayout | None) -> Numbered:
