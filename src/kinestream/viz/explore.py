@@ -1,6 +1,7 @@
 """From an archive of embeddings to a page: a map of its rows without labels, on which one gives names."""
 
 import os
+import re
 import shlex
 from collections import Counter
 from collections.abc import Callable
@@ -116,7 +117,7 @@ def explore(
     data = {
         "symbols": symbols(),
         "colourings": [_by_group(grouped), *_by_columns(rows)],
-        "names": [rows.called(row) for row in range(len(rows))],
+        "names": _names(opened, rows),
         "rows": _cells(opened, rows),
         "given": _given(named, numbers),
         **_neighbours(features, rows),
@@ -170,7 +171,7 @@ def _by_columns(rows: Rows) -> list[dict[str, Any]]:
         sizes = Counter(value for value in values.tolist() if value)
         if not sizes or (column != "label" and not 1 < len(sizes) < len(rows)):
             continue
-        kept = sorted(value for value, _ in sizes.most_common(SYMBOLS - 2))
+        kept = sorted((value for value, _ in sizes.most_common(SYMBOLS - 2)), key=_naturally)
         classes = _short(kept) if column == "file" else kept
         numbers = {value: number for number, value in enumerate(kept)}
         rest, unknown = len(kept), len(kept) + (len(sizes) > len(kept))
@@ -180,10 +181,24 @@ def _by_columns(rows: Rows) -> list[dict[str, Any]]:
     return made
 
 
+def _naturally(text: str) -> list[tuple[int, int, str]]:
+    """Numbers in texts by their size: 2 before 10."""
+    parts = re.findall(r"[0-9]{1,18}|[^0-9]+|[0-9]+", text)
+    return [(0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in parts]
+
+
 def _short(files: list[str]) -> list[str]:
     """Without the folder that all are in."""
     folder = os.path.commonpath([Path(file).parent for file in files]) if files else ""
     return [file.removeprefix(folder).lstrip("/") or file for file in files]
+
+
+def _names(archive: Embeddings, rows: Rows) -> list[str]:
+    """What is a whole recording needs no times."""
+    if archive.made_by.windows is not None:
+        return [rows.called(row) for row in range(len(rows))]
+    people = zip(rows.name.tolist(), rows.person.tolist(), strict=True)
+    return [f"{name} person {person}" if person else name for name, person in people]
 
 
 def _cells(archive: Embeddings, rows: Rows) -> dict[str, Any]:
@@ -239,11 +254,14 @@ def _page(
     made = archive.made_by
     where = "an archive in memory" if archive.path is None else archive.path.name
     kind = f"windows of {made.windows}" if made.windows else "recordings"
+    people = len({*archive.rows.subject.tolist()} - {""})
     facts = [
         ("archive", where),
         ("rows", f"{done.rows + done.left_out:,}"),
         ("what they are", kind),
+        ("people", f"{people:,}" if people else "not known"),
         ("encoder", made.encoder_name),
+        ("numbers an embedding", f"{made.dim:,}"),
         ("groups", f"{done.groups}, {'chosen' if groups is None else 'as asked for'}"),
         ("clips that play", f"{done.clips:,}"),
     ]

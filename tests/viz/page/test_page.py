@@ -1,8 +1,6 @@
 """The page in a real browser, opened from disk: does it do what it says, quietly, and without asking anybody?"""
 
-import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +9,13 @@ import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
-webdriver = pytest.importorskip("selenium.webdriver")
+pytest.importorskip("selenium.webdriver")
 
-from selenium.common.exceptions import WebDriverException  # noqa: E402
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
+from tests.viz.page.conftest import opened  # noqa: E402
 
 from kinestream.viz.page.coloured import colouring, symbols  # noqa: E402
 from kinestream.viz.page.packing import in_unit_square, nearest, pack_clips, text_of  # noqa: E402
@@ -83,55 +81,14 @@ def write_page(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    chromium, chromedriver = (shutil.which(name) for name in ("chromium", "chromedriver"))
-    if chromium is None or chromedriver is None:
-        pytest.skip("needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for word in (
-        *(
-            "headless=new",
-            "no-sandbox",
-            "disable-gpu",
-            "disable-dev-shm-usage",
-            "no-first-run",
-            "window-size=1280,1000",
-        ),
-        *("disable-background-networking", "disable-component-update", "disable-sync", "disable-quic"),
-        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):
-        options.add_argument(f"--{word}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    try:
-        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=chromedriver))
-    except WebDriverException as error:
-        pytest.skip(f"chromium does not start here: {str(error).splitlines()[0]}")
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_page(tmp_path_factory.mktemp("page") / "report.html")
 
 
 @pytest.fixture
 def page(browser: Any, file: Path) -> Iterator[Any]:
-    """The page, freshly opened; at the end nothing was complained about, and nothing asked for but the file itself."""
-    browser.get("about:blank")
-    browser.get_log("performance")
-    browser.get(file.as_uri())
-    WebDriverWait(browser, 60).until(lambda driver: driver.find_element(By.ID, "count").text)
-    browser.execute_script("document.getElementById('map').scrollIntoView({block: 'center'})")
-    yield browser
-    # What the browser says about the pixels that these tests read back ("rendering") is no complaint about the page.
-    assert [one for one in browser.get_log("browser") if one["level"] != "INFO" and one["source"] != "rendering"] == []
-    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    addresses = [one["params"]["request"]["url"] for one in asked if one["method"] == "Network.requestWillBeSent"]
-    assert file.as_uri() in addresses
-    assert all(address.startswith(("file:", "data:")) for address in addresses), addresses
-    assert {address for address in addresses if address.startswith("file:")} == {file.as_uri()}
+    with opened(browser, file):
+        yield browser
 
 
 def text(page: Any, name: str) -> str:

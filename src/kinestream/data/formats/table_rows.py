@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -27,6 +27,7 @@ _known: dict[bytes, Header] = {}
 """Headers that were looked at, by their first line: the files of a folder have one."""
 
 
+@runtime_checkable
 class Block(Protocol):
     """Some rows of a table."""
 
@@ -37,6 +38,7 @@ class Block(Protocol):
     def codes(self, column: int, known: dict[str, int]) -> Int64[np.ndarray, " rows"]: ...
 
 
+@runtime_checkable
 class Rows(Protocol):
     """The rows of a file."""
 

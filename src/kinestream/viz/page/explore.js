@@ -123,7 +123,7 @@ function tellNames() {
   for (let i = 0; i < count; i++) if (nameOf[i] >= 0) sizes[nameOf[i]]++;
   const used = [...names.keys()].filter((n) => sizes[n]);
   const all = sizes.reduce((sum, one) => sum + one, 0);
-  element("counts").textContent = `${inDigits(all)} of ${inDigits(count)} named, ${used.length} names`;
+  element("counts").textContent = `${inDigits(all)} of ${inDigits(count)} named${used.length ? `, ${used.length} name${used.length > 1 ? "s" : ""}` : ""}`;
   element("names").replaceChildren(
     ...used.map((n) => {
       const button = document.createElement("button");
