@@ -68,6 +68,30 @@ def resize(joints: Joints, frames: int) -> Clip:
     return joints[before] * (1 - weight) + joints[after] * weight
 
 
+def timed(joints: Joints, seconds: float | int | None, fps: float | int | None) -> Float[np.ndarray, "frames m v c"]:
+    """The middle of a recording, so many seconds of it; of a shorter one the first and last frames are held. All of it
+    if `seconds` is None.
+
+    Raises RecordingError where its frames a second are not known.
+
+    Example:
+        >>> timed(np.arange(5.0).reshape(5, 1, 1, 1), 1, fps=3).ravel().tolist()
+        [1.0, 2.0, 3.0]
+        >>> timed(np.arange(2.0).reshape(2, 1, 1, 1), 2, fps=2).ravel().tolist()
+        [0.0, 0.0, 1.0, 1.0]
+    """
+    if seconds is None:
+        return joints
+    if fps is None:
+        raise RecordingError(f"a clip of {seconds:g} s is wanted, and its frames a second are not known: say --fps")
+    wanted = max(2, round(seconds * fps))
+    surplus = len(joints) - wanted
+    if surplus >= 0:
+        return joints[surplus // 2 : surplus // 2 + wanted]
+    before = -surplus // 2
+    return joints[np.clip(np.arange(wanted) - before, 0, len(joints) - 1)]
+
+
 def _turn(joints: Joints, cosine: np.ndarray, sine: np.ndarray) -> Joints:
     """`x' = cos x + sin z`, `z' = -sin x + cos z`; y, the vertical, stays."""
     x, y, z = joints[..., 0], joints[..., 1], joints[..., 2]

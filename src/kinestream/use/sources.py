@@ -174,7 +174,8 @@ class RowReader:
     is asked for: in the order of the archive each is read once."""
 
     def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+        # Whether they look like bodies was judged by all files together, when they were embedded.
+        self._reading = replace(reading, trust=True)
         self._place: Path | None = None
         self._source: Numbered | None = None
         self._numbers: dict[tuple[str, str | None], int] = {}
@@ -223,12 +224,14 @@ class RowReader:
 
 
 def _called(name: str, some: Iterator[Recording | Rejected]) -> Recording | None:
-    """The first of that name; the only one, whatever its name."""
+    """The first of that name; the only one, whatever its name. Raises ValueError where that cannot be used."""
     only: list[Recording | Rejected] = []
     for one in some:
         if isinstance(one, Recording) and one.name == name:
             return one
         only = [*only[:1], one]
+    if len(only) == 1 and isinstance(only[0], Rejected):
+        raise ValueError(str(only[0]))
     return only[0] if len(only) == 1 and isinstance(only[0], Recording) else None
 
 

@@ -156,7 +156,7 @@ def _packed(
     session: Session, indices: Int64[np.ndarray, " n"], most_frames: int, megabytes: float
 ) -> PackedClips:
     """The clips that fit; 0 bodies for one that does not."""
-    clips = Clips(session.store, session.source.frames)
+    clips = Clips(session.store, session.source.frames, session.source.seconds)
     bodies, reach = np.zeros(len(indices), np.int64), 0.0
     for row, clip in enumerate(_each(clips, indices)):
         if row % 500 == 0:
