@@ -14,14 +14,14 @@ from tests.viz.archives import EVIL, archive, files, kinds, made_by
 
 pytest.importorskip("matplotlib")
 
-import kinestream as ks  # noqa: E402
-from kinestream.cli import main  # noqa: E402
-from kinestream.use.archive import Embeddings  # noqa: E402
-from kinestream.use.made_by import Reading  # noqa: E402
-from kinestream.use.nearest import nearest  # noqa: E402
-from kinestream.use.vectors import Held  # noqa: E402
-from kinestream.viz.landmarks import lay_out  # noqa: E402
-from kinestream.viz.projection import pca, principal_axes, tsne, unit  # noqa: E402
+import kinestream as ks
+from kinestream.cli import main
+from kinestream.use.archive import Embeddings
+from kinestream.use.made_by import Reading
+from kinestream.use.nearest import nearest
+from kinestream.use.vectors import Held
+from kinestream.viz.landmarks import lay_out
+from kinestream.viz.projection import pca, principal_axes, tsne, unit
 
 
 def data_of(path: Path) -> dict[str, Any]:
@@ -300,8 +300,9 @@ def test_a_file_of_many_recordings_is_read_once(
     opened: list[object] = []
     really = sources.open_sources
     monkeypatch.setattr(sources, "open_sources", lambda *given: (opened.append(given), really(*given))[1])
-    done = ks.explore(some, tmp_path / "map.html")
-    assert (done.clips, len(opened)) == (3, 1)
+    said: list[str] = []
+    done = ks.explore(some, tmp_path / "map.html", notice=said.append)
+    assert (done.clips, said, len(opened)) == (3, [], 1)
     assert data_of(done.path)["skeleton"]["layouts"][0]["joints"] == 22
 
 

@@ -61,7 +61,9 @@ class Matched:
         some = ", ".join(map(str, self.unknown[:_SHOWN]))
         more = f" and {len(self.unknown) - _SHOWN:,} more" if len(self.unknown) > _SHOWN else ""
         many = len(self.unknown) > 1
-        return [f"{len(self.unknown):,} label{'s' * many} belong{'s' * (not many)} to nothing in the archive: {some}{more}"]
+        return [
+            f"{len(self.unknown):,} label{'s' * many} belong{'s' * (not many)} to nothing in the archive: {some}{more}"
+        ]
 
 
 def read_labels(path: str | Path) -> list[Labelled]:

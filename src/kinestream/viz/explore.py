@@ -265,14 +265,18 @@ def _page(
         ("groups", f"{done.groups}, {'chosen' if groups is None else 'as asked for'}"),
         ("clips that play", f"{done.clips:,}"),
     ]
-    some = f"{done.rows:,} of {done.rows + done.left_out:,} rows, drawn by lot" if done.left_out else f"{done.rows:,} rows"
+    some = (
+        f"{done.rows:,} of {done.rows + done.left_out:,} rows, drawn by lot" if done.left_out else f"{done.rows:,} rows"
+    )
     note = (
         f"{some}; rows that lie close are close to the encoder. Groups are found by k-means, without labels. The "
         "neighbours of a clip are the nearest by the cosine of their embeddings, and lines join them"
     )
     note += "; windows that overlap in time are left out." if made.windows else "."
     if len(laid.landmarks) < done.rows:
-        note += f" {len(laid.landmarks):,} landmarks are laid out by t-SNE, the other rows lie amid the nearest of these."
+        note += (
+            f" {len(laid.landmarks):,} landmarks are laid out by t-SNE, the other rows lie amid the nearest of these."
+        )
     too_many = done.rows - done.clips - done.gone
     if done.clips:
         note += f" Clips play with {clips.packed.frames} frames each, however long they are."

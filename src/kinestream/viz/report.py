@@ -152,9 +152,7 @@ def _layouts(clips: ShownClips, rows: Int64[np.ndarray, " n"]) -> Iterator[dict[
                 yield {"name": f"{name}, {stage}", "points": text_of(in_unit_square(plane), "<u2")}
 
 
-def _packed(
-    session: Session, indices: Int64[np.ndarray, " n"], most_frames: int, megabytes: float
-) -> PackedClips:
+def _packed(session: Session, indices: Int64[np.ndarray, " n"], most_frames: int, megabytes: float) -> PackedClips:
     """The clips that fit; 0 bodies for one that does not."""
     clips = Clips(session.store, session.source.frames, session.source.seconds)
     bodies, reach = np.zeros(len(indices), np.int64), 0.0

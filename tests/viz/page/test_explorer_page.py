@@ -13,16 +13,16 @@ from tests.viz.archives import EVIL, archive, files, kinds, made_by
 pytest.importorskip("matplotlib")
 pytest.importorskip("selenium.webdriver")
 
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
-from tests.viz.page.conftest import opened  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
+from tests.viz.page.conftest import opened
 
-import kinestream as ks  # noqa: E402
-from kinestream.use.label_table import match_labels, read_labels  # noqa: E402
-from kinestream.viz.landmarks import Laid  # noqa: E402
-from kinestream.viz.page.packing import in_unit_square  # noqa: E402
+import kinestream as ks
+from kinestream.use.label_table import match_labels, read_labels
+from kinestream.viz.landmarks import Laid
+from kinestream.viz.page.packing import in_unit_square
 
 COUNT = 30
 NAMES = [f'clip {number}, "{EVIL}"' for number in range(COUNT)]
@@ -311,10 +311,7 @@ def test_twenty_thousand_dots_are_drawn_found_and_selected(
     where = np.random.default_rng(0).random((count, 2)).astype(np.float32)
     monkeypatch.setattr("kinestream.viz.explore.lay_out", in_places(where))
     many = archive(kinds(count), made_by(6), name=[f"m{n}" for n in range(count)])
-    monkeypatch.setattr(
-        "kinestream.viz.explore.find_groups", lambda some, *_, **__: really(some[:1], 3, switch=0.0)
-    )
-    done = ks.explore(many, tmp_path / "map.html")
+    done = ks.explore(many, tmp_path / "map.html", groups=3)
     with opened(browser, done.path) as page:
         assert text(page, "count") == "20,000 of 20,000 clips shown"
         code = "const c = document.getElementById('points'); const d = c.getContext('2d').getImageData(0, 0, c.width, "
@@ -338,6 +335,3 @@ def test_twenty_thousand_dots_are_drawn_found_and_selected(
         press(page, "select-shown")
         name(page, "all")
         assert text(page, "counts") == "20,000 of 20,000 named, 1 name"
-
-
-from kinestream.use.grouping import find_groups as really  # noqa: E402

@@ -11,15 +11,15 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("selenium.webdriver")
 
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
-from tests.viz.page.conftest import opened  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
+from tests.viz.page.conftest import opened
 
-from kinestream.viz.page.coloured import colouring, symbols  # noqa: E402
-from kinestream.viz.page.packing import in_unit_square, nearest, pack_clips, text_of  # noqa: E402
-from kinestream.viz.page.page import Cell, Page, Picture, Row, render  # noqa: E402
+from kinestream.viz.page.coloured import colouring, symbols
+from kinestream.viz.page.packing import in_unit_square, nearest, pack_clips, text_of
+from kinestream.viz.page.page import Cell, Page, Picture, Row, render
 
 EVIL = "</script><b>wave & {{style}} \u2028'\""
 CLASSES = ["carry", EVIL, "throw"]
