@@ -23,7 +23,7 @@ SAME_PLACE_SHARE = 0.9
 _LEAST_SHARED = 3
 _ENDS = 3
 """Frames at the end of a track whose median tells where it ends: the last one is often out of shape."""
-_SAMPLES = 60
+_SAMPLES = 30
 _AT_ONCE = 100_000
 """Joints compared at a time: more would take much memory and no less time."""
 
@@ -189,7 +189,10 @@ def body_size(joints: Joints, there: Bool[np.ndarray, "t m"]) -> float:
     some = np.unique(np.linspace(0, len(frames) - 1, _SAMPLES).astype(np.intp)) if len(frames) else np.zeros(0, np.intp)
     bodies = joints[frames[some], slots[some]]
     unseen = np.isnan(bodies)
-    extent = np.where(unseen, -np.inf, bodies).max(axis=1) - np.where(unseen, np.inf, bodies).min(axis=1)
+    if unseen.any():
+        extent = np.where(unseen, -np.inf, bodies).max(axis=1) - np.where(unseen, np.inf, bodies).min(axis=1)
+    else:
+        extent = np.ptp(bodies, axis=1)
     diagonals = np.linalg.norm(extent, axis=-1)
     diagonals = diagonals[diagonals > 0]
     return float(np.median(diagonals)) if len(diagonals) else 1.0
