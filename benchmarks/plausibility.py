@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from kinestream.data.formats import FORMATS, Format, ntu, nw_ucla, pku_mmd
+from kinestream.data.formats import file_format, ntu, nw_ucla, pku_mmd
 from kinestream.data.plausibility import Plausibility, examine
 from kinestream.data.recording import Found, Source
 from kinestream.skeleton.joint_maps import joint_map
@@ -39,7 +39,7 @@ def measure(data: Path) -> dict[str, Any]:
     """False alarms on each data set, and for each error the share that is caught."""
     found: dict[str, Any] = {"data": {}, "errors": {}}
     for name, read in DATA.items():
-        real = list(read(data))
+        real = list(read(data, 1))
         if not real:
             continue
         told = [(one.name, examine(one.joints, one.layout)) for one in real]
@@ -73,50 +73,51 @@ def _numbers(results: list[Plausibility]) -> dict[str, list[float]]:
 # --- real recordings ------------------------------------------------------------------------------------------------
 
 
-def _ntu(data: Path) -> Iterator[Real]:
-    for path in sorted(data.glob("ntu/*/*.skeleton")):
+def _ntu(data: Path, step: int) -> Iterator[Real]:
+    for path in sorted(data.glob("ntu/*/*.skeleton"))[::step]:
         yield Real(name=path.stem, joints=ntu.read(ntu.parse_name(path)).joints, layout=ntu.LAYOUT)
 
 
-def _nw_ucla(data: Path) -> Iterator[Real]:
-    for path in sorted(data.glob("nw-ucla/*/*.json")):
+def _nw_ucla(data: Path, step: int) -> Iterator[Real]:
+    for path in sorted(data.glob("nw-ucla/*/*.json"))[::step]:
         yield Real(name=path.stem, joints=nw_ucla.read(nw_ucla.parse_name(path)).joints, layout=nw_ucla.LAYOUT)
 
 
-def _pku(data: Path) -> Iterator[Real]:
+def _pku(data: Path, step: int) -> Iterator[Real]:
     for path in sorted(data.glob("pku-mmd/skeleton/*.txt")):
         joints = pku_mmd.parse(path.read_bytes()).joints
-        for first in range(0, len(joints), PART):
+        for first in range(0, len(joints), PART * step):
             yield Real(name=f"{path.stem}-{first}", joints=joints[first : first + PART], layout=pku_mmd.LAYOUT)
 
 
-def _ui_prmd(data: Path) -> Iterator[Real]:
+def _ui_prmd(data: Path, step: int) -> Iterator[Real]:
     path, layout = data / "ui-prmd/ui_prmd_kinect.npz", load_layout("uiprmd22")
     if not path.is_file():
         return
     with np.load(path) as values:
         joints, ends, names = values["joints_mm"], values["offset"].tolist(), values["name"].tolist()
-    for name, first, end in zip(names, ends[:-1], ends[1:], strict=True):
-        yield Real(name=name, joints=joints[first:end, None] / 1000.0, layout=layout)
+    for row in range(0, len(names), step):
+        part = joints[ends[row] : ends[row + 1], None] / 1000.0
+        yield Real(name=names[row], joints=part, layout=layout)
 
 
-def _cmu(data: Path) -> Iterator[Real]:
-    forms = [form for form in FORMATS.values() if isinstance(form, Format) and ".amc" in form.suffixes]
-    for path in sorted(data.glob("cmu-mocap/*/*.amc")) if forms else []:
-        found = forms[0].read(Source(path=path, name=path.stem))
+def _cmu(data: Path, step: int) -> Iterator[Real]:
+    for path in sorted(data.glob("cmu-mocap/*/*.amc"))[::step]:
+        found = file_format("amc").read(Source(path=path, name=path.stem))
         assert isinstance(found, Found)
         assert found.layout is not None
         metres = {"m": 1.0, "in": 0.0254}[found.units or "m"]
         yield Real(name=path.stem, joints=metres * found.joints, layout=found.layout)
 
 
-DATA: Mapping[str, Callable[[Path], Iterator[Real]]] = {
+DATA: Mapping[str, Callable[[Path, int], Iterator[Real]]] = {
     "ntu": _ntu,
     "nw-ucla": _nw_ucla,
     "pku-mmd": _pku,
     "ui-prmd": _ui_prmd,
     "cmu": _cmu,
 }
+"""Readers of every so many-th recording."""
 
 # --- made-up errors -------------------------------------------------------------------------------------------------
 

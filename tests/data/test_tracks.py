@@ -292,12 +292,17 @@ def test_bodies_in_any_order_are_followed(seed: int, crowd: int) -> None:
     assert len(np.unique(numbers[numbers > 0])) == len(np.unique(truth[truth > 0]))
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(40))
 def test_bodies_are_followed_as_with_all_assignments_tried(seed: int) -> None:
+    """In wild recordings, and in calm ones where most frames are like the one before."""
     rng = np.random.default_rng(seed)
-    joints = np.cumsum(rng.normal(0, 0.1, (20, 3, 5, 3)), axis=0) + rng.normal(0, 0.5, (1, 3, 5, 3))
-    joints[rng.random((20, 3)) < 0.3] = np.nan
-    joints[rng.random((20, 3, 5)) < 0.1] = np.nan
+    wild = seed % 2 == 0
+    joints = np.cumsum(rng.normal(0, 0.1 if wild else 0.01, (30, 3, 5, 3)), axis=0) + rng.normal(0, 0.5, (1, 3, 5, 3))
+    joints[rng.random((30, 3)) < (0.3 if wild else 0.04)] = np.nan
+    joints[rng.random((30, 3, 5)) < 0.1] = np.nan
+    joints[10:13] = np.nan
+    for frame in np.flatnonzero(rng.random(30) < 0.2).tolist():
+        joints[frame:] = joints[frame:, rng.permutation(3)]
     size = body_size(joints, np.nan_to_num(joints).any(axis=(2, 3)))
     np.testing.assert_array_equal(track_by_place(joints, 8), literal_tracks(joints, size, 8))
 

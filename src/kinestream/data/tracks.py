@@ -23,7 +23,9 @@ SAME_PLACE_SHARE = 0.9
 _LEAST_SHARED = 3
 _ENDS = 3
 """Frames at the end of a track whose median tells where it ends: the last one is often out of shape."""
-_SAMPLES = 60
+_SAMPLES = 30
+_AT_ONCE = 100_000
+"""Joints compared at a time: more would take much memory and no less time."""
 
 Joints = Float[np.ndarray, "t m v c"]
 Numbers = Int[np.ndarray, "t m"]
@@ -102,11 +104,18 @@ def track_by_place(joints: Joints, fps: int | float | None = None) -> Numbers:
         return there.astype(np.int64)
     numbers = np.zeros(there.shape, dtype=np.int64)
     size, rate = body_size(joints, there), float(fps or FRAME_RATE)
+    calm = _calm(joints, there, size, rate)
     known = np.zeros((0, *joints.shape[2:]), dtype=joints.dtype)
     last, own = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    people = 0
+    people, passed = 0, None
     for frame in np.flatnonzero(there.any(axis=1)).tolist():
         slots = np.flatnonzero(there[frame])
+        if calm[frame] and len(own) == len(slots):  # nobody is remembered who is not there
+            numbers[frame], passed = numbers[frame - 1], frame
+            continue
+        if passed is not None:  # where everybody was then
+            rows = np.searchsorted(own, numbers[passed][there[passed]])
+            known[rows], last[rows], passed = joints[passed, there[passed]], passed, None
         recent = (frame - last) <= LONGEST_ABSENCE * rate
         known, last, own = known[recent], last[recent], own[recent]
         seen = joints[frame, slots]
@@ -117,12 +126,30 @@ def track_by_place(joints: Joints, fps: int | float | None = None) -> Numbers:
         numbers[frame, slots[rows]] = own[columns]
         known[columns], last[columns] = seen[rows], frame
         new = np.setdiff1d(np.arange(len(slots)), rows)
-        numbers[frame, slots[new]] = people + 1 + np.arange(len(new))
-        known = np.concatenate((known, seen[new]))
-        last = np.concatenate((last, np.full(len(new), frame)))
-        own = np.concatenate((own, people + 1 + np.arange(len(new))))
+        fresh = people + 1 + np.arange(len(new))
+        numbers[frame, slots[new]] = fresh
+        known, last = np.concatenate((known, seen[new])), np.concatenate((last, np.full(len(new), frame)))
+        own = np.concatenate((own, fresh))
         people += len(new)
     return numbers
+
+
+def _calm(joints: Joints, there: Bool[np.ndarray, "t m"], size: float, rate: float) -> Bool[np.ndarray, " t"]:
+    """Frames in which the same places are taken as in the one before, and each is nearest to itself: nothing is left to
+    be assigned."""
+    calm = np.zeros(len(joints), dtype=np.bool_)
+    calm[1:] = (there[1:] == there[:-1]).all(axis=1) & there[1:].any(axis=1)
+    many = joints.shape[1]
+    at_once = max(1, _AT_ONCE // (many**2 * joints.shape[2]))
+    for start in range(1, len(joints), at_once):
+        frames = start + np.flatnonzero(calm[start : start + at_once])
+        before, after = joints[frames - 1][:, None], joints[frames][:, :, None]
+        cost = _step_cost(before, after, np.array(1 / rate), size)
+        cost = np.where(there[frames][:, :, None] & there[frames][:, None], cost, 1.0)
+        own = np.diagonal(cost, axis1=1, axis2=2)
+        nearest = (own < 1) & (own <= cost.min(axis=1)) & (own <= cost.min(axis=2))
+        calm[frames] = (nearest | ~there[frames]).all(axis=1)
+    return calm
 
 
 def _step_cost(
@@ -162,7 +189,10 @@ def body_size(joints: Joints, there: Bool[np.ndarray, "t m"]) -> float:
     some = np.unique(np.linspace(0, len(frames) - 1, _SAMPLES).astype(np.intp)) if len(frames) else np.zeros(0, np.intp)
     bodies = joints[frames[some], slots[some]]
     unseen = np.isnan(bodies)
-    extent = np.where(unseen, -np.inf, bodies).max(axis=1) - np.where(unseen, np.inf, bodies).min(axis=1)
+    if unseen.any():
+        extent = np.where(unseen, -np.inf, bodies).max(axis=1) - np.where(unseen, np.inf, bodies).min(axis=1)
+    else:
+        extent = np.ptp(bodies, axis=1)
     diagonals = np.linalg.norm(extent, axis=-1)
     diagonals = diagonals[diagonals > 0]
     return float(np.median(diagonals)) if len(diagonals) else 1.0
