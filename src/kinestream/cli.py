@@ -32,6 +32,7 @@ COMMANDS = {
     "features": ("features", "compute a run's features once, for all evaluations, on one device or several"),
     **{f"evaluate {name}": ("evaluate", text) for name, (_, _, text) in BUILTIN.items()},
     "segment": ("segment", "cut long recordings into recurring groups of movements, without labels"),
+    "export": ("export", "write an encoder as ONNX or torch.export: joints in, embeddings out"),
     "plot": ("plot", "draw a figure of a run: embedding, confusion, curves, classes or agreement"),
     "report": ("report", "write a run as one page to explore: results, figures, a map of its clips"),
     "compare": ("compare", "set runs side by side: what differs, how they learnt, what they reached"),

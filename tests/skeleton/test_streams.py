@@ -218,3 +218,13 @@ def test_a_stream_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "height" in STREAMS.names()
     with pytest.raises(ValueError, match="stream 'joint' is registered already"):
         stream("joint")(height)
+
+
+@pytest.mark.parametrize("name", STREAMS.names())
+def test_what_moves_is_taken_for_a_second_where_the_rate_is_known(name: str) -> None:
+    """Twice the frames of the same movement: nearly the same values, where a frame would be half as far."""
+    x = torch.randn(2, 3, 12, 20, 1, generator=torch.Generator().manual_seed(0))
+    plain, timed = (make_streams(x, [name], KINECT20, rate)[name] for rate in (None, 25.0))
+    factor = 25.0 if STREAMS.get(name).per_frame else 1.0
+    assert torch.equal(timed, plain * factor)
+    assert STREAMS.get(name).per_frame == name.endswith("motion")

@@ -56,6 +56,9 @@ def test_the_pages_are_true(place: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert "next: kinestream search move-0 --in movements.parquet" in said
 
 
+MADE_UP = ("--units", "m", "--up", "y", "--trust")
+
+
 def test_commands_tell_a_mistake_in_one_line(
     place: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,7 +66,7 @@ def test_commands_tell_a_mistake_in_one_line(
     Path("files").mkdir()
     for number in range(3):
         np.save(f"files/m{number}.npy", movement(number))
-    embed = ["embed", "files", "--encoder", str(run), "--layout", "kinect20", "--device", "cpu"]
+    embed = ["embed", "files", "--encoder", str(run), "--layout", "kinect20", "--device", "cpu", *MADE_UP]
     assert main([*embed, "--out", "a.npz"]) == 0
     capsys.readouterr()
     for words, message in (

@@ -122,7 +122,7 @@ class Rotation:
 
 def axis_rotation(angle: Tensor, axis: int) -> Tensor:
     """Rotation matrices (n, 3, 3) by `angle` (n,) radians about a coordinate axis, right-handed."""
-    matrix = torch.eye(3, device=angle.device, dtype=angle.dtype).repeat(len(angle), 1, 1)
+    matrix = torch.eye(3, device=angle.device, dtype=angle.dtype).repeat(angle.shape[0], 1, 1)
     i, j = (axis + 1) % 3, (axis + 2) % 3
     matrix[:, i, i] = matrix[:, j, j] = angle.cos()
     matrix[:, j, i] = angle.sin()

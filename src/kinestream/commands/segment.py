@@ -38,7 +38,7 @@ class Config:
     threshold: float = 0.5
     """Probability that a label needs, else it is background."""
     groups: int | None = None
-    """How many groups; the number with the best silhouette, from 2 to 20, if not given."""
+    """How many groups; a rough guess from 2 to 20 if not given."""
     sheet: Path | None = None
     """Picture (.png) of a few pieces of each group. Needs the extra kinestream[viz]."""
     name: tuple[str, ...] = ()

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from kinestream.data.npy import map_array
+from kinestream.data.preparation import timed
+from kinestream.data.recording import RecordingError
 from kinestream.data.store import Store, StoreError
 from kinestream.files import replacing
 from kinestream.skeleton.joint_maps import JointMap, joint_map
@@ -21,6 +23,11 @@ class FixedClips(Protocol):
 
     @property
     def frames(self) -> int: ...
+    @property
+    def rate(self) -> float | None:
+        """Frames a second of all clips; None where each is a whole recording, however long."""
+        ...
+
     @property
     def layout(self) -> SkeletonLayout: ...
     def __len__(self) -> int: ...
@@ -35,19 +42,21 @@ class AnyClips(FixedClips, Protocol):
 
 
 class Clips:
-    """All recordings of a store as clips of `frames` frames, in the order of its table.
+    """All recordings of a store as clips of `frames` frames, in the order of its table; of `seconds` from the middle of
+    each, if given, else of all of it.
 
     The first use makes them and writes `clips-<frames>-<fingerprint>.npy` into the store, or into the user's cache
     folder `~/.cache/kinestream` when the store cannot be written; later uses map that file. 100 000 NTU clips of 50
     frames take 3 GB of disk and no memory.
     """
 
-    def __init__(self, store: Store, frames: int) -> None:
+    def __init__(self, store: Store, frames: int, seconds: float | int | None = None) -> None:
         if frames < 2:
             raise ValueError(f"a clip needs at least 2 frames, not {frames}")
         self.store = store
         self.frames = frames
-        self._clips = _open_or_make(store, frames)
+        self.rate = None if seconds is None else frames / seconds
+        self._clips = _open_or_make(store, frames, seconds)
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -69,6 +78,7 @@ class MappedClips:
             raise ValueError(f"the clips have layout {clips.layout.name}, the map takes {joint_map.source.name}")
         self.store = clips.store
         self.frames = clips.frames
+        self.rate = clips.rate
         self._clips = clips
         self._map = joint_map
 
@@ -83,9 +93,9 @@ class MappedClips:
         return self._map(self._clips.batch(indices))
 
 
-def clips_as(store: Store, frames: int, layout: SkeletonLayout) -> AnyClips:
+def clips_as(store: Store, frames: int, layout: SkeletonLayout, seconds: float | int | None = None) -> AnyClips:
     """The clips of a store with the joints of `layout`. Raises ValueError where some cannot be made."""
-    clips = Clips(store, frames)
+    clips = Clips(store, frames, seconds)
     return clips if store.layout == layout else MappedClips(clips, joint_map(store.layout, layout))
 
 
@@ -101,9 +111,10 @@ def caution(store: Store, frames: int) -> str | None:
     )
 
 
-def _open_or_make(store: Store, frames: int) -> Float32[np.ndarray, "n t m v c"]:
+def _open_or_make(store: Store, frames: int, seconds: float | int | None) -> Float32[np.ndarray, "n t m v c"]:
     # The fingerprint in the name: clips of a store that was since made anew are never taken for its own.
-    name = f"clips-{frames}-{store.fingerprint[:12]}.npy"
+    length = f"{frames}" if seconds is None else f"{frames}-{seconds:g}s"
+    name = f"clips-{length}-{store.fingerprint[:12]}.npy"
     folders = (store.path, cache_folder())
     for folder in folders:
         if (clips := _open(folder / name, store, frames)) is not None:
@@ -111,7 +122,7 @@ def _open_or_make(store: Store, frames: int) -> Float32[np.ndarray, "n t m v c"]
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _make(folder / name, store, frames)
+            _make(folder / name, store, frames, seconds)
         except PermissionError:
             continue
         except OSError as error:
@@ -140,13 +151,17 @@ def _open(path: Path, store: Store, frames: int) -> Float32[np.ndarray, "n t m v
     return np.asarray(clips) if fits else None
 
 
-def _make(path: Path, store: Store, frames: int) -> None:
+def _make(path: Path, store: Store, frames: int, seconds: float | int | None) -> None:
     # Written, not mapped: on a full disk a write says so, a mapping ends the process (SIGBUS).
     with replacing(path) as part, part.open("wb") as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": _shape(store, frames)}
         np.lib.format.write_array_header_1_0(file, header)
         for index in range(len(store)):
-            clip = store.preparation.clip(store.joints(index), frames, store.layout)
+            try:
+                joints = timed(store.joints(index), seconds, store.rate(index))
+            except RecordingError as error:
+                raise StoreError(f"{store.path}: recording {store.table.name[index]}: {error}") from None
+            clip = store.preparation.clip(joints, frames, store.layout)
             file.write(np.ascontiguousarray(clip, dtype="<f4").data)
 
 

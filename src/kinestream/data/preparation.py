@@ -68,6 +68,30 @@ def resize(joints: Joints, frames: int) -> Clip:
     return joints[before] * (1 - weight) + joints[after] * weight
 
 
+def timed(joints: Joints, seconds: float | int | None, fps: float | int | None) -> Float[np.ndarray, "frames m v c"]:
+    """The middle of a recording, so many seconds of it; of a shorter one the first and last frames are held. All of it
+    if `seconds` is None.
+
+    Raises RecordingError where its frames a second are not known.
+
+    Example:
+        >>> timed(np.arange(5.0).reshape(5, 1, 1, 1), 1, fps=3).ravel().tolist()
+        [1.0, 2.0, 3.0]
+        >>> timed(np.arange(2.0).reshape(2, 1, 1, 1), 2, fps=2).ravel().tolist()
+        [0.0, 0.0, 1.0, 1.0]
+    """
+    if seconds is None:
+        return joints
+    if fps is None:
+        raise RecordingError(f"a clip of {seconds:g} s is wanted, and its frames a second are not known: say --fps")
+    wanted = max(2, round(seconds * fps))
+    surplus = len(joints) - wanted
+    if surplus >= 0:
+        return joints[surplus // 2 : surplus // 2 + wanted]
+    before = -surplus // 2
+    return joints[np.clip(np.arange(wanted) - before, 0, len(joints) - 1)]
+
+
 def _turn(joints: Joints, cosine: np.ndarray, sine: np.ndarray) -> Joints:
     """`x' = cos x + sin z`, `z' = -sin x + cos z`; y, the vertical, stays."""
     x, y, z = joints[..., 0], joints[..., 1], joints[..., 2]
@@ -143,7 +167,15 @@ def clean_by_tracking(
     for slot, person in enumerate(people):
         begin, end = int(person.frames[0]), int(person.frames[-1])
         scene[begin - first : end - first + 1, slot] = _without_gaps(person)
-    return _place(scene, people[0].joints[0], layout)
+    return _place(scene, _first_with_heading(people[0].joints, layout), layout)
+
+
+def _first_with_heading(body: Float[np.ndarray, "t v c"], layout: SkeletonLayout) -> Float[np.ndarray, "v c"]:
+    """The first frame, but where the joints of the heading are masked there the first in which they are not."""
+    left, right = layout.heading
+    across = body[:, right] - body[:, left]
+    apart = np.flatnonzero(np.hypot(across[:, 0], across[:, 2]) > 0)
+    return body[apart[0]] if len(apart) else body[0]
 
 
 def _without_gaps(person: Person) -> Float[np.ndarray, "t v c"]:

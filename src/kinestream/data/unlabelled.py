@@ -37,6 +37,10 @@ class Unlabelled:
         return int(self._ends[-1])
 
     @property
+    def rate(self) -> float | None:
+        return self.parts[0].clips.rate
+
+    @property
     def layout(self) -> SkeletonLayout:
         return self.parts[0].clips.layout
 

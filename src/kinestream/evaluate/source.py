@@ -44,6 +44,7 @@ class Source:
     """The encoder of each stream."""
     seed: int
     frames: int
+    seconds: float | None
     dataset: str
     """Of the pre-training; empty where it is not known, and so are preparation and split."""
     split: str
@@ -92,6 +93,7 @@ def open_source(run: AnyRun) -> Source:
             files={card.stream: path},
             seed=0,
             frames=card.frames,
+            seconds=card.seconds,
             dataset=card.dataset,
             split=card.split,
             augment=AugmentSettings(),
@@ -111,6 +113,7 @@ def open_source(run: AnyRun) -> Source:
         files={stream: folder.encoder(stream) for stream in streams},
         seed=recipe.seed,
         frames=recipe.frames,
+        seconds=recipe.seconds,
         dataset=recipe.dataset or "",
         split=recipe.split or "",
         augment=recipe.augment,

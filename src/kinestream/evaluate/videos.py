@@ -121,7 +121,11 @@ def _form(session: Session) -> ClipForm:
     store = session.store
     layout = store.layout if session.joint_map is None else session.joint_map.target
     return ClipForm(
-        frames=session.source.frames, layout=layout, preparation=store.preparation.name, people=store.info.most_bodies
+        frames=session.source.frames,
+        seconds=session.source.seconds,
+        layout=layout,
+        preparation=store.preparation.name,
+        people=store.info.most_bodies,
     )
 
 
@@ -179,7 +183,7 @@ def _untrained(session: Session, settings: DetectionSettings, drawn: Mapping[int
         count += len(clips)
         if count >= 1024:
             break
-    held = PreparedClips(clips=np.concatenate(some), layout=layout)
+    held = PreparedClips(clips=np.concatenate(some), layout=layout, rate=form.rate)
     for stream, encoder in encoders.items():
         calibrate_batch_norm(encoder, held, np.arange(len(held)), stream)
     return encoders

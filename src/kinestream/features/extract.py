@@ -20,6 +20,7 @@ from kinestream.files import replacing
 from kinestream.models.encoder_file import weights_hash
 from kinestream.models.readout import Readout
 from kinestream.skeleton import STREAMS
+from kinestream.skeleton.layout import SkeletonLayout
 from kinestream.skeleton.streams import make_streams
 
 Features = Float32[np.ndarray, "n d"]
@@ -52,7 +53,8 @@ def compute_features(
         progress(0, len(clips))
         for rows in list(batches(len(clips), _BATCH))[rank::processes]:
             batch = torch.from_numpy(clips.batch(np.arange(rows.start, rows.stop))).to(device)
-            for stream, values in _read(rearrange(batch, "n t m v c -> n c t v m"), encoders, clips, readout).items():
+            x = rearrange(batch, "n t m v c -> n c t v m")
+            for stream, values in read_clips(x, encoders, clips.layout, readout, clips.rate).items():
                 made[stream][rows] = values.float().cpu()
             progress(rows.stop, len(clips))
     finally:
@@ -64,13 +66,17 @@ def compute_features(
     return {stream: values.numpy() for stream, values in made.items()}
 
 
-def _read(
-    x: Float[Tensor, "n c t v m"], encoders: Mapping[str, nn.Module], clips: FixedClips, readout: Readout
+def read_clips(
+    x: Float[Tensor, "n c t v m"],
+    encoders: Mapping[str, nn.Module],
+    layout: SkeletonLayout,
+    readout: Readout,
+    rate: float | None = None,
 ) -> dict[str, Tensor]:
-    """The features of some clips by stream, as the readout says."""
+    """The features of some clips by stream, as the readout says but for the whitening."""
 
     def look(view: Tensor, read: Sequence[str]) -> dict[str, Tensor]:
-        streams = make_streams(view, read, clips.layout)
+        streams = make_streams(view, read, layout, rate)
         return {
             stream: encoders[stream](streams[stream].to(next(encoders[stream].parameters()).dtype)) for stream in read
         }
@@ -86,7 +92,7 @@ def _read(
 
 def _turned(x: Float[Tensor, "n c t v m"], share: float) -> Float[Tensor, "n c t v m"]:
     """By this share of a full turn about the vertical."""
-    return transform_points(x, axis_rotation(x.new_full((len(x),), 2 * math.pi * share), 1))
+    return transform_points(x, axis_rotation(x.new_full((x.shape[0],), 2 * math.pi * share), 1))
 
 
 def _mean_direction(looks: Sequence[Float[Tensor, "n d"]]) -> Float[Tensor, "n d"]:
@@ -107,7 +113,8 @@ def cached_features(
     stale. Of several processes the first one writes."""
     mapped = "" if clips.layout == clips.store.layout else f"-{clips.layout.name}"
     looks = "" if readout.is_plain else f"-{readout.turns}"
-    what = f"{clips.store.fingerprint[:12]}-{clips.frames}{mapped}{looks}"
+    timed = "" if clips.rate is None else f"-{clips.rate:g}fps"
+    what = f"{clips.store.fingerprint[:12]}-{clips.frames}{timed}{mapped}{looks}"
     files = {
         stream: folder / f"{stream}-{weights_hash(encoder)[:12]}-{what}.npy" for stream, encoder in encoders.items()
     }
@@ -139,7 +146,7 @@ def raw_coordinates(clips: FixedClips, indices: Int64[np.ndarray, " n"], stream:
     made: list[Features] = []
     for rows in batches(len(indices), _BATCH):
         batch = rearrange(torch.from_numpy(clips.batch(indices[rows])), "n t m v c -> n c t v m")
-        values = make_streams(batch, [stream], clips.layout)[stream]
+        values = make_streams(batch, [stream], clips.layout, clips.rate)[stream]
         made.append(rearrange(values, "n c t v m -> n (t m v c)").numpy())
     return np.concatenate(made)
 
@@ -156,5 +163,5 @@ def calibrate_batch_norm(encoder: nn.Module, clips: FixedClips, indices: Int64[n
     with by_themselves():
         for rows in list(batches(len(indices), _BATCH))[:8]:
             batch = rearrange(torch.from_numpy(clips.batch(indices[rows])), "n t m v c -> n c t v m")
-            encoder(make_streams(batch, [stream], clips.layout)[stream])
+            encoder(make_streams(batch, [stream], clips.layout, clips.rate)[stream])
     encoder.eval()

@@ -58,8 +58,14 @@ class Whitening:
     def __call__(self, rows: Float[Tensor, "q d"]) -> Float32[Tensor, "q d"]:
         """Unit vectors. Raises ValueError for features that are not finite."""
         _refuse_infinite(rows)
-        units = functional.normalize(rows.double(), dim=1)
-        return functional.normalize((units - self.mean) @ self.directions, dim=1).float()
+        return apply_whitening(rows.double(), self.mean, self.directions).float()
+
+
+def apply_whitening(
+    rows: Float[Tensor, "q d"], mean: Float[Tensor, " d"], directions: Float[Tensor, "d k"]
+) -> Float[Tensor, "q k"]:
+    """Unit vectors of the rows as unit vectors, less the mean, along the directions."""
+    return functional.normalize((functional.normalize(rows, dim=1) - mean) @ directions, dim=1)
 
 
 def fit_whitening(train: Float[Tensor, "n d"], power: float, *, pairs: Pairs | None = None) -> Whitening:

@@ -13,7 +13,7 @@ from torch import nn
 
 from kinestream.data.clips import FixedClips
 from kinestream.data.gaps import without_gaps
-from kinestream.data.preparation import preparation_of
+from kinestream.data.preparation import preparation_of, timed
 from kinestream.data.recording import Recording, RecordingError
 from kinestream.data.store import batches
 from kinestream.features.extract import compute_features
@@ -33,6 +33,12 @@ class ClipForm:
     layout: SkeletonLayout
     preparation: str
     people: int = 2
+    seconds: float | int | None = None
+    """What of a window is looked at, from its middle; None for all of it."""
+
+    @property
+    def rate(self) -> float | None:
+        return None if self.seconds is None else self.frames / self.seconds
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,6 +47,7 @@ class PreparedClips:
 
     clips: Float32[np.ndarray, "n t m v c"]
     layout: SkeletonLayout
+    rate: float | None = None
 
     @property
     def frames(self) -> int:
@@ -93,7 +100,7 @@ def window_clips(
             cleaned = preparation.clean(part, own, form.people).astype(np.float32)
         except RecordingError:
             continue
-        clip = preparation.clip(cleaned, form.frames, own).astype(np.float32)
+        clip = preparation.clip(timed(cleaned, form.seconds, recording.fps), form.frames, own).astype(np.float32)
         made.append(clip if mapped is None else mapped(clip))
         usable[place] = True
     empty = np.zeros((0, form.frames, form.people, len(form.layout.joints), 3), dtype=np.float32)
@@ -149,7 +156,7 @@ def per_window(
         clips, there = window_clips(recording, starts[rows], size, form)
         usable[rows] = there
         if len(clips):
-            made = features(PreparedClips(clips=clips, layout=form.layout))
+            made = features(PreparedClips(clips=clips, layout=form.layout, rate=form.rate))
             for stream in streams:
                 parts[stream].append(made[stream])
         progress(rows.stop, len(starts))

@@ -13,7 +13,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinestream.models.kernels.bodies import Absent, Bodies, absent_once, absent_skipped, every_body
+from kinestream.models.kernels.bodies import (
+    Absent,
+    Bodies,
+    absent_once,
+    absent_skipped,
+    absent_weightless,
+    every_body,
+)
+from kinestream.models.kernels.exporting import is_exporting
 from kinestream.skeleton.layout import SkeletonLayout
 
 MapChange = Callable[[Tensor], Tensor] | None
@@ -144,7 +152,9 @@ class BodyEncoder(Encoder):
     def _bodies(self, x: Float[Tensor, "n c t v m"]) -> Bodies:
         # NOTE(deviation 8): absent bodies are averaged in, as published, unless they are to be skipped.
         if self.absent == "skip":
-            return absent_skipped(x)
+            return absent_weightless(x) if is_exporting() else absent_skipped(x)
+        if is_exporting():  # the number of rows must not depend on values
+            return every_body(x)
         # Equal rows stay equal unless each draws its own mask.
         if self.absent == "once" or not self.training or self.dropout == 0:
             return absent_once(x)

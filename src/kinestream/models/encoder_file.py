@@ -31,6 +31,8 @@ class EncoderCard:
     """Its settings, those of a plug-in's encoder too."""
     frames: int
     """Length of a clip."""
+    seconds: float | None = None
+    """Length of a clip in time; None for whole recordings."""
     bodies: int = 2
     """Of a clip, with those that are not there."""
     preparation: str
@@ -45,6 +47,8 @@ class EncoderCard:
     def __post_init__(self) -> None:
         if not 2 <= self.frames <= 100_000:
             raise ValueError(f"frames ({self.frames}) must be in 2..100000")
+        if self.seconds is not None and not 0 < self.seconds <= 3600:
+            raise ValueError(f"seconds ({self.seconds}) must be above 0 and at most 3600, or null")
         if not 1 <= self.bodies <= 100:
             raise ValueError(f"bodies ({self.bodies}) must be in 1..100")
 

@@ -20,6 +20,7 @@ from kinestream.models.encoder import BodyEncoder, EncoderSettings, check_sizes
 from kinestream.models.kernels.batch_norm import BatchNorm1d, BatchNorm2d
 from kinestream.models.kernels.bodies import Absent
 from kinestream.models.kernels.dropout import Dropout
+from kinestream.models.kernels.exporting import is_exporting
 from kinestream.models.kernels.folding import Affine, folded, running_affine
 from kinestream.models.kernels.graph import Partition, adjacency
 from kinestream.models.kernels.spatial import Links, gather_links
@@ -187,6 +188,22 @@ class Block(nn.Module):
             y += x
         return functional.relu(y, inplace=True)
 
+    def exported(self, x: Float[Tensor, "b c t v"], a: Float[Tensor, "k v w"]) -> Float[Tensor, "b d s v"]:
+        """`forward` in evaluation mode, of images of one body each and in operators that every runtime has."""
+        y = _pointwise(x, self.graph.linear).unflatten(1, (self.graph.parts, -1))
+        y = functional.relu(self.graph_bn((y @ a[:, None]).sum(dim=1)))
+        y = self.temporal_bn(self.temporal(y))
+        if isinstance(self.residual, Projection):
+            y = y + self.residual.bn(_pointwise(x, self.residual.linear, self.residual.stride))
+        elif self.residual is not None:
+            y = y + x
+        return functional.relu(y)
+
+
+def _pointwise(x: Float[Tensor, "b c t v"], layer: nn.Linear, stride: int = 1) -> Float[Tensor, "b d s v"]:
+    """A linear layer over the channels, of the frames that the stride keeps."""
+    return functional.conv2d(x, layer.weight[:, :, None, None], layer.bias, (stride, 1))
+
 
 class STGCN(BodyEncoder):
     """The ten blocks, their last map averaged over frames and joints.
@@ -235,6 +252,8 @@ class STGCN(BodyEncoder):
 
     def maps(self, x: Float[Tensor, "b c t v"], weights: Float[Tensor, " b"] | None = None) -> Float[Tensor, "s v b d"]:
         """The last block's output; s = t / 4 frames, rounded up."""
+        if is_exporting():
+            return self._exported_maps(x)
         c, v = x.shape[1], x.shape[3]
         y = self.data_bn(rearrange(x, "b c t v -> b (v c) t"), weights)
         y = as_image(rearrange(y, "b (v c) t -> 1 t (v b) c", c=c).contiguous())
@@ -242,6 +261,14 @@ class STGCN(BodyEncoder):
         for block, importance in zip(self.blocks, cast(Sequence[Tensor], self.edge_importance), strict=True):
             y = block(y, self.a * importance, links, weights)
         return as_rows(y).view(-1, v, len(x), self.dim)
+
+    def _exported_maps(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "s v b d"]:
+        """As images of one body each, without the kernels: what other programs can run, whatever the batch."""
+        y: Tensor = self.data_bn(rearrange(x, "b c t v -> b (v c) t"))
+        y = rearrange(y, "b (v c) t -> b c t v", c=self.in_channels)
+        for block, importance in zip(self.blocks, cast(Sequence[Tensor], self.edge_importance), strict=True):
+            y = cast(Block, block).exported(y, self.a * importance)
+        return rearrange(y, "b d s v -> s v b d")
 
     def pooled(self, maps: Float[Tensor, "s v b dim"]) -> Float[Tensor, "b dim"]:
         return maps.mean(dim=(0, 1))

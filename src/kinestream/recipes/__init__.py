@@ -133,6 +133,9 @@ class Recipe:
     """Which streams have an encoder."""
     frames: int = 50
     """Length of a clip."""
+    seconds: float | None = None
+    """Length of a clip in time: the middle of a longer recording, a shorter one with its ends held, so that all have
+    `frames / seconds` frames a second and what moves is taken for a second. Null for whole recordings, as published."""
     epochs: int
     """Passes over the training clips."""
     batch_size: int = 128
@@ -160,6 +163,8 @@ class Recipe:
         for name, value, least in (("epochs", self.epochs, 1), ("batch_size", self.batch_size, 2)):
             if value < least:
                 raise ValueError(f"{name} ({value}) must be at least {least}")
+        if self.seconds is not None and not 0 < self.seconds <= 3600:
+            raise ValueError(f"seconds ({self.seconds}) must be above 0, or null for whole recordings")
         if not 0 <= self.other_camera <= 1:
             raise ValueError(f"other_camera ({self.other_camera}) is a probability: it must be in [0, 1]")
         if not self.streams or len(set(self.streams)) != len(self.streams):
@@ -207,6 +212,7 @@ class Recipe:
             layout=layout,
             encoder=self.encoder,
             frames=self.frames,
+            seconds=self.seconds,
             preparation=self.preparation or "",
             dataset=self.dataset or "",
             split=self.split or "",

@@ -37,6 +37,8 @@ class Stream:
     """Of pairs of joints: an encoder that works on the graph of the joints cannot take it."""
     same_from_all_sides: bool
     """No turn about the vertical changes it."""
+    per_frame: bool
+    """A change from one frame to the next: of clips whose rate is known it is taken for a second."""
     published: bool
     """One of the published self-supervised methods, whose weights there are."""
 
@@ -47,6 +49,7 @@ def stream(
     shape: Callable[[SkeletonLayout], tuple[int, int]] = lambda layout: (3, len(layout.joints)),
     of_pairs: bool = False,
     same_from_all_sides: bool = False,
+    per_frame: bool = False,
     published: bool = False,
 ) -> Callable[[Make], Make]:
     """A decorator that makes a function of joint clips `(n, c, t, v, m)` and their layout the stream `name`."""
@@ -58,6 +61,7 @@ def stream(
             shape=shape,
             of_pairs=of_pairs,
             same_from_all_sides=same_from_all_sides,
+            per_frame=per_frame,
             published=published,
         )
         STREAMS.add(name, record)
@@ -67,10 +71,16 @@ def stream(
 
 
 def make_streams(
-    x: Float[Tensor, "n c t v m"], names: Iterable[str], layout: SkeletonLayout
+    x: Float[Tensor, "n c t v m"], names: Iterable[str], layout: SkeletonLayout, rate: float | None = None
 ) -> dict[str, Float[Tensor, "n _ t _ m"]]:
-    """The named streams of joint clips `x`. Raises ValueError for an unknown name."""
-    return {name: STREAMS.get(name).make(x, layout) for name in names}
+    """The named streams of joint clips `x`; what moves is in metres a second where their `rate` (frames a second) is
+    given, else in metres a frame, as published. Raises ValueError for an unknown name."""
+    made = {}
+    for name in names:
+        one = STREAMS.get(name)
+        values = one.make(x, layout)
+        made[name] = values * rate if rate is not None and one.per_frame else values
+    return made
 
 
 def _pairs(layout: SkeletonLayout) -> tuple[int, int]:
@@ -84,7 +94,7 @@ def joint(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor
     return x
 
 
-@stream("motion", published=True)
+@stream("motion", per_frame=True, published=True)
 def motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n c t v m"]:
     """`x[t+1] - x[t]`, in metres a frame; the last frame is zero.
 
@@ -102,7 +112,7 @@ def bone(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor,
     return x - x[:, :, :, list(layout.parents)]
 
 
-@stream("bone-motion")
+@stream("bone-motion", per_frame=True)
 def bone_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n c t v m"]:
     """The motion of the bones, in metres a frame: how limbs turn, wherever the body goes."""
     return motion(bone(x, layout), layout)
@@ -116,7 +126,7 @@ def distance(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Ten
     return _between(x, x)[:, :, :, first, second].contiguous()
 
 
-@stream("distance-motion", shape=_pairs, of_pairs=True, same_from_all_sides=True)
+@stream("distance-motion", shape=_pairs, of_pairs=True, same_from_all_sides=True, per_frame=True)
 def distance_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 1 t p m"]:
     """How the distances change, in metres a frame."""
     return motion(distance(x, layout), layout)
@@ -142,7 +152,7 @@ def displacement(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float
     return torch.stack((steps[:, :, 1], _along_the_ground(steps, dim=2)), dim=2).flatten(1, 2) * there
 
 
-@stream("cylindrical-motion", same_from_all_sides=True)
+@stream("cylindrical-motion", same_from_all_sides=True, per_frame=True)
 def cylindrical_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 3 t v m"]:
     """How these change, in metres a frame: the height of each joint; its distance along the ground from where the
     pelvis stood in the body's first frame; and how far it moves along the ground to the next frame. They are zero in

@@ -140,7 +140,7 @@ def score_clips(
     parts = []
     for rows in batches(len(indices), _TEST_BATCH):
         batch = to_batch(torch.from_numpy(clips.batch(indices[rows].numpy())).to(device))
-        parts.append(model(make_streams(batch, tuple(model.encoders), clips.layout)).float().cpu())
+        parts.append(model(make_streams(batch, tuple(model.encoders), clips.layout, clips.rate)).float().cpu())
     return torch.cat(parts)
 
 

@@ -51,7 +51,10 @@ class LabelledLoader:
             rows = order[step * self._batch_size : (step + 1) * self._batch_size]
             clips = to_batch(torch.from_numpy(self._clips.batch(self._indices[rows].numpy())).to(self._device))
             clips = self._augmentation(clips, self._generator("augmentation", epoch, step))
-            yield make_streams(clips, self._streams, self._clips.layout), self._labels[rows].to(self._device)
+            yield (
+                make_streams(clips, self._streams, self._clips.layout, self._clips.rate),
+                self._labels[rows].to(self._device),
+            )
 
     def _generator(self, *where: int | str) -> torch.Generator:
         return torch.Generator().manual_seed(derive_seed(self._seed, *where))

@@ -95,7 +95,7 @@ class ViewLoader:
                 augmentation(further if number else clips, generator, total=self._batch_size, first=self._own.start)
                 for number, augmentation in enumerate(self._augmentations)
             )
-            yield [make_streams(view, self._streams, self._clips.layout) for view in drawn]
+            yield [make_streams(view, self._streams, self._clips.layout, self._clips.rate) for view in drawn]
 
     def _read(self, chosen: Int64[Tensor, " B"]) -> Float[Tensor, "b c t v m"]:
         """The own ones of these clips."""

@@ -31,6 +31,7 @@ class Stacked:
     clips: Float32[np.ndarray, "n t m v c"]
     layout: SkeletonLayout
     frames: int
+    rate: float | None
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -75,7 +76,7 @@ def encode(
         usable = [one for one in some if not isinstance(one, Unusable)]
         for _, equal in itertools.groupby(usable, key=lambda one: one[2].shape):
             made = list(equal)
-            stacked = Stacked(np.stack([clip for _, _, clip in made]), model.layout, model.frames)
+            stacked = Stacked(np.stack([clip for _, _, clip in made]), model.layout, model.frames, model.rate)
             yield _rows([(one, piece) for one, piece, _ in made]), model.vectors(stacked, device=device)
 
 
@@ -119,6 +120,7 @@ def _clip(model: "Model", one: Given, piece: Piece, preparation: Preparation) ->
         model.layout,
         preparation,
         one.recording.joints.shape[1] if own else model.bodies,
+        seconds=model.card.seconds,
         # A part is placed anew, for encoders learnt from clips that begin at the origin.
         cleaned=own and (is_all or preparation.each_frame),
     )

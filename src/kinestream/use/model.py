@@ -6,7 +6,7 @@ n rows, t frames, m bodies, v joints, c coordinates, d numbers of an embedding.
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -38,6 +38,10 @@ from kinestream.use.states import Labeller
 from kinestream.use.stream import Stream
 from kinestream.use.vectors import Held
 from kinestream.use.whitened import whitening_of
+
+if TYPE_CHECKING:
+    from kinestream.use.export.graph import LinearHead
+    from kinestream.use.export.writing import Exported
 
 Moves = Store | Recording | Sequence[Recording] | np.ndarray | Sequence[np.ndarray]
 """One recording or several, or all of a store; an array `(t, v, c)` or `(t, m, v, c)` is one recording."""
@@ -83,7 +87,7 @@ class Model(TransformerMixin, BaseEstimator):
         self.device = device
         if whitening is not None:
             self.whitening = whitening
-        forms = {(card.layout, card.frames, card.preparation, card.bodies) for card in cards.values()}
+        forms = {(card.layout, card.frames, card.seconds, card.preparation, card.bodies) for card in cards.values()}
         if len(forms) != 1:
             raise ValueError(f"the encoders of {name} take different clips: load the encoder of one stream alone")
 
@@ -112,6 +116,11 @@ class Model(TransformerMixin, BaseEstimator):
     def frames(self) -> int:
         """Length of a clip; recordings and windows are resized to it."""
         return self.card.frames
+
+    @property
+    def rate(self) -> float | None:
+        """Frames a second of a clip; None where a clip is a whole recording or window, however long."""
+        return None if self.card.seconds is None else self.frames / self.card.seconds
 
     @property
     def bodies(self) -> int:
@@ -272,6 +281,32 @@ class Model(TransformerMixin, BaseEstimator):
             reading=reading,
         )
 
+    def export(
+        self,
+        out: str | Path,
+        *,
+        layout: str | Path | SkeletonLayout | None = None,
+        prepared: bool = False,
+        people: int = 2,
+        whitening: Mapping[str, Whitening] | None = None,
+        head: "LinearHead | None" = None,
+        progress: Progress = silent,
+    ) -> "Exported":
+        """Writes the model as `.onnx` or `.pt2`: joints in, embeddings out. See
+        `kinestream.use.export.writing.export_model` for the arguments and what is raised."""
+        from kinestream.use.export.writing import export_model
+
+        return export_model(
+            self,
+            out,
+            layout=layout,
+            prepared=prepared,
+            people=people,
+            whitening=whitening,
+            head=head,
+            progress=progress,
+        )
+
     def segment(
         self,
         move: Recording | np.ndarray,
@@ -294,7 +329,7 @@ class Model(TransformerMixin, BaseEstimator):
         Args:
             move: one recording, or an array with `layout=` and `fps=`. `use.segment.segment` takes several, whose
                 groups are then the same.
-            groups: how many; chosen by the silhouette of the windows if neither this nor one of the next two is given.
+            groups: how many; a number is chosen (see `find_groups`) if neither this nor one of the next two is given.
             labels: a fitted classifier, with `classes_` and `predict_proba(embeddings)`; `threshold` is the probability
                 below which a frame is background, where no class is called so.
             using: what `segment` gave for another recording, whose groups are taken.
@@ -413,7 +448,7 @@ class Model(TransformerMixin, BaseEstimator):
                 f"{self.name} learnt from preparation '{self.preparation}', {store.path} was prepared "
                 f"'{store.info.preparation}': prepare it as '{self.preparation}'"
             )
-        return clips_as(store, self.frames, self.layout)
+        return clips_as(store, self.frames, self.layout, self.card.seconds)
 
 
 def load(run: AnyRun, *, whitened: bool = True, device: Device = "auto") -> Model:

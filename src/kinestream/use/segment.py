@@ -124,7 +124,7 @@ def embed_windows(
         recording,
         starts,
         size,
-        ClipForm(frames=card.frames, layout=card.layout, preparation=card.preparation),
+        ClipForm(frames=card.frames, seconds=card.seconds, layout=card.layout, preparation=card.preparation),
         readout=card.readout,
         device=device_named(device),
         progress=lambda done, total: progress(f"windows of {recording.name or 'it'}", "windows", done, total),

@@ -87,7 +87,7 @@ class Stream:
             raise ValueError(f"a lag of {lag} s: 0 or more is needed")
         self.lag = round(seconds * self.rate / self.hop)
         self._switch = switch_cost(switch, self.window, self.hop)
-        self._layout = model.layout if layout is None else load_layout(layout) if _is_name(layout) else layout
+        self._layout = model.layout if layout is None else load_layout(layout)
         self._model, self._frames, self._device = model, frames, device_named(device)
 
     @property
@@ -141,7 +141,7 @@ class Stream:
             recording,
             np.zeros(1, dtype=np.int64),
             len(held),
-            ClipForm(frames=card.frames, layout=card.layout, preparation=card.preparation),
+            ClipForm(frames=card.frames, seconds=card.seconds, layout=card.layout, preparation=card.preparation),
             readout=card.readout,
             device=self._device,
         )
@@ -221,7 +221,3 @@ def _frame(
 def _given(labels: Labeller | None) -> Labeller:
     assert labels is not None, "one of the two is given"
     return labels
-
-
-def _is_name(layout: object) -> bool:
-    return isinstance(layout, str | Path)

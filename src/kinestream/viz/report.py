@@ -169,7 +169,7 @@ def _skeletons(
     session: Session, indices: Int64[np.ndarray, " n"], most_frames: int, megabytes: float
 ) -> tuple[str, Int64[np.ndarray, " n"], int, float]:
     """Base64 of the clips that fit, bodies of each clip (0 for none), frames and unit."""
-    clips = Clips(session.store, session.source.frames)
+    clips = Clips(session.store, session.source.frames, session.source.seconds)
     bodies, reach = np.zeros(len(indices), np.int64), 0.0
     for row, clip in enumerate(_each(clips, indices)):
         if row % 500 == 0:

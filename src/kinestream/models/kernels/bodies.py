@@ -42,7 +42,7 @@ class Bodies(NamedTuple):
 
 def every_body(x: Float[Tensor, "n c t v m"]) -> Bodies:
     """Each body is a row, whether it is there or not."""
-    clips, bodies = len(x), x.shape[4]
+    clips, bodies = x.shape[0], x.shape[4]
     return Bodies(
         rows=rearrange(x, "n c t v m -> (n m) c t v"),
         weights=None,
@@ -74,6 +74,14 @@ def absent_skipped(x: Float[Tensor, "n c t v m"]) -> Bodies:
     rows = rearrange(x, "n c t v m -> n m c t v")[present]
     place = (present.flatten().cumsum(dim=0) - 1).view_as(present)
     return Bodies(rows, None, place, present / present.sum(dim=1, keepdim=True).to(x.dtype))
+
+
+def absent_weightless(x: Float[Tensor, "n c t v m"]) -> Bodies:
+    """As `absent_skipped`, but each body is a row, and those that are not there have no share in their clip: as many
+    rows whatever the values."""
+    present = _present(x)
+    present = torch.cat((torch.ones_like(present[:, :1]), present[:, 1:]), dim=1)
+    return every_body(x)._replace(share=present / present.sum(dim=1, keepdim=True).to(x.dtype))
 
 
 def _present(x: Float[Tensor, "n c t v m"]) -> Tensor:
