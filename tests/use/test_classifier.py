@@ -87,8 +87,9 @@ def test_recordings_in_a_pipeline_and_in_cross_validation(model: Model, moves: l
     assert clone(classifier).get_params()["model"].fingerprint == model.fingerprint
     pipe = make_pipeline(model, Classifier()).fit(moves, labels)
     assert np.array_equal(pipe.predict(moves), classifier.predict(moves))
-    scores = cross_val_score(Classifier(model), moves, labels, groups=people, cv=GroupKFold(2))
-    assert scores.mean() > 0.8
+    scores = cross_val_score(Classifier(model), moves, labels, groups=people, cv=GroupKFold(4))
+    assert len(scores) == 4
+    assert scores.mean() > 0.7
     assert np.array_equal(classifier.predict(model.embed(moves)), classifier.predict(moves)), "embeddings are taken too"
 
 
