@@ -23,12 +23,14 @@ import torch
 from jaxtyping import Float, Int64
 
 from kinestream.data.clips import FixedClips, clips_as
-from kinestream.data.held import HeldClips
+from kinestream.data.held import clip_of
+from kinestream.data.preparation import preparation_of
 from kinestream.data.reading import read
 from kinestream.data.store import Store
 from kinestream.evaluate.source import open_source
 from kinestream.features.extract import calibrate_batch_norm, compute_features, raw_coordinates
 from kinestream.features.whitening import fit_streams
+from kinestream.features.windows import PreparedClips
 from kinestream.use.baselines import RAW
 from kinestream.use.familiar import centres_of, distances, fit_familiar
 from kinestream.use.folds import PEOPLE, Together, folds_of
@@ -215,9 +217,9 @@ def rehabilitation(trained: Model, twin: Model, file: Path) -> Data:
     moves = read(file, layout="uiprmd22", variable="joints_mm", fps=30)
     with np.load(file) as arrays:
         codes, people = arrays["movement"].astype(np.int64), arrays["subject"].astype(np.int64)
-    clips = HeldClips(
-        moves, frames=trained.frames, layout=trained.layout, preparation=trained.preparation, people=trained.bodies
-    )
+    way = preparation_of(trained.preparation)
+    made = [clip_of(one, trained.frames, trained.layout, way, trained.bodies) for one in moves]
+    clips = PreparedClips(clips=np.stack(made), layout=trained.layout)
     return Data(
         features=_features(trained, twin, clips),
         codes=np.unique(codes, return_inverse=True)[1].astype(np.int64),

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from kinestream.use.model import Model
     from kinestream.use.predictions import predict
     from kinestream.use.suggest import suggest
+    from kinestream.viz.explore import explore
     from kinestream.viz.report import report
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "embed",
     "encoders",
     "evaluate",
+    "explore",
     "formats",
     "inspect",
     "layouts",
@@ -83,6 +85,7 @@ _WHERE = {
     "embed": "use.embed:embed",
     "encoders": "models:",
     "evaluate": "evaluate:",
+    "explore": "viz.explore:explore",
     "formats": "data.formats:FORMATS",
     "inspect": "data.inspection:inspect",
     "layouts": "layouts:",

@@ -29,6 +29,7 @@ COMMANDS = {
     "suggest": ("suggest", "say which recordings or windows of an archive are most worth a label"),
     "fit": ("fit", "learn a classifier from labels of an archive, and say how good it is on other people"),
     "predict": ("predict", "label recordings by a classifier, with probabilities and whether they are like any label"),
+    "explore": ("explore", "write an archive as one page: a map whose clips play, to select and name them"),
     "features": ("features", "compute a run's features once, for all evaluations, on one device or several"),
     **{f"evaluate {name}": ("evaluate", text) for name, (_, _, text) in BUILTIN.items()},
     "segment": ("segment", "cut long recordings into recurring groups of movements, without labels"),

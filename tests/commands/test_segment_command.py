@@ -56,8 +56,10 @@ def test_pieces_of_several_recordings_in_one_file(
     named = tmp_path / "named.csv"
     assert (
         main(
-            [*words[:4], "--out", str(named), "--groups", "3", *RATE]
-            + ["--merge", "1,2", "--name", "1=busy", "--name", "0=rest"]
+            [
+                *(*words[:4], "--out", str(named), "--groups", "3", *RATE),
+                *("--merge", "1,2", "--name", "1=busy", "--name", "0=rest"),
+            ]
         )
         == 0
     )

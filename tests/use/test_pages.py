@@ -1,4 +1,4 @@
-"""The how-to pages on embedding, search and few labels: commands and programs are run, in their order."""
+"""The how-to pages on embedding, search, exploring and few labels: commands and programs are run, in their order."""
 
 import re
 import shlex
@@ -41,16 +41,19 @@ def test_the_pages_are_true(place: Path, monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.chdir(place)
     labels = [f"move-{number},{'up' if number % 2 else 'down'}" for number in range(8)]
     Path("labels.csv").write_text("\n".join(["name,label", *labels]))
-    for name in ("embed.md", "search.md", "few-labels.md"):
+    for name in ("embed.md", "search.md", "explore.md", "few-labels.md"):
         text = (PAGES / name).read_text("utf-8")
         known: dict[str, object] = {}
         parts = re.findall(r"^    kinestream ([^\n]*)$|```python\n(.*?)```", text, re.MULTILINE | re.DOTALL)
         assert len(parts) >= 4
         for words, program in parts:
             if words:
+                if "--labels" in words:  # what the page saves
+                    Path("labels.csv").write_text("name,label\nmove-0,walk\n", "utf-8")
                 assert main(shlex.split(words)) == 0, capsys.readouterr().err
             else:
                 exec(compile(program, name, "exec"), known)
+    assert {path.name for path in place.glob("*.html")} == {"explore.html", "again.html"}
     assert {path.name for path in place.glob("hits.*")} == {"hits.png", "hits.csv"}
     said = capsys.readouterr().out
     assert "next: kinestream search move-0 --in movements.parquet" in said

@@ -82,7 +82,7 @@ def clips_of(model: Model, given: Iterable[Given], cutting: Cutting, rows: Rows,
             raise ValueError(f"{rows.called(wanted.index(-1))} is not found any more: its file has changed")
         every = every[wanted]
     shape = (len(every), model.frames, -1, len(model.layout.joints), 3)
-    return Stacked(every.reshape(shape), model.layout, model.frames)
+    return Stacked(every.reshape(shape), model.layout, model.frames, model.rate)
 
 
 def untrained_features(model: Model, clips: Stacked, *, seed: int = 0) -> tuple[Float32[np.ndarray, "n d"], str]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool
 
 from kinestream.data.gaps import without_gaps
 from kinestream.data.recording import Recording, RecordingError
@@ -193,20 +192,20 @@ def _people(recording: Recording, people: People, tally: Tally) -> Iterator[tupl
     if people == "together":
         yield 0, recording
         return
-    numbers = np.unique(recording.bodies[np.greater(recording.bodies, 0)])
-    there = {int(number): np.equal(recording.bodies, number) for number in numbers}
-    frames = {number: int(where.any(axis=1).sum()) for number, where in there.items()}
+    numbers = np.unique(recording.bodies[np.greater(recording.bodies, 0)]).tolist()
+    frames = {number: int(np.equal(recording.bodies, number).any(axis=1).sum()) for number in numbers}
     if not frames:
         raise RecordingError(f"no body in any of its {len(recording)} frames")
-    for number, where in there.items():
+    for number in numbers:
         if frames[number] < LEAST_SHARE * max(frames.values()):
             tally.passing += 1
             continue
-        yield number, _alone(recording, where)
+        yield number, alone(recording, number)
 
 
-def _alone(recording: Recording, where: Bool[np.ndarray, "t m"]) -> Recording:
-    """One person, in whichever place of a frame; zero where they are not there."""
+def alone(recording: Recording, person: int) -> Recording:
+    """One person by the tracking number, in whichever place of a frame; zero where they are not there."""
+    where = np.equal(recording.bodies, person)
     slot, there = where.argmax(axis=1), np.asarray(where.any(axis=1))
     frames = np.arange(len(recording))
     joints = np.where(there[:, None, None, None], recording.joints[frames, slot][:, None], 0)

@@ -80,6 +80,11 @@ class Rows:
         """File and name of each row."""
         return zip(self.file, self.name, strict=True)
 
+    def frames(self, index: int) -> slice:
+        """Of the recording, that a row is about."""
+        rate = 1.0 if math.isnan(self.fps[index]) else float(self.fps[index])
+        return slice(round(float(self.start[index]) * rate), round(float(self.end[index]) * rate))
+
     def called(self, index: int) -> str:
         """A row as one would ask for it: `walk@3.2-5.1`, with the person where there is one."""
         digits = "f" if math.isnan(self.fps[index]) else ""

@@ -115,7 +115,7 @@ class Shards:
             for suffix in (".npy", ".csv"):
                 hidden.with_suffix(suffix).replace(self.folder / f"{name}{suffix}")
             stem = self.folder / name
-            # By hand: asdict makes a Counter of the pairs of a Counter.
+            # Not `asdict`: before Python 3.12 it makes a counter of pairs out of a Counter.
             tally = {**vars(made.tally), "mapped": dict(made.tally.mapped)}
             told = {"done": made.done, "refused": made.refused, "tally": tally, "bytes": _sizes(stem)}
             # Not waited for until it is on the disk, which takes long: what a loss of power cut off is made again.

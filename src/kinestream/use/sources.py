@@ -16,6 +16,7 @@ from kinestream.data.store import Store
 from kinestream.data.understanding import Told
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
 from kinestream.use.made_by import Reading
+from kinestream.words import shown
 
 Sources = Any
 """A store, a path or several, recordings or arrays: see `kinestream.use.embed.embed`."""
@@ -165,26 +166,73 @@ def full(path: Path) -> str:
 
 def read_row(file: str, name: str, reading: Reading) -> Recording:
     """The recording of a row of an archive. Raises ValueError where it cannot be read any more."""
-    path = Path(file)
-    if not file:
-        raise ValueError(f"recording '{name}' was held in memory: there is no file to read it from")
-    if (path.parent / _STORE).is_file():
-        store = Store(path.parent)
-        return next(store.recordings(np.array([store.index_of(name)])))
-    archive = next((above for above in path.parents if above.is_file()), None)
-    if archive is not None and archive.suffix.lower() == ".zip":
-        of_files = next(iter(open_sources(archive, reading, None)))
-        places = (n for n in range(len(of_files)) if of_files.key(n)[0] == file)
-        found = [one for number in places for one in of_files.read(number)]
-    elif path.parent.is_file():  # one of many in a file
-        sources = open_sources(path.parent, reading, None)
-        found = list(sources[0].read(int(path.name) - 1))
-    else:
-        found = [one for source in open_sources(path, reading, None) for one in source.read(0)]
-    for one in found:
-        if isinstance(one, Recording) and (one.name == name or len(found) == 1):
+    return RowReader(reading).read(file, name)
+
+
+class RowReader:
+    """Reads the recordings of rows of an archive again. A store, or a file of many recordings, stays open until another
+    is asked for: in the order of the archive each is read once."""
+
+    def __init__(self, reading: Reading) -> None:
+        # Whether they look like bodies was judged by all files together, when they were embedded.
+        self._reading = replace(reading, trust=True)
+        self._place: Path | None = None
+        self._source: Numbered | None = None
+        self._numbers: dict[tuple[str, str | None], int] = {}
+        self._file = ""
+        self._rest: Iterator[Recording | Rejected] = iter(())
+        self.cleaned: str | None = None
+        """The preparation that what was read last has gone through already."""
+
+    def read(self, file: str, name: str) -> Recording:
+        """Raises ValueError where it cannot be read any more."""
+        if not file:
+            raise ValueError(f"recording '{shown(name)}' was held in memory: there is no file to read it from")
+        path = Path(file)
+        place = next((above for above in path.parents if above.is_file() or (above / _STORE).is_file()), None)
+        if place is None:
+            found = self._in_file(path, file, name)
+            self.cleaned = None
+        else:
+            source = self._open(place)
+            number = self._numbers.get((file, name), self._numbers.get((file, None)))
+            found = None if number is None else _called(name, source.read(number))
+            self.cleaned = source.cleaned
+        if found is None:
+            raise ValueError(f"{shown(file, 200)} has no recording '{shown(name)}' any more")
+        return found
+
+    def _in_file(self, path: Path, file: str, name: str) -> Recording | None:
+        """From where the file was read to, then from its start."""
+        if file == self._file:
+            for one in self._rest:
+                if isinstance(one, Recording) and one.name == name:
+                    return one
+        self._file = ""  # should it fail, it is opened anew
+        sources = open_sources(path, self._reading, None)
+        self._rest = itertools.chain.from_iterable(source.read(0) for source in sources)
+        found = _called(name, self._rest)
+        self._file = file
+        return found
+
+    def _open(self, place: Path) -> Numbered:
+        if self._source is None or self._place != place:
+            (self._source,) = open_sources(place, self._reading, None)
+            self._numbers = {self._source.key(number): number for number in range(len(self._source))}
+            self._place = place
+        return self._source
+
+
+def _called(name: str, some: Iterator[Recording | Rejected]) -> Recording | None:
+    """The first of that name; the only one, whatever its name. Raises ValueError where that cannot be used."""
+    only: list[Recording | Rejected] = []
+    for one in some:
+        if isinstance(one, Recording) and one.name == name:
             return one
-    raise ValueError(f"{file} has no recording '{name}' any more")
+        only = [*only[:1], one]
+    if len(only) == 1 and isinstance(only[0], Rejected):
+        raise ValueError(str(only[0]))
+    return only[0] if len(only) == 1 and isinstance(only[0], Recording) else None
 
 
 def _at(place: Path, reading: Reading, layout: str | Path | SkeletonLayout | None) -> Numbered:

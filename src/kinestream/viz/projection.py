@@ -9,6 +9,8 @@ Method = Literal["tsne", "pca"]
 Plane = Float32[np.ndarray, "n 2"]
 
 _PERPLEXITY = 30.0
+_WIDE = 4096
+"""Numbers of a row up to which the covariance of its columns is small enough."""
 
 
 def unit(features: Float[np.ndarray, "n d"]) -> Float32[np.ndarray, "n d"]:
@@ -19,14 +21,30 @@ def unit(features: Float[np.ndarray, "n d"]) -> Float32[np.ndarray, "n d"]:
 
 def pca(features: Float[np.ndarray, "n d"]) -> Plane:
     """The first two principal components of the unit rows; the component of largest size is positive in each axis."""
-    centred = unit(features).astype(np.float64)
-    centred -= centred.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, ::-1][:, :2]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    rows = unit(features)
+    middle, axes = principal_axes(rows, 2)
     plane = np.zeros((len(features), 2), np.float32)
-    plane[:, : axes.shape[1]] = centred @ axes
+    plane[:, : axes.shape[1]] = (rows.astype(np.float64) - middle) @ axes
     return plane
+
+
+def principal_axes(
+    rows: Float[np.ndarray, "n d"], count: int
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d k"]]:
+    """The mean, and the directions of largest variance, at most `count`; the component of largest size is positive."""
+    centred = rows.astype(np.float64)
+    middle = centred.mean(axis=0)
+    centred -= middle
+    few, many = centred.shape
+    if many <= max(few, _WIDE):
+        _, axes = np.linalg.eigh(centred.T @ centred)
+        axes = axes[:, ::-1][:, :count]
+    else:  # of the smaller of the two products, which has the same eigenvalues
+        values, sides = np.linalg.eigh(centred @ centred.T)
+        kept = values[::-1][:count] > 1e-9 * max(float(values[-1]), 1e-300)
+        axes = centred.T @ sides[:, ::-1][:, :count][:, kept]
+        axes /= np.linalg.norm(axes, axis=0)
+    return middle, axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
 
 
 def tsne(features: Float[np.ndarray, "n d"], *, seed: int = 0) -> Plane:

@@ -20,9 +20,10 @@ from kinestream.files import replacing
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.train.run_folder import RunConfig
 from kinestream.viz.encoded import METHODS, ShownClips, encode, plane_of
-from kinestream.viz.page.packing import bodies_of, budget, in_unit_square, nearest, pack_clips, text_of
+from kinestream.viz.page.coloured import colouring, symbols
+from kinestream.viz.page.packing import PackedClips, bodies_of, budget, in_unit_square, nearest, pack_clips, text_of
 from kinestream.viz.page.page import Cell, Page, Picture, Row, render
-from kinestream.viz.palette import CLASS_COLOURS, CLASS_COLOURS_ON_DARK, class_symbol
+from kinestream.viz.page.skeletons import skeletons
 from kinestream.viz.projection import sample, unit
 from kinestream.viz.run_figures import LeftOut, RunFigure, epochs_of, figures_of_run
 from kinestream.viz.settings import changed_settings
@@ -91,9 +92,9 @@ def report(
     for figure in drawn if figures is not None else ():
         for suffix in ("png", "svg"):
             figure.save(Path(figures or "") / f"{figure.name}.{suffix}")
-    data, skeletons, note = _map(clips, points, frames, megabytes)
+    data, joints, note = _map(clips, points, frames, megabytes)
     page = _page(clips, note, [_picture(figure) for figure in drawn], [f"{one.name}: {one.reason}" for one in left_out])
-    text = render(page, data, skeletons).encode()
+    text = render(page, data, joints).encode()
     with replacing(path) as part:
         part.write_bytes(text)
     return Report(
@@ -116,45 +117,32 @@ def _map(clips: ShownClips, points: int, frames: int, megabytes: float) -> tuple
     """What the map reads, the skeletons, and what is said above it."""
     rows = sample(len(clips.labels), points)
     neighbours, cosines = nearest(unit(clips.after.features[rows]), _NEIGHBOURS)
-    skeletons, bodies, frames, scale = _skeletons(clips.session, clips.indices[rows], frames, megabytes)
-    layout, guesses = clips.session.store.layout, clips.guesses
+    packed = _packed(clips.session, clips.indices[rows], frames, megabytes)
+    guesses = clips.guesses
     sure = None if guesses is None else guesses.confidence
     data = {
-        "classes": [_class(number, name) for number, name in enumerate(clips.classes)],
+        "symbols": symbols(),
+        "colourings": [colouring("class", clips.classes, clips.labels[rows])],
         "names": [clips.names[row] for row in rows.tolist()],
-        "labels": text_of(clips.labels[rows], "<u2"),
         "predicted": None if guesses is None else text_of(guesses.predicted[rows], "<u2"),
         "confidence": None if sure is None else text_of(np.round(100 * np.clip(sure[rows], 0, 1)), "<u1"),
         "neighbours": text_of(neighbours, "<u4"),
         "cosines": text_of(np.round(100 * cosines), "<i1"),
         "layouts": list(_layouts(clips, rows)),
-        "skeleton": {
-            "frames": frames,
-            "joints": len(layout.joints),
-            "bones": [list(bone) for bone in layout.bones],
-            "sides": list(layout.bone_sides),
-            "head": layout.canonical.index("head") if "head" in layout.canonical else None,
-            "unit": scale,
-            "bodies": text_of(bodies, "<u1"),
-        },
+        "skeleton": skeletons(packed, [clips.session.store.layout], np.zeros(len(rows), np.int64)),
     }
-    with_skeleton = int((bodies > 0).sum())
+    with_skeleton = int((packed.bodies > 0).sum())
     some = "" if len(rows) == len(clips.labels) else f" of {len(clips.labels):,}, drawn by lot"
     lacking = "" if with_skeleton == len(rows) else f" of {with_skeleton:,} of them, as many as {megabytes:g} MB hold"
     note = (
-        f"{len(rows):,} {clips.kind}{some}; skeletons{lacking} with {frames} frames. Clips that lie close are close to "
+        f"{len(rows):,} {clips.kind}{some}; skeletons{lacking} with {packed.frames} frames. Clips that lie close are "
+        "close to "
         f"the encoder; the five neighbours are the nearest of these {clips.kind} by the cosine of their features, and "
         "lines join them."
     )
     if guesses is not None:
         note += f" A ring marks a clip that the {guesses.how} takes for another class."
-    return data, skeletons, note
-
-
-def _class(number: int, name: str) -> dict[str, Any]:
-    symbol = class_symbol(number)
-    colours = {"light": CLASS_COLOURS[symbol.colour], "dark": CLASS_COLOURS_ON_DARK[symbol.colour]}
-    return {"name": name, "shape": symbol.shape, "filled": symbol.filled, **colours}
+    return data, packed.base64, note
 
 
 def _layouts(clips: ShownClips, rows: Int64[np.ndarray, " n"]) -> Iterator[dict[str, str]]:
@@ -165,10 +153,8 @@ def _layouts(clips: ShownClips, rows: Int64[np.ndarray, " n"]) -> Iterator[dict[
                 yield {"name": f"{name}, {stage}", "points": text_of(in_unit_square(plane), "<u2")}
 
 
-def _skeletons(
-    session: Session, indices: Int64[np.ndarray, " n"], most_frames: int, megabytes: float
-) -> tuple[str, Int64[np.ndarray, " n"], int, float]:
-    """Base64 of the clips that fit, bodies of each clip (0 for none), frames and unit."""
+def _packed(session: Session, indices: Int64[np.ndarray, " n"], most_frames: int, megabytes: float) -> PackedClips:
+    """The clips that fit; 0 bodies for one that does not."""
     clips = Clips(session.store, session.source.frames, session.source.seconds)
     bodies, reach = np.zeros(len(indices), np.int64), 0.0
     for row, clip in enumerate(_each(clips, indices)):
@@ -181,8 +167,7 @@ def _skeletons(
     joints, frames = len(session.store.layout.joints), min(most_frames, clips.frames)
     fits = budget(bodies[lot], joints, frames=frames, most_bytes=1e6 * megabytes)
     bodies[lot[fits.clips :]] = 0
-    packed = pack_clips(_each(clips, indices), bodies, fits.frames, reach)
-    return packed.base64, packed.bodies, packed.frames, packed.unit
+    return pack_clips(_each(clips, indices), bodies, fits.frames, reach)
 
 
 def _each(clips: Clips, indices: Int64[np.ndarray, " n"]) -> Iterator[Float32[np.ndarray, "t m v c"]]:

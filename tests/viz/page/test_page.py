@@ -1,8 +1,6 @@
 """The page in a real browser, opened from disk: does it do what it says, quietly, and without asking anybody?"""
 
-import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,17 +9,17 @@ import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
-webdriver = pytest.importorskip("selenium.webdriver")
+pytest.importorskip("selenium.webdriver")
 
-from selenium.common.exceptions import WebDriverException  # noqa: E402
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
+from tests.viz.page.conftest import opened
 
-from kinestream.viz.page.packing import in_unit_square, nearest, pack_clips, text_of  # noqa: E402
-from kinestream.viz.page.page import Cell, Page, Picture, Row, render  # noqa: E402
-from kinestream.viz.palette import CLASS_COLOURS, CLASS_COLOURS_ON_DARK, class_symbol  # noqa: E402
+from kinestream.viz.page.coloured import colouring, symbols
+from kinestream.viz.page.packing import in_unit_square, nearest, pack_clips, text_of
+from kinestream.viz.page.page import Cell, Page, Picture, Row, render
 
 EVIL = "</script><b>wave & {{style}} \u2028'\""
 CLASSES = ["carry", EVIL, "throw"]
@@ -43,20 +41,10 @@ def write_page(path: Path) -> Path:
     neighbours, cosines = nearest(features, 5)
     clips = rng.normal(size=(COUNT, 10, 1, 3, 3)).astype(np.float32)
     packed = pack_clips(iter(clips), np.ones(COUNT, np.int64), 8, 4.0)
-    symbols = [(name, class_symbol(number)) for number, name in enumerate(CLASSES)]
     data: dict[str, Any] = {
-        "classes": [
-            {
-                "name": name,
-                "shape": symbol.shape,
-                "filled": symbol.filled,
-                "light": CLASS_COLOURS[symbol.colour],
-                "dark": CLASS_COLOURS_ON_DARK[symbol.colour],
-            }
-            for name, symbol in symbols
-        ],
+        "symbols": symbols(),
+        "colourings": [colouring("class", CLASSES, labels)],
         "names": [f"clip {number} {EVIL}" for number in range(COUNT)],
-        "labels": text_of(labels, "<u2"),
         "predicted": text_of(predicted, "<u2"),
         "confidence": text_of(np.full(COUNT, 80), "<u1"),
         "neighbours": text_of(neighbours, "<u4"),
@@ -67,12 +55,10 @@ def write_page(path: Path) -> Path:
         ],
         "skeleton": {
             "frames": packed.frames,
-            "joints": 3,
-            "bones": [[1, 0], [2, 1]],
-            "sides": ["left", "trunk"],
-            "head": 2,
             "unit": packed.unit,
             "bodies": text_of(packed.bodies, "<u1"),
+            "of": text_of(np.zeros(COUNT), "<u1"),
+            "layouts": [{"joints": 3, "bones": [[1, 0], [2, 1]], "sides": ["left", "trunk"], "head": 2}],
         },
     }
     page = Page(
@@ -95,55 +81,14 @@ def write_page(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    chromium, chromedriver = (shutil.which(name) for name in ("chromium", "chromedriver"))
-    if chromium is None or chromedriver is None:
-        pytest.skip("needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for word in (
-        *(
-            "headless=new",
-            "no-sandbox",
-            "disable-gpu",
-            "disable-dev-shm-usage",
-            "no-first-run",
-            "window-size=1280,1000",
-        ),
-        *("disable-background-networking", "disable-component-update", "disable-sync", "disable-quic"),
-        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):
-        options.add_argument(f"--{word}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    try:
-        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=chromedriver))
-    except WebDriverException as error:
-        pytest.skip(f"chromium does not start here: {str(error).splitlines()[0]}")
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_page(tmp_path_factory.mktemp("page") / "report.html")
 
 
 @pytest.fixture
 def page(browser: Any, file: Path) -> Iterator[Any]:
-    """The page, freshly opened; at the end nothing was complained about, and nothing asked for but the file itself."""
-    browser.get("about:blank")
-    browser.get_log("performance")
-    browser.get(file.as_uri())
-    WebDriverWait(browser, 60).until(lambda driver: driver.find_element(By.ID, "count").text)
-    browser.execute_script("document.getElementById('map').scrollIntoView({block: 'center'})")
-    yield browser
-    # What the browser says about the pixels that these tests read back ("rendering") is no complaint about the page.
-    assert [one for one in browser.get_log("browser") if one["level"] != "INFO" and one["source"] != "rendering"] == []
-    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    addresses = [one["params"]["request"]["url"] for one in asked if one["method"] == "Network.requestWillBeSent"]
-    assert file.as_uri() in addresses
-    assert all(address.startswith(("file:", "data:")) for address in addresses), addresses
-    assert {address for address in addresses if address.startswith("file:")} == {file.as_uri()}
+    with opened(browser, file):
+        yield browser
 
 
 def text(page: Any, name: str) -> str:

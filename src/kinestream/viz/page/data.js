@@ -1,4 +1,5 @@
 // The embedded data: small integers in base64, read once; the skeletons of a clip only when it is looked at.
+const element = (id) => document.getElementById(id);
 const page = JSON.parse(document.getElementById("data").textContent);
 
 function bytes(text) {
@@ -11,9 +12,6 @@ function bytes(text) {
 const numbers = (text, Kind) => new Kind(bytes(text).buffer);
 
 const count = page.names.length;
-const labels = numbers(page.labels, Uint16Array);
-const predicted = page.predicted ? numbers(page.predicted, Uint16Array) : labels;
-const confidence = page.confidence ? numbers(page.confidence, Uint8Array) : null;
 const neighbours = numbers(page.neighbours, Uint32Array);
 const cosines = numbers(page.cosines, Int8Array);
 const perClip = count ? neighbours.length / count : 0;
@@ -22,14 +20,23 @@ const layouts = page.layouts.map(({ name, points }) => {
   return { name, points: Float32Array.from(whole, (value) => value / 65535) };
 });
 const bodies = numbers(page.skeleton.bodies, Uint8Array);
-const isWrong = (index) => labels[index] !== predicted[index];
-const className = (label) => page.classes[label].name;
+
+// What the dots are coloured by: a class for each; `blank` is the class of those that nothing is known of.
+const colourings = page.colourings.map((one) => ({ ...one, labels: numbers(one.labels, Uint16Array) }));
+let [colouring] = colourings;
+const labelOf = (index) => colouring.labels[index];
+const className = (label) => colouring.classes[label];
+const BLANK = { shape: "circle", filled: true, light: "#a8b0b8", dark: "#5d666f" };
+const symbolFor = (label) => (label === colouring.blank ? BLANK : page.symbols[label % page.symbols.length]);
 const isDark = () => document.documentElement.dataset.theme === "dark";
 
+// How the joints of a clip hang together.
+const layoutNumbers = numbers(page.skeleton.of, Uint8Array);
+const layoutOf = (index) => page.skeleton.layouts[layoutNumbers[index]];
+
 // Where each clip begins in the text, in base64 letters; a body's frame is 6 bytes a joint, so that parts end on whole letters.
-const letters = page.skeleton.frames * page.skeleton.joints * 8;
 const begins = new Float64Array(count + 1);
-for (let i = 0; i < count; i++) begins[i + 1] = begins[i] + bodies[i] * letters;
+for (let i = 0; i < count; i++) begins[i + 1] = begins[i] + (bodies[i] && bodies[i] * page.skeleton.frames * layoutOf(i).joints * 8);
 const skeletonText = document.getElementById("skeletons").textContent;
 
 // (body, frame, joint, coordinate) of a clip, in units of page.skeleton.unit; null where the page has none of it.
@@ -49,7 +56,7 @@ const SHAPE_PATHS = {
 
 // The symbol of a class as a picture between words.
 function symbolOf(label) {
-  const { shape, filled, light, dark } = page.classes[label];
+  const { shape, filled, light, dark } = symbolFor(label);
   const names = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(names, "svg");
   svg.setAttribute("viewBox", "-1 -1 18 18");
@@ -64,17 +71,6 @@ function symbolOf(label) {
   path.setAttribute("stroke-width", filled ? 0 : 2.6);
   svg.append(path);
   return svg;
-}
-
-// The class of a clip and what it was taken for, where that is known.
-function classInWords(index) {
-  if (!page.predicted) return className(labels[index]);
-  return `${className(labels[index])}, ${guessInWords(index)}`;
-}
-
-function guessInWords(index) {
-  const sure = confidence ? `, ${confidence[index]} % sure` : "";
-  return isWrong(index) ? `taken for ${className(predicted[index])}${sure}` : `recognised${sure}`;
 }
 
 // A canvas as large as it is shown, for the pixels of the screen; gives its context and size in CSS pixels.

@@ -31,8 +31,12 @@ function pixelsOf(data, chosen, size, w) {
 }
 
 class ClipMap {
-  constructor({ points, marks, tip, onChoose, onFocus }) {
-    Object.assign(this, { points, marks, tip, onChoose, onFocus });
+  // Told by the page: `isMarked(index)` for a ring around a dot, `words(index)` for what the tip says below the name, and
+  // `onLasso(indices, event)` for what was drawn around; without it the lasso is never drawn.
+  constructor({ points, marks, tip, onChoose, onFocus, isMarked, words, onLasso }) {
+    Object.assign(this, { points, marks, tip, onChoose, onFocus, isMarked, words, onLasso });
+    this.isLasso = false;
+    this.loop = [];
     this.shown = new Uint8Array(count).fill(1);
     this.hovered = this.focused = this.chosen = -1;
     this.whole();
@@ -118,21 +122,22 @@ class ClipMap {
     return Math.round(2 * Math.min(9, base * Math.max(1, this.zoom) ** 0.3)) / 2;
   }
 
-  // The pixels of every symbol for a picture `width` pixels wide: painted by the browser on one sheet, two a class (right,
-  // wrong), then kept as lists of the pixels that are not empty.
+  // The pixels of every symbol for a picture `width` pixels wide: painted by the browser on one sheet, two a class (plain,
+  // marked), then kept as lists of the pixels that are not empty.
   sprites(width) {
     const ratio = window.devicePixelRatio || 1;
-    const key = `${isDark()} ${ratio} ${this.radius()} ${width}`;
+    const key = `${isDark()} ${ratio} ${this.radius()} ${width} ${colouring.name} ${colouring.classes.length}`;
     if (this.spriteKey === key) return this.spriteSet;
     const size = Math.ceil((2 * this.radius() + 5) * ratio);
     const sheet = document.createElement("canvas");
-    Object.assign(sheet, { width: size * 2, height: size * page.classes.length });
+    Object.assign(sheet, { width: size * 2, height: size * colouring.classes.length });
     const context = sheet.getContext("2d", { willReadFrequently: true });
-    page.classes.forEach((symbol, label) => {
-      for (const wrong of [0, 1]) this.paintSymbol(context, symbol, wrong, wrong * size + size / 2, label * size + size / 2, ratio);
+    colouring.classes.forEach((_, label) => {
+      const middle = label * size + size / 2;
+      for (const marked of [0, 1]) this.paintSymbol(context, symbolFor(label), marked, marked * size + size / 2, middle, ratio);
     });
-    const read = (label, wrong) => {
-      const { data } = context.getImageData(wrong * size, label * size, size, size);
+    const read = (label, marked) => {
+      const { data } = context.getImageData(marked * size, label * size, size, size);
       const solid = [];
       const soft = [];
       for (let i = 0; i < size * size; i++) {
@@ -143,11 +148,11 @@ class ClipMap {
       return { size, solid: pixelsOf(data, solid, size, width), soft: pixelsOf(data, soft, size, width) };
     };
     this.spriteKey = key;
-    this.spriteSet = { size, of: page.classes.map((_, label) => [read(label, 0), read(label, 1)]) };
+    this.spriteSet = { size, of: colouring.classes.map((_, label) => [read(label, 0), read(label, 1)]) };
     return this.spriteSet;
   }
 
-  paintSymbol(context, { shape, filled, light, dark }, wrong, x, y, ratio) {
+  paintSymbol(context, { shape, filled, light, dark }, marked, x, y, ratio) {
     const style = getComputedStyle(document.documentElement);
     const [ink, paper] = [style.getPropertyValue("--ink"), style.getPropertyValue("--paper")];
     const scale = (this.radius() * 2 * ratio) / 16;
@@ -157,7 +162,7 @@ class ClipMap {
     context.scale(scale, scale);
     context.translate(-8, -8);
     context.lineJoin = "round";
-    if (wrong) {
+    if (marked) {
       context.lineWidth = ((this.radius() < 3.5 ? 2.6 : 3.6) * ratio) / scale;
       context.strokeStyle = ink;
       context.stroke(path);
@@ -186,14 +191,14 @@ class ClipMap {
     const picture = { data, whole };
     const { size, of } = this.sprites(w);
     const half = size / 2;
-    // Wrong ones last: they are few, and what one looks for.
-    for (const wrong of [0, 1]) {
+    // Marked ones last: they are few, and what one looks for.
+    for (const marked of [0, 1]) {
       for (let i = 0; i < count; i++) {
-        if (!this.shown[i] || (labels[i] !== predicted[i] ? 1 : 0) !== wrong) continue;
+        if (!this.shown[i] || (this.isMarked(i) ? 1 : 0) !== marked) continue;
         const left = Math.round((x0 + this.at[2 * i] * scale) * ratio - half);
         const top = Math.round((y0 + this.at[2 * i + 1] * scale) * ratio - half);
         if (left <= -size || top <= -size || left >= w || top >= h) continue;
-        stamp(picture, w, h, of[labels[i]][wrong], left, top);
+        stamp(picture, w, h, of[labelOf(i)][marked], left, top);
       }
     }
     context.putImageData(this.image, 0, 0);
@@ -208,7 +213,9 @@ class ClipMap {
     if (active >= 0) {
       const [x, y] = this.place(active);
       for (let k = 0; k < perClip; k++) {
-        const [nx, ny] = this.place(neighbours[active * perClip + k]);
+        const neighbour = neighbours[active * perClip + k];
+        if (neighbour === active) continue;
+        const [nx, ny] = this.place(neighbour);
         context.globalAlpha = 0.55;
         context.lineWidth = 1;
         context.beginPath();
@@ -222,7 +229,42 @@ class ClipMap {
     for (const index of new Set([this.chosen, this.focused, this.hovered])) {
       if (index >= 0) this.ring(context, ...this.place(index), index === this.hovered ? 2 : 2.6, 5);
     }
+    this.drawLoop(context);
     this.drawTip(this.hovered >= 0 ? this.hovered : this.focused, width, height);
+  }
+
+  drawLoop(context) {
+    if (this.loop.length < 2) return;
+    context.beginPath();
+    for (const [x, y] of this.loop) context.lineTo(x, y);
+    context.closePath();
+    context.globalAlpha = 0.1;
+    context.fillStyle = context.strokeStyle;
+    context.fill();
+    context.globalAlpha = 1;
+    context.lineWidth = 1.5;
+    context.setLineDash([5, 4]);
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  // The shown dots inside the loop that was drawn: a ray to the right crosses its line an odd number of times.
+  inLoop() {
+    const { scale, x0, y0 } = this.measure();
+    const xs = this.loop.map(([x]) => (x - x0) / scale);
+    const ys = this.loop.map(([, y]) => (y - y0) / scale);
+    const [low, high] = [Math.min(...ys), Math.max(...ys)];
+    const found = [];
+    for (let i = 0; i < count; i++) {
+      const [u, v] = [this.at[2 * i], this.at[2 * i + 1]];
+      if (!this.shown[i] || v < low || v > high) continue;
+      let inside = false;
+      for (let a = 0, b = xs.length - 1; a < xs.length; b = a++) {
+        if (ys[a] > v !== ys[b] > v && u < ((xs[b] - xs[a]) * (v - ys[a])) / (ys[b] - ys[a]) + xs[a]) inside = !inside;
+      }
+      if (inside) found.push(i);
+    }
+    return found;
   }
 
   ring(context, x, y, width, beyond) {
@@ -239,8 +281,8 @@ class ClipMap {
       const name = document.createElement("b");
       name.textContent = page.names[index];
       const line = document.createElement("span");
-      line.append(symbolOf(labels[index]), ` ${className(labels[index])}`);
-      if (page.predicted) line.append(document.createElement("br"), guessInWords(index));
+      line.append(symbolOf(labelOf(index)));
+      this.words(index).forEach((words, number) => line.append(...(number ? [document.createElement("br")] : []), ` ${words}`));
       this.tip.replaceChildren(name, line);
       this.tipped = index;
     }
@@ -323,6 +365,7 @@ class ClipMap {
       marks.setPointerCapture(event.pointerId);
       held.set(event.pointerId, local(event));
       if (held.size === 1) moved = 0;
+      this.loop = held.size === 1 && this.onLasso && (this.isLasso || event.shiftKey) ? [local(event)] : [];
     });
     marks.addEventListener("pointermove", (event) => {
       const [x, y] = local(event);
@@ -336,7 +379,12 @@ class ClipMap {
       const wide = held.size === 2 ? spread() : 0;
       held.set(event.pointerId, [x, y]);
       if (held.size === 2 && wide > 0) this.zoomBy(spread() / wide, x, y);
-      else if (moved > 4) {
+      else if (this.loop.length) {
+        this.hovered = -1;
+        const [lastX, lastY] = this.loop[this.loop.length - 1];
+        if (Math.hypot(x - lastX, y - lastY) > 2) this.loop.push([x, y]);
+        this.schedule();
+      } else if (moved > 4) {
         marks.classList.add("dragging");
         this.hovered = -1;
         this.panBy(x - before[0], y - before[1]);
@@ -345,9 +393,14 @@ class ClipMap {
     const release = (event) => {
       held.delete(event.pointerId);
       marks.classList.remove("dragging");
+      if (this.loop.length > 2 && moved > 4 && event.type === "pointerup") this.onLasso(this.inLoop(), event);
+      this.loop = [];
+      this.schedule();
       if (event.type !== "pointerup" || moved > 4) return;
       const found = this.find(...local(event));
-      if (found >= 0) this.choose(found);
+      if (found < 0) return;
+      if (event.shiftKey && this.onLasso) this.onLasso([found], event);
+      else this.choose(found);
     };
     marks.addEventListener("pointerup", release);
     marks.addEventListener("pointercancel", release);

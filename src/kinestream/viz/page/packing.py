@@ -1,11 +1,11 @@
 """What the page holds, as little text as it can be: base64 of small integers."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64, Shaped
+from jaxtyping import Bool, Float, Float32, Int64, Shaped
 
 FEWEST_FRAMES = 8
 """A clip of fewer shows no movement; where even these are too many, some clips go without a skeleton."""
@@ -45,15 +45,17 @@ def text_of(values: Shaped[np.ndarray, "..."], dtype: str) -> str:
     return base64.b64encode(np.ascontiguousarray(values).astype(dtype).tobytes()).decode("ascii")
 
 
-def budget(bodies: Int64[np.ndarray, " n"], joints: int, *, frames: int, most_bytes: float) -> Budget:
-    """As many frames, at most `frames`, as `most_bytes` of text allow for all clips; if that is fewer than
-    `FEWEST_FRAMES`, these for the first clips, as many as fit.
+def budget(
+    bodies: Int64[np.ndarray, " n"], joints: int | Int64[np.ndarray, " n"], *, frames: int, most_bytes: float
+) -> Budget:
+    """Bodies of each clip, and joints of each of these. As many frames, at most `frames`, as `most_bytes` of text allow
+    for all clips; if that is fewer than `FEWEST_FRAMES`, these for the first clips, as many as fit.
 
     Example:
         >>> budget(np.array([1, 1]), 25, frames=24, most_bytes=4000.0)
         Budget(frames=10, clips=2)
     """
-    a_frame = np.cumsum(bodies) * joints * 3 * _COORDINATE_TEXT
+    a_frame = np.cumsum(bodies * joints) * 3 * _COORDINATE_TEXT
     if not len(bodies) or a_frame[-1] == 0:
         return Budget(frames=frames, clips=len(bodies))
     fits = int(most_bytes / a_frame[-1])
@@ -94,22 +96,33 @@ def pack_clips(
 
 
 def nearest(
-    features: Float32[np.ndarray, "n d"], count: int
+    features: Float32[np.ndarray, "n d"],
+    count: int,
+    *,
+    apart: Callable[[Int64[np.ndarray, " r"]], Bool[np.ndarray, "r n"]] | None = None,
 ) -> tuple[Int64[np.ndarray, "n k"], Float32[np.ndarray, "n k"]]:
     """For each row of unit features the `count` others of largest cosine (fewer where there are no more), and the
-    cosines; of equal ones the earlier first."""
+    cosines; of equal ones the earlier first.
+
+    `apart` marks, for some rows, which others are no neighbours of theirs. A row that has too few is its own neighbour
+    for the rest.
+    """
     count = min(count, len(features) - 1)
     found = np.empty((len(features), count), np.int64)
     cosines = np.empty((len(features), count), np.float32)
     for start in range(0, len(features), _AT_ONCE):
         rows = np.arange(start, min(start + _AT_ONCE, len(features)))
         similarity = features[rows] @ features.T
+        if apart is not None:
+            similarity[apart(rows)] = -np.inf
         similarity[np.arange(len(rows)), rows] = -np.inf
         best = np.sort(np.argpartition(-similarity, min(count, len(features) - 1), axis=1)[:, :count], axis=1)
         values = np.take_along_axis(similarity, best, axis=1)
         order = np.argsort(-values, axis=1, kind="stable")
-        found[rows] = np.take_along_axis(best, order, axis=1)
-        cosines[rows] = np.take_along_axis(values, order, axis=1)
+        best, values = np.take_along_axis(best, order, axis=1), np.take_along_axis(values, order, axis=1)
+        none = np.isneginf(values)
+        found[rows] = np.where(none, rows[:, None], best)
+        cosines[rows] = np.where(none, 1.0, values)
     return found, cosines
 
 

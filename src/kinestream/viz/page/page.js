@@ -1,7 +1,5 @@
-// What the parts of the page do to each other.
-const element = (id) => document.getElementById(id);
-
-const shownGuesses = { right: true, wrong: true };
+// What the parts of the page do to each other. Each page says besides, in a script of its own before this one: isMarked, wordsOf,
+// titleOf, isInSight, countInWords, lassoed, KEYS_OF_PAGE and start.
 const player = new Player(showFrame, (playing) => {
   element("play").textContent = playing ? "❚❚" : "▶";
   element("play").setAttribute("aria-label", playing ? "Pause" : "Play");
@@ -11,24 +9,29 @@ const map = new ClipMap({
   marks: element("marks"),
   tip: element("tip"),
   onChoose: showClip,
-  onFocus: (index) => speak(`${page.names[index]}, ${classInWords(index)}`),
+  onFocus: (index) => speak(inOneLine(index)),
+  isMarked,
+  words: wordsOf,
+  onLasso: lassoed,
 });
-const legend = new Legend(element("legend"), element("find"), filter);
+const legend = new Legend(element("legend"), element("find"), filter, titleOf);
+
+function inDigits(number) {
+  return number.toLocaleString("en");
+}
+
+function inOneLine(index) {
+  return `${page.names[index]}, ${wordsOf(index).join(", ")}`;
+}
 
 function speak(words) {
   element("spoken").textContent = words;
 }
 
 function filter() {
-  map.setShown((i) => legend.on[labels[i]] && shownGuesses[isWrong(i) ? "wrong" : "right"]);
-  let [shown, wrong] = [0, 0];
-  for (let i = 0; i < count; i++) {
-    shown += map.shown[i];
-    wrong += map.shown[i] && isWrong(i) ? 1 : 0;
-  }
-  const some = (number) => number.toLocaleString("en");
-  const mistakes = page.predicted ? `, ${some(wrong)} of them wrong` : "";
-  element("count").textContent = `${some(shown)} of ${some(count)} clips shown${mistakes}`;
+  map.setShown((i) => legend.on[labelOf(i)] && isInSight(i));
+  const shown = map.shown.reduce((sum, one) => sum + one, 0);
+  element("count").textContent = `${inDigits(shown)} of ${inDigits(count)} clips shown${countInWords()}`;
 }
 
 function showFrame(frame) {
@@ -36,38 +39,45 @@ function showFrame(frame) {
   element("frame-number").textContent = `${frame + 1}/${page.skeleton.frames}`;
 }
 
+function tellClip(index) {
+  element("clip-class").replaceChildren(symbolOf(labelOf(index)), ` ${wordsOf(index).join(", ")}`);
+}
+
 function showClip(index) {
   element("empty").hidden = true;
   element("clip").hidden = false;
   element("clip-name").textContent = page.names[index];
-  element("clip-class").replaceChildren(symbolOf(labels[index]), ` ${classInWords(index)}`);
+  tellClip(index);
   const skeletons = [new Skeleton(element("player"), index, false)];
-  element("neighbours").replaceChildren(
-    ...Array.from({ length: perClip }, (_, k) => {
-      const neighbour = neighbours[index * perClip + k];
-      const cosine = (cosines[index * perClip + k] / 100).toFixed(2);
-      const button = document.createElement("button");
-      button.type = "button";
-      button.title = `${page.names[neighbour]}: ${className(labels[neighbour])}, cosine ${cosine}`;
-      button.setAttribute("aria-label", button.title);
-      button.classList.toggle("other", labels[neighbour] !== labels[index]);
-      const canvas = document.createElement("canvas");
-      const name = document.createElement("span");
-      name.append(symbolOf(labels[neighbour]), ` ${className(labels[neighbour])}`);
-      const near = document.createElement("span");
-      near.className = "cosine";
-      near.textContent = cosine;
-      button.append(canvas, name, near);
-      button.addEventListener("click", () => map.choose(neighbour));
-      skeletons.push(new Skeleton(canvas, neighbour, true));
-      const item = document.createElement("li");
-      item.append(button);
-      return item;
-    }),
-  );
+  element("transport").hidden = !skeletons[0].data;
+  const items = [];
+  for (let k = 0; k < perClip; k++) {
+    const neighbour = neighbours[index * perClip + k];
+    if (neighbour === index) continue;
+    const cosine = (cosines[index * perClip + k] / 100).toFixed(2);
+    const label = labelOf(neighbour);
+    const button = document.createElement("button");
+    button.type = "button";
+    button.title = `${page.names[neighbour]}: ${className(label)}, cosine ${cosine}`;
+    button.setAttribute("aria-label", button.title);
+    button.classList.toggle("other", label !== labelOf(index));
+    const canvas = document.createElement("canvas");
+    const name = document.createElement("span");
+    name.append(symbolOf(label), ` ${className(label)}`);
+    const near = document.createElement("span");
+    near.className = "cosine";
+    near.textContent = cosine;
+    button.append(canvas, name, near);
+    button.addEventListener("click", () => map.choose(neighbour));
+    skeletons.push(new Skeleton(canvas, neighbour, true));
+    const item = document.createElement("li");
+    item.append(button);
+    items.push(item);
+  }
+  element("neighbours").replaceChildren(...items);
   player.show(skeletons);
-  player.play(!matchMedia("(prefers-reduced-motion: reduce)").matches);
-  speak(`${page.names[index]}, ${classInWords(index)}; plays`);
+  player.play(skeletons.some(({ data }) => data) && !matchMedia("(prefers-reduced-motion: reduce)").matches);
+  speak(`${inOneLine(index)}; plays`);
 }
 
 function closeClip() {
@@ -96,12 +106,13 @@ const KEYS = {
   "=": () => map.zoomBy(1.5),
   "-": () => map.zoomBy(1 / 1.5),
   0: () => map.whole(),
+  ...KEYS_OF_PAGE,
 };
 element("marks").addEventListener("keydown", (event) => {
-  const act = KEYS[event.key];
+  const act = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
   if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
-  act();
+  act(event);
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !element("clip").hidden) {
@@ -110,13 +121,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-for (const which of ["right", "wrong"]) {
-  element(which).addEventListener("click", () => {
-    shownGuesses[which] = !shownGuesses[which];
-    element(which).setAttribute("aria-pressed", String(shownGuesses[which]));
-    filter();
-  });
-}
 element("layout").append(...layouts.map(({ name }, number) => new Option(name, number)));
 element("layout").addEventListener("change", (event) => map.setLayout(Number(event.target.value)));
 element("zoom-in").addEventListener("click", () => map.zoomBy(1.5));
@@ -137,4 +141,6 @@ element("player").addEventListener("pointermove", (event) => {
 });
 element("theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => setTheme(event.matches ? "dark" : "light"));
+start();
+legend.build();
 filter();

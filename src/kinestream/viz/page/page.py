@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-_SCRIPTS = ("data.js", "player.js", "map.js", "legend.js", "page.js")
+_SCRIPTS = ("data.js", "player.js", "map.js", "legend.js")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +60,27 @@ class Page:
     """Whether it is known what each clip was taken for."""
 
 
-def render(page: Page, data: Mapping[str, Any], skeletons: str) -> str:
+@dataclass(frozen=True, kw_only=True)
+class ExplorerPage:
+    """What the explorer says; all texts are plain, none is HTML."""
+
+    title: str
+    subtitle: str
+    facts: Sequence[tuple[str, str]]
+    warnings: Sequence[str]
+    map_note: str
+    commands: Sequence[str]
+    """What may be done with the names."""
+    saved_as: str = "labels.csv"
+
+
+def render(page: Page | ExplorerPage, data: Mapping[str, Any], skeletons: str) -> str:
     """The file's text. `data` is what the map reads; `skeletons` is base64."""
     pages = Environment(
         loader=PackageLoader("kinestream.viz", "page"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     pages.filters["base64"] = lambda content: base64.b64encode(content).decode("ascii")
     pages.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
-    return pages.get_template("page.html").render(page=page, data=data, skeletons=skeletons, scripts=_SCRIPTS)
+    own = "report" if isinstance(page, Page) else "explore"
+    template = pages.get_template(f"{own}.html")
+    return template.render(page=page, data=data, skeletons=skeletons, scripts=(*_SCRIPTS, f"{own}.js", "page.js"))

@@ -6,6 +6,7 @@ class Skeleton {
     this.canvas = canvas;
     this.small = small;
     this.data = skeletonOf(index);
+    this.layout = layoutOf(index);
     if (this.data) this.measure(bodies[index]);
   }
 
@@ -42,7 +43,8 @@ class Skeleton {
     const margin = this.small ? 6 : 18;
     const scale = Math.min((height - 2 * margin) / this.high, (width - 2 * margin) / this.wide);
     const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
-    const { joints, frames, bones, sides, head } = page.skeleton;
+    const { frames } = page.skeleton;
+    const { joints, bones, sides, head } = this.layout;
     const floor = height / 2 + (this.high / 2) * scale;
     context.strokeStyle = colours.getPropertyValue("--line");
     context.lineWidth = 1;
