@@ -87,8 +87,9 @@ def test_recordings_in_a_pipeline_and_in_cross_validation(model: Model, moves: l
     assert clone(classifier).get_params()["model"].fingerprint == model.fingerprint
     pipe = make_pipeline(model, Classifier()).fit(moves, labels)
     assert np.array_equal(pipe.predict(moves), classifier.predict(moves))
-    scores = cross_val_score(Classifier(model), moves, labels, groups=people, cv=GroupKFold(2))
-    assert scores.mean() > 0.8
+    scores = cross_val_score(Classifier(model), moves, labels, groups=people, cv=GroupKFold(4))
+    assert len(scores) == 4
+    assert scores.mean() > 0.7
     assert np.array_equal(classifier.predict(model.embed(moves)), classifier.predict(moves)), "embeddings are taken too"
 
 
@@ -179,7 +180,7 @@ def test_the_threshold_is_exceeded_as_often_as_said(rng: np.random.Generator) ->
 
 def test_known_is_what_is_like_a_label(rng: np.random.Generator) -> None:
     rows, codes = blobs(rng, each=40)
-    classifier = Classifier().fit(rows, codes)
+    classifier = Classifier(folds=3, strengths=[10.0]).fit(rows, codes)
     assert classifier.known(rows).mean() > 0.9
     stranger = np.eye(8)[[6, 7]]
     assert not classifier.known(stranger).any()
@@ -310,12 +311,12 @@ def test_the_first_ones_stand_best_for_all(rng: np.random.Generator) -> None:
 
 def test_suggestions_never_overlap_and_leave_out_what_is_labelled(model: Model, moves: list[ks.Recording]) -> None:
     windows = model.embedded(moves[:6], windows="2s", hop="0.5s")
-    found = ks.suggest(windows, 12)
+    found = ks.suggest(windows, 8)
     taken: dict[str, list[tuple[float, float]]] = {}
     for name, start, end in zip(found.rows.name, found.rows.start, found.rows.end, strict=True):
         assert all(end <= other or start >= last for other, last in taken.get(name, []))
         taken.setdefault(name, []).append((start, end))
-    assert len(found) == 12
+    assert len(found) == 8
     marked = windows.rows.name == "move-00"
     more = ks.suggest(windows, 50, labels=marked)
     assert "move-00" not in more.rows.name

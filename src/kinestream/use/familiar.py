@@ -39,7 +39,7 @@ class Familiar:
         return distances(rows, self.centres) <= self.threshold
 
 
-def fit_familiar(rows: Rows, codes: Codes, folds: Sequence[Int64[np.ndarray, " q"]], false_alarms: float) -> Familiar:
+def fit_familiar(rows: Rows, codes: Codes, folds: Sequence[Int64[np.ndarray, " _"]], false_alarms: float) -> Familiar:
     """The threshold is that at which the share `false_alarms` of rows of known classes, held out with their people, is
     called unknown."""
     away = np.full(len(rows), np.nan)

@@ -60,7 +60,7 @@ def together(count: int, groups: Any = None, rows: Rows | None = None) -> Togeth
     return _numbered(RECORDINGS, recordings, _note(RECORDINGS, lacking[0]))
 
 
-def folds_of(labels: Int64[np.ndarray, " n"], who: Together, most: int, seed: int) -> list[Int64[np.ndarray, " q"]]:
+def folds_of(labels: Int64[np.ndarray, " n"], who: Together, most: int, seed: int) -> list[Int64[np.ndarray, " _"]]:
     """The places held out in turn, `most` times or as often as there are groups; none where nothing can be held out.
 
     Groups stay together (`GroupKFold`); rows that are each for themselves are spread over the classes

@@ -146,7 +146,7 @@ class Judged:
     codes: Int64[np.ndarray, " n"]
     classes: tuple[Any, ...]
     who: Together
-    folds: tuple[Int64[np.ndarray, " q"], ...]
+    folds: tuple[Int64[np.ndarray, " _"], ...]
     tested: HeldOut | None
     familiar: Familiar
     rows: Rows | None

@@ -118,7 +118,7 @@ def fit_logistic(rows: Rows, labels: Codes, classes: int, strengths: Sequence[fl
 
 
 def held_out(
-    rows: Rows, labels: Codes, classes: int, folds: Sequence[Int64[np.ndarray, " q"]], strengths: Sequence[float]
+    rows: Rows, labels: Codes, classes: int, folds: Sequence[Int64[np.ndarray, " _"]], strengths: Sequence[float]
 ) -> HeldOut:
     """Layers are fitted without each fold in turn, and asked about it."""
     logits = np.full((len(strengths), len(rows), classes), np.nan)
