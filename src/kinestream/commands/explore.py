@@ -1,6 +1,6 @@
-"""Writes an archive of embeddings as one page that opens from disk and loads nothing: a map of its recordings or windows,
-without labels, coloured by group, person, file or label. Clips play beside their nearest neighbours. Select clips with a
-lasso or by keyboard, give them names, and save these as labels.csv for 'kinestream fit'.
+"""Writes an archive of embeddings as one page that opens from disk and loads nothing: a map of its recordings or
+windows, without labels, coloured by group, person, file or label. Clips play beside their nearest neighbours. Select
+clips with a lasso or by keyboard, give them names, and save these as labels.csv for 'kinestream fit'.
 
 Examples:
   kinestream explore movements.parquet
@@ -31,7 +31,7 @@ class Config:
     frames: int = 24
     """Most frames of each clip."""
     megabytes: float = 25.0
-    """Most that the clips take in the page: beyond it they have fewer frames, down to 8, and then fewer rows have one."""
+    """Most that the clips take in the page: beyond it they have fewer frames, down to 8, then fewer rows have one."""
 
 
 def run(config: Config) -> None:

@@ -1,7 +1,7 @@
 """Labels that somebody gave to recordings, or to stretches of them: a CSV file, and the rows of an archive it is about.
 
-Columns: `name` (of the recording) or `file`, or both; `label`; where only a part is meant `start` and `end`, in seconds;
-`person` where one of several is meant. Others are not looked at. A row without a label says nothing.
+Columns: `name` (of the recording) or `file`, or both; `label`; where only a part is meant `start` and `end`, in
+seconds; `person` where one of several is meant. Others are not looked at. A row without a label says nothing.
 """
 
 import csv
@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -84,8 +84,8 @@ def read_labels(path: str | Path) -> list[Labelled]:
 
 
 def match_labels(archive: "Embeddings", given: Sequence[Labelled], where: str | Path = "") -> Matched:
-    """The rows of the archive that are labelled: all of a recording, or those of which at least half of the time lies in
-    the stretch that a line is about; the line that has most of a row counts.
+    """The rows of the archive that are labelled: all of a recording, or those of which at least half of the time lies
+    in the stretch that a line is about; the line that has most of a row counts.
 
     Raises ValueError where lines of different labels have equally much of a row, or nothing is labelled.
     """
@@ -117,17 +117,18 @@ def match_labels(archive: "Embeddings", given: Sequence[Labelled], where: str | 
     places = np.flatnonzero(chosen >= 0)
     if not len(places):
         raise ValueError(
-            f"none of the {len(given):,} labels of {where or 'the table'} belongs to the archive: {given[0]} is not in it; "
-            f"recordings there are called as '{shown(str(rows.name[0]))}'"
+            f"none of the {len(given):,} labels of {where or 'the table'} belongs to the archive: {given[0]} is not in "
+            f"it; recordings there are called as '{shown(str(rows.name[0]))}'"
         )
     return Matched(places=places, labels=tuple(given[n].label for n in chosen[places].tolist()), unknown=tuple(unknown))
 
 
-def _lines(reader: "csv._reader", place: Path) -> Iterator[Labelled]:
+def _lines(reader: Any, place: Path) -> Iterator[Labelled]:
     heading = [cell.strip().lower() for cell in next(reader, [])]
     if "label" not in heading or not {"name", "file"} & set(heading) or len(set(heading)) < len(heading):
         raise ValueError(
-            f"{place}: its columns are {ascii(heading[:12])[:200]}; 'name' or 'file', and 'label', are needed, each once"
+            f"{place}: its columns are {ascii(heading[:12])[:200]}; 'name' or 'file', and 'label', are needed, each "
+            "once"
         )
     for row in reader:
         if not any(cell.strip() for cell in row):
