@@ -114,13 +114,12 @@ def k_means(rows: Rows, count: int) -> Int64[np.ndarray, " w"]:
 def change_points(windows: Windowed, count: int, per_piece: float = 1.0) -> Int64[np.ndarray, " w"]:
     """Neighbouring windows are merged as Ward's method says until pieces have a mean of so many window lengths; the
     means of the pieces are grouped by the same method."""
-    from scipy.sparse import diags_array
     from sklearn.cluster import AgglomerativeClustering
+    from sklearn.feature_extraction.image import grid_to_graph
 
     length = len(windows.rows)
     pieces = min(length, max(count, round(length * windows.hop / (per_piece * windows.size))))
-    side = np.ones(length - 1)
-    links = diags_array([side, side], offsets=[-1, 1], shape=(length, length)).tocsr()
+    links = grid_to_graph(length, 1)
     piece = AgglomerativeClustering(pieces, connectivity=links, linkage="ward").fit_predict(windows.rows)
     means = np.stack([windows.rows[piece == number].mean(axis=0) for number in range(pieces)])
     return np.asarray(AgglomerativeClustering(count, linkage="ward").fit_predict(means)[piece], dtype=np.int64)

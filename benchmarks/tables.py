@@ -1,4 +1,4 @@
-"""Reading CSV files of own recordings, a row a frame: ours to an array against `pandas.read_csv` to a table, on one core.
+"""Reading CSV files of own recordings: ours to an array against `pandas.read_csv` to a table, on one core.
 
 The files are those of 60 frames and 25 joints in metres, written in three ways: with six decimals, with as many digits
 as Python writes, and with a frame and a time before them. The numbers are compared first.
@@ -6,13 +6,14 @@ as Python writes, and with a frame and a time before them. The numbers are compa
 
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.pairing import machine, pair
+from benchmarks.pairing import in_turn, machine, ratio, spread
 from kinestream.data.formats import table
 from kinestream.data.recording import Found, Source
 from kinestream.skeleton.layout import load_layout
@@ -25,7 +26,7 @@ _DISTINCT = 500
 
 
 def measure(files: int = FILES, rounds: int = ROUNDS) -> dict[str, Any]:
-    """Ratio and rates of each way of writing; `files` of each way are read in each round."""
+    """Ratio and rates of each way of writing, by the time of one core; all files are read in each round."""
     folder = Path(tempfile.mkdtemp(prefix="kinestream-benchmark-"))
     try:
         ways = {"six_decimals": "{:.6f}", "all_digits": "{!r}", "frame_and_time": "{:.6f}"}
@@ -46,15 +47,19 @@ def _measure(folder: Path, form: str, files: int, rounds: int) -> dict[str, Any]
         np.testing.assert_allclose(ours.joints.reshape(wanted.shape), wanted, rtol=1e-14)
         exact = pd.read_csv(source.path, float_precision="round_trip")[ours_names()].to_numpy()
         np.testing.assert_array_equal(ours.joints.reshape(exact.shape), exact)
-    found = pair(
-        lambda: [_read(source) for source in sources], lambda: [pd.read_csv(source.path) for source in sources], rounds
-    )
+    ways = {
+        "ours": lambda: [_read(source) for source in sources],
+        "pandas": lambda: [pd.read_csv(source.path) for source in sources],
+    }
+    # The time that the core worked for this program: other programs on the machine do not count.
+    seconds = in_turn(ways, rounds, clock=time.process_time)
     size = sum(source.path.stat().st_size for source in sources)
+    shutil.rmtree(folder)
     return {
         "megabytes": round(size / 1e6, 1),
-        **found,
-        "ours_files_a_second": round(files / found["ours_seconds"]["median"]),
-        "pandas_files_a_second": round(files / found["other_seconds"]["median"]),
+        "rounds": rounds,
+        "ratio": ratio(seconds["pandas"], seconds["ours"]),
+        **{f"{name}_files_a_second": spread([files / one for one in own]) for name, own in seconds.items()},
     }
 
 

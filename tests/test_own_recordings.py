@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import kinestream as ks
-from kinestream.skeleton.pose import standing
 from kinestream.cli import main
+from kinestream.skeleton.pose import standing
 
 TWO_PEOPLE = """
 title: Fifteen joints of each person, as an RGB-D camera of 2012 saw them

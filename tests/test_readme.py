@@ -47,7 +47,7 @@ def test_every_command_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     Path("recordings").mkdir()
     for number in range(3):
-        joints = np.random.default_rng(number).normal(0, 0.2, (20, 33, 3)) + np.linspace(0, 1.7, 33)[:, None]
+        joints = standing(load_layout("mediapipe33")) + np.random.default_rng(number).normal(0, 0.01, (20, 33, 3))
         np.save(f"recordings/move-{number}.npy", joints)
     words = commands(ROOT / "README.md")
     assert len(words) >= 8

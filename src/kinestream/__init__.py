@@ -33,12 +33,17 @@ if TYPE_CHECKING:
     from kinestream.train.pretrain import pretrain
     from kinestream.train.run_folder import Run
     from kinestream.use.archive import Embeddings, open_embeddings
+    from kinestream.use.classifier import Classifier
     from kinestream.use.embed import embed
-    from kinestream.use.model import Model, load
+    from kinestream.use.loading import load
+    from kinestream.use.model import Model
+    from kinestream.use.predictions import predict
+    from kinestream.use.suggest import suggest
     from kinestream.viz.explore import explore
     from kinestream.viz.report import report
 
 __all__ = [
+    "Classifier",
     "Embeddings",
     "Layout",
     "Model",
@@ -57,16 +62,19 @@ __all__ = [
     "methods",
     "open_embeddings",
     "open_store",
+    "predict",
     "prepare",
     "pretrain",
     "read",
     "recipe",
     "report",
     "reproduce",
+    "suggest",
     "write",
 ]
 
 _WHERE = {
+    "Classifier": "use.classifier:Classifier",
     "Embeddings": "use.archive:Embeddings",
     "Layout": "skeleton.layout:SkeletonLayout",
     "Model": "use.model:Model",
@@ -81,16 +89,18 @@ _WHERE = {
     "formats": "data.formats:FORMATS",
     "inspect": "data.inspection:inspect",
     "layouts": "layouts:",
-    "load": "use.model:load",
+    "load": "use.loading:load",
     "methods": "methods:",
     "open_embeddings": "use.archive:open_embeddings",
     "open_store": "data.store:open_store",
+    "predict": "use.predictions:predict",
     "prepare": "data.prepare:prepare",
     "pretrain": "train.pretrain:pretrain",
     "read": "data.reading:read",
     "recipe": "recipes:resolve",
     "report": "viz.report:report",
     "reproduce": "reproduction:reproduce",
+    "suggest": "use.suggest:suggest",
     "write": "data.formats.writing:write",
 }
 """Module and name of each; nothing behind the colon for the module itself."""

@@ -70,7 +70,8 @@ def test_every_command_has_help_with_every_field_and_examples(name: str, capsys:
     kinds = config.__mro__[-2::-1]
     texts = {text.arg_name: text.description for kind in kinds for text in parse_from_object(kind).params}
     for field in dataclasses.fields(config):
-        assert f"--{field.name.replace('_', '-')}" in plain or field.name.upper() in plain
+        called = field.metadata.get("called") or field.name.replace("_", "-")
+        assert f"--{called}" in plain or field.name.upper() in plain
         assert re.sub(r"\s", "", texts[field.name] or "not explained") in plain
 
 
@@ -116,7 +117,7 @@ def test_a_users_mistake_is_one_line_and_status_1(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["prepare", "ntu60"], "1 words: give DATASET RAW STORE"),
+        (["prepare", "ntu60"], "1 words: give RECORDINGS STORE, or DATASET RAW STORE"),
         (["pretrain", "nw-ucla", "--data", "d"], "missing: --out PATH"),
         (["show", "s", "c", "--frames", "x"], "error parsing --frames: invalid literal for int"),
         (["generate", "y", "o"], "invalid choice 'y' for argument 'dataset'. Expected one of ('ntu60', "),

@@ -12,7 +12,8 @@ from kinestream.cli import main
 from kinestream.use.model import Model
 from kinestream.use.segment import segment
 
-RATE = ["--layout", "kinect20", "--fps", "20", "--window", "0.5"]
+MADE_UP = ["--layout", "kinect20", "--units", "m", "--up", "y", "--trust"]
+RATE = [*MADE_UP, "--fps", "20", "--window", "0.5"]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,10 @@ def test_pieces_of_several_recordings_in_one_file(
     named = tmp_path / "named.csv"
     assert (
         main(
-            [*words[:-9], str(named), "--groups", "3", *RATE, "--merge", "1,2", "--name", "1=busy", "--name", "0=rest"]
+            [
+                *(*words[:4], "--out", str(named), "--groups", "3", *RATE),
+                *("--merge", "1,2", "--name", "1=busy", "--name", "0=rest"),
+            ]
         )
         == 0
     )
@@ -67,7 +71,7 @@ def test_the_command_is_the_call(run: Path, files: Path, tmp_path: Path) -> None
     assert (
         main(["segment", str(files / "a.npy"), "--encoder", str(run), "--out", str(out), "--groups", "3", *RATE]) == 0
     )
-    (move,) = ks.read(files / "a.npy", layout="kinect20", fps=20)
+    (move,) = ks.read(files / "a.npy", layout="kinect20", fps=20, units="m", up="y", trust=True)
     found = ks.load(run).segment(move, groups=3, window=0.5)
     assert [(int(row["start_frame"]), int(row["group"])) for row in rows(out)] == [
         (row.start_frame, row.group) for row in found
@@ -77,14 +81,14 @@ def test_the_command_is_the_call(run: Path, files: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--layout", "kinect20"], "does not say its frames a second"),
+        (MADE_UP, "does not say its frames a second"),
         (["--fps", "20"], "give --layout"),
         ([*RATE, "--groups", "0"], "0 groups of"),
         ([*RATE, "--groups", "3", "--name", "walk"], "--name 'walk': write it as 0=walk"),
         ([*RATE, "--groups", "3", "--merge", "1"], "--merge '1': write it as 1,2"),
         ([*RATE, "--groups", "3", "--name", "9=x"], "there is no group 9"),
         ([*RATE, "--sheet", "sheet.jpg"], "--sheet sheet.jpg"),
-        (["--layout", "kinect20", "--fps", "20", "--window", "0"], "both must be above 0"),
+        ([*MADE_UP, "--fps", "20", "--window", "0"], "both must be above 0"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(
@@ -110,7 +114,7 @@ def test_a_sheet_shows_each_group(run: Path, files: Path, tmp_path: Path) -> Non
         assert picture.height == 3 * (CELL[1] + 12) + 12, "a row for each group"
         assert picture.width > 2 * CELL[0]
         assert picture.getextrema() != ((255, 255),) * 3
-    moves = ks.read(files, layout="kinect20", fps=20)
+    moves = ks.read(files, layout="kinect20", fps=20, units="m", up="y", trust=True)
     found = segment(model_of(run), moves, groups=3, window=0.5)
     draw_groups(found, moves, tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == sheet.read_bytes(), "the same each time"

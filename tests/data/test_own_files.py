@@ -1,6 +1,7 @@
 """Files of one's own, as recordings and as stores."""
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -57,14 +58,21 @@ def test_files_are_read_in_order_in_metres_with_y_up(folder: Path) -> None:
     moves = read(folder, layout=STICK, units="mm", up="z", fps=25)
     assert [(move.name, len(move), move.fps) for move in moves] == [("a", 10, 25), ("b", 11, 25), ("c", 12, 25)]
     np.testing.assert_allclose(moves[0].joints, standing(10), atol=1e-12)
-    assert [move.name for move in read([folder / "b.NPY", folder / "below"], layout=STICK, units="mm")] == ["b", "c"]
+    assert [move.name for move in read([folder / "b.NPY", folder / "below"], layout=STICK, units="mm", up="z")] == [
+        "b",
+        "c",
+    ]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({}, "do not say which joints their 4 are: give --layout"),
-        ({"layout": STICK}, r"a\.npy: a joint beyond 100 m: give positions in metres, or say --units"),
+        ({"layout": STICK}, "which axis points up cannot be told from the bodies: say --up"),
+        (
+            {"layout": STICK, "units": "m", "up": "z"},
+            r"a\.npy: a joint beyond 100 m: give positions in metres, or say --units",
+        ),
         ({"layout": "ntu25", "units": "mm"}, "4 joints, where layout ntu25 has 25"),
         ({"layout": STICK, "format": "bvh2"}, "unknown format 'bvh2'"),
         ({"layout": STICK, "format": "ntu"}, r"no file \.skeleton in"),
@@ -233,7 +241,7 @@ def test_commands_and_code_of_the_page_run(
     commands = re.findall(r"^    kinestream (.*)$", text, re.M)
     assert commands
     for command in commands:
-        assert main(command.split()) == 0, capsys.readouterr().err
+        assert main(shlex.split(command)) == 0, capsys.readouterr().err
     for store in ("store", "rehab"):
         shutil.rmtree(store, ignore_errors=True)
     names_so_far: dict[str, object] = {}

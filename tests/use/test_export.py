@@ -57,9 +57,14 @@ def test_every_built_in_stream_is_tried() -> None:
     assert set(EVERY_STREAM) == set(STREAMS._builtin)
 
 
-def test_a_recurrent_encoder_of_every_stream_read_from_two_sides(folder: Path) -> None:
-    model = small_model(gru(hidden=4, pool=2), *EVERY_STREAM, readout=Readout(turns=2))
-    made = model.export(folder / "every.onnx")
+@pytest.mark.parametrize(
+    ("streams", "readout"),
+    [(EVERY_STREAM, Readout()), (("joint", "distance"), Readout(turns=2))],
+    ids=["all", "two sides"],
+)
+def test_a_recurrent_encoder_of_every_stream(folder: Path, streams: tuple[str, ...], readout: Readout) -> None:
+    model = small_model(gru(hidden=4, pool=2), *streams, readout=readout)
+    made = model.export(folder / f"{len(streams)}.onnx")
     assert 0 < made.difference < 1e-5
     run = session(made.path)
     for count in (1, 2, 5):
@@ -335,7 +340,7 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
         ),
         ({"head": LinearHead(weights="many", bias=np.zeros(2))}, "must be arrays of numbers"),
         (
-            {"whitening": {"bone": Whitening(torch.zeros(12), torch.eye(12))}},
+            {"whitening": {"bone": Whitening(torch.zeros(12).double(), torch.eye(12).double())}},
             "whitening of bone, but the streams are joint",
         ),
     ],

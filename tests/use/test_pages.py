@@ -1,4 +1,4 @@
-"""The how-to pages on embedding, search and exploring: commands and programs are run, in their order."""
+"""The how-to pages on embedding, search, exploring and few labels: commands and programs are run, in their order."""
 
 import re
 import shlex
@@ -39,7 +39,9 @@ def test_the_pages_are_true(place: Path, monkeypatch: pytest.MonkeyPatch, capsys
     for needed in ("pyarrow", "pandas", "matplotlib"):
         pytest.importorskip(needed)
     monkeypatch.chdir(place)
-    for name in ("embed.md", "search.md", "explore.md"):
+    labels = [f"move-{number},{'up' if number % 2 else 'down'}" for number in range(8)]
+    Path("labels.csv").write_text("\n".join(["name,label", *labels]))
+    for name in ("embed.md", "search.md", "explore.md", "few-labels.md"):
         text = (PAGES / name).read_text("utf-8")
         known: dict[str, object] = {}
         parts = re.findall(r"^    kinestream ([^\n]*)$|```python\n(.*?)```", text, re.MULTILINE | re.DOTALL)
@@ -57,6 +59,9 @@ def test_the_pages_are_true(place: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert "next: kinestream search move-0 --in movements.parquet" in said
 
 
+MADE_UP = ("--units", "m", "--up", "y", "--trust")
+
+
 def test_commands_tell_a_mistake_in_one_line(
     place: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,7 +69,7 @@ def test_commands_tell_a_mistake_in_one_line(
     Path("files").mkdir()
     for number in range(3):
         np.save(f"files/m{number}.npy", movement(number))
-    embed = ["embed", "files", "--encoder", str(run), "--layout", "kinect20", "--device", "cpu"]
+    embed = ["embed", "files", "--encoder", str(run), "--layout", "kinect20", "--device", "cpu", *MADE_UP]
     assert main([*embed, "--out", "a.npz"]) == 0
     capsys.readouterr()
     for words, message in (

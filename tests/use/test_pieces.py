@@ -85,10 +85,10 @@ def test_a_passer_by_and_a_short_recording_are_counted() -> None:
 
 def test_what_is_hidden_in_a_window_is_known_from_around_it() -> None:
     joints = movement(0, 40)
-    joints[10:20, 0, 6] = np.nan
+    joints[10:14, 0, 6] = np.nan
     piece = list(pieces_of(Recording(joints, KINECT, fps=10), Cutting.of(1, 1, None), Tally()))[1]
-    ends = joints[[9, 20], 0, 6]
-    np.testing.assert_allclose(piece.recording.joints[0, 0, 6], ends[0] + (ends[1] - ends[0]) / 11)
+    ends = joints[[9, 14], 0, 6]
+    np.testing.assert_allclose(piece.recording.joints[0, 0, 6], ends[0] + (ends[1] - ends[0]) / 5)
 
 
 def test_nobody_is_no_recording() -> None:

@@ -139,7 +139,9 @@ def test_an_index_finds_nearly_the_same_and_tells_its_recall(tmp_path: Path, mon
 
 
 def test_files_and_stretches_of_them(model: Model, run: Path, files: Path, tmp_path: Path) -> None:
-    archive = ks.embed(files, run, tmp_path / "a.npz", windows="1s", layout="kinect20", fps=10)
+    archive = ks.embed(
+        files, run, tmp_path / "a.npz", windows="1s", layout="kinect20", fps=10, units="m", up="y", trust=True
+    )
     name = str(files / "move-05.npy")
     hits = archive.search(f"{name}@1-2", k=4, model=model)
     whole = archive.search("move-05@1-2", k=4)
@@ -166,7 +168,7 @@ def test_files_and_stretches_of_them(model: Model, run: Path, files: Path, tmp_p
 def test_the_encoder_of_an_archive_must_be_there_and_the_same(
     run: Path, files: Path, tmp_path: Path, small_store: Path
 ) -> None:
-    archive = ks.embed(files, run, tmp_path / "a.npz", layout="kinect20")
+    archive = ks.embed(files, run, tmp_path / "a.npz", layout="kinect20", units="m", up="y", trust=True)
     np.save(tmp_path / "new.npy", movement(3))
     other = write_small_run(tmp_path / "other", small_store, "bone")
     with pytest.raises(ValueError, match=r"a\.npz was made by another encoder \(small, "):

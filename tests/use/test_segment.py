@@ -328,4 +328,5 @@ def test_the_page_runs(
     assert len(commands) == 2
     for words in commands:
         assert main([*shlex.split(words.replace("\\\n", " ")), "--groups", "3"]) == 0
-    assert {row["label"] for row in csv.DictReader((tmp_path / "named.csv").open())} <= {"walk", "sit"}
+    with (tmp_path / "named.csv").open(newline="") as file:
+        assert {row["label"] for row in csv.DictReader(file)} == {"walk", "sit"}

@@ -1,11 +1,12 @@
-"""Cuts long recordings into pieces by what is done in them: recurring groups of movements, found without labels. They
-are the same in all recordings of a call. The pieces go into a CSV file; a sheet shows what each group looks like, to
-give it a name.
+"""Cuts long recordings into pieces by what is done in them: recurring groups of movements, found without labels, or the
+labels of a classifier (--model). Groups are the same in all recordings of a call. The pieces go into a CSV file; a
+sheet shows what each group looks like, to give it a name.
 
 Examples:
   kinestream segment session.npy --layout kinect20 --fps 30 --encoder runs/mine --out segments.csv
   kinestream segment monday/ tuesday/ --encoder runs/mine --groups 8 --out segments.csv --sheet groups.png
   kinestream segment monday/ --encoder runs/mine --out named.csv --merge 1,2 --name 0=walk --name 1=sit
+  kinestream segment monday/ --model gestures.model --out segments.csv
 """
 
 from collections.abc import Iterable
@@ -28,24 +29,28 @@ class Config:
 
     recordings: tuple[Path, ...]
     """Files, or folders of them."""
-    encoder: Path = required_option()
-    """Folder of a pre-training run, or an encoder file (.safetensors)."""
     out: Path = required_option()
     """CSV file for the pieces: recording, start, end, group, label, certainty."""
+    encoder: Path | None = None
+    """Folder of a pre-training run, or an encoder file (.safetensors): for groups."""
+    model: Path | None = None
+    """Folder of a classifier ('kinestream fit'): for its labels; it has its encoder with it."""
+    threshold: float = 0.5
+    """Probability that a label needs, else it is background."""
     groups: int | None = None
-    """How many groups; the number with the best silhouette, from 2 to 20, if not given."""
+    """How many groups; a rough guess from 2 to 20 if not given."""
     sheet: Path | None = None
     """Picture (.png) of a few pieces of each group. Needs the extra kinestream[viz]."""
     name: tuple[str, ...] = ()
     """Name of a group, as in 0=walk; may be given several times."""
     merge: tuple[str, ...] = ()
     """Groups that are one, as in 1,2; may be given several times, and comes before names."""
-    window: float = 32 / 30
-    """Seconds that are looked at at once."""
+    window: float | None = None
+    """Seconds that are looked at at once: 1.07 for groups if not given, for labels as long as what was labelled."""
     hop: float | None = None
     """Seconds from one window to the next; an eighth of a window if not given."""
     switch: float = 0.25
-    """What a change from one group to another costs: more for longer pieces."""
+    """What a change from one piece to another costs: more for longer pieces."""
     seed: int = 0
     """Of the search for groups."""
     layout: str | None = None
@@ -71,11 +76,16 @@ class Config:
 def run(config: Config) -> None:
     from kinestream.console import Screen
     from kinestream.data.reading import read
+    from kinestream.use.classifier_files import load_classifier
     from kinestream.use.model import load
-    from kinestream.use.segment import segment
+    from kinestream.use.segment import WINDOW, segment
     from kinestream.use.segments import save_segments
 
     names, merged = _names(config.name), _merged(config.merge)  # before any work
+    if (config.encoder is None) == (config.model is None):
+        raise ValueError("give either --encoder, for groups, or --model, for the labels of a classifier")
+    if config.model is not None and config.groups is not None:
+        raise ValueError("--groups is for groups, and --model gives labels: leave one of them out")
     if config.sheet is not None and config.sheet.suffix != ".png":
         raise ValueError(f"--sheet {config.sheet}: the suffix '{config.sheet.suffix}' is not .png")
     screen = Screen()
@@ -90,11 +100,19 @@ def run(config: Config) -> None:
         variable=config.variable,
         trust=config.trust,
     )
+    labels = None if config.model is None else load_classifier(config.model, device=config.device)
+    window = config.window
+    if window is None:
+        window = WINDOW if labels is None or labels.seconds_ is None else labels.seconds_
+    encoder = labels.model if labels is not None else load(config.encoder or "")
+    assert encoder is not None, "a classifier that was saved has its encoder"
     found = segment(
-        load(config.encoder),
+        encoder,
         moves,
         groups=config.groups,
-        window=config.window,
+        labels=labels,
+        threshold=config.threshold,
+        window=window,
         hop=config.hop,
         switch=config.switch,
         fps=config.fps,

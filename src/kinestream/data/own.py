@@ -167,12 +167,12 @@ def _of_people(recording: Recording, file: str, way: Way, tally: Tally) -> Itera
     label = None if recording.label is None else str(recording.label)
     cuts = [slice(0, len(whole))] if way.windows is None else list(way.windows.of(len(whole), whole.fps))
     for cut in cuts:
-        part = whole if len(cuts) == 1 else whole.cut(cut)
+        part = whole if cut == slice(0, len(whole)) else whole.cut(cut)
         cleaned = chosen.clean(part, way.layout, way.most).astype(np.float32)
         _count(part, cleaned, way.most, tally)
         share = (cut.stop - cut.start) / len(whole)
         yield Prepared(
-            name=recording.name if len(cuts) == 1 else f"{recording.name}@{_span(cut, whole.fps)}",
+            name=recording.name if part is whole else f"{recording.name}@{_span(cut, whole.fps)}",
             file=file,
             label=label,
             who=(_text(recording.subject), _text(recording.camera), _text(recording.session)),

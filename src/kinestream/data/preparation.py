@@ -167,7 +167,15 @@ def clean_by_tracking(
     for slot, person in enumerate(people):
         begin, end = int(person.frames[0]), int(person.frames[-1])
         scene[begin - first : end - first + 1, slot] = _without_gaps(person)
-    return _place(scene, people[0].joints[0], layout)
+    return _place(scene, _first_with_heading(people[0].joints, layout), layout)
+
+
+def _first_with_heading(body: Float[np.ndarray, "t v c"], layout: SkeletonLayout) -> Float[np.ndarray, "v c"]:
+    """The first frame, but where the joints of the heading are masked there the first in which they are not."""
+    left, right = layout.heading
+    across = body[:, right] - body[:, left]
+    apart = np.flatnonzero(np.hypot(across[:, 0], across[:, 2]) > 0)
+    return body[apart[0]] if len(apart) else body[0]
 
 
 def _without_gaps(person: Person) -> Float[np.ndarray, "t v c"]:

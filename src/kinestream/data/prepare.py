@@ -101,6 +101,7 @@ def prepare(
 
     Example:
         >>> import tempfile
+        >>> import numpy as np
         >>> joints = np.random.default_rng(0).normal(size=(4, 60, 25, 3))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     store = prepare(list(joints), f"{folder}/store", layout="ntu25", labels=["wave", "wave", "nod", "nod"])

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
 BINS = 15
 RESAMPLES = 1000
+_NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +91,16 @@ def calibration_error(
 
 
 def bootstrap_interval(
-    hits: Float[np.ndarray, " n"], *, seed: int = 0, resamples: int = RESAMPLES, share: float = 0.95
+    hits: Float[np.ndarray, " n"],
+    *,
+    groups: Int64[np.ndarray, " n"] | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    share: float = 0.95,
 ) -> tuple[float, float]:
     """Lower and upper end, in percent, of the interval that holds `share` of the means over test clips drawn anew with
-    replacement. `hits` is 1 for a clip that was recognised, or the share of the seeds that did.
+    replacement. `hits` is 1 for a clip that was recognised, or the share of the seeds that did. With `groups`, such as
+    the person of each clip, these are drawn, each with all of its clips.
 
     Raises ValueError when there are no clips.
 
@@ -105,6 +112,31 @@ def bootstrap_interval(
         raise ValueError("no test clips: there is no interval around nothing")
     # One draw after the other: scipy.stats.bootstrap gives the same interval, from a table of all draws.
     generator = np.random.default_rng(seed)
-    means = [hits[generator.integers(len(hits), size=len(hits))].mean() for _ in range(resamples)]
+    if groups is None:
+        means = [hits[generator.integers(len(hits), size=len(hits))].mean() for _ in range(resamples)]
+    else:
+        _, own = np.unique(groups, return_inverse=True)
+        sums, counts = np.bincount(own, weights=hits), np.bincount(own)
+        drawn = (generator.integers(len(counts), size=len(counts)) for _ in range(resamples))
+        means = [sums[some].sum() / counts[some].sum() for some in drawn]
     low, high = np.quantile(means, [(1 - share) / 2, (1 + share) / 2])
     return 100 * float(low), 100 * float(high)
+
+
+def wilson_interval(right: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `count` independent clips, in percent (Wilson 1927): it is wide where there are
+    few, also where all or none are recognised.
+
+    Raises ValueError when there are no clips.
+
+    Example:
+        >>> low, high = wilson_interval(10, 10)
+        >>> round(low, 1), high
+        (72.2, 100.0)
+    """
+    if not count:
+        raise ValueError("no test clips: there is no interval around nothing")
+    share, z2 = right / count, _NORMAL_95**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = _NORMAL_95 * (share * (1 - share) / count + z2 / (4 * count**2)) ** 0.5 / (1 + z2 / count)
+    return max(0.0, 100 * (middle - half)), min(100.0, 100 * (middle + half))

@@ -61,9 +61,8 @@ class Matched:
         some = ", ".join(map(str, self.unknown[:_SHOWN]))
         more = f" and {len(self.unknown) - _SHOWN:,} more" if len(self.unknown) > _SHOWN else ""
         many = len(self.unknown) > 1
-        return [
-            f"{len(self.unknown):,} label{'s' * many} belong{'s' * (not many)} to nothing in the archive: {some}{more}"
-        ]
+        what = f"{len(self.unknown):,} label{'s belong' if many else ' belongs'} to nothing in the archive"
+        return [f"{what}: {some}{more}"]
 
 
 def read_labels(path: str | Path) -> list[Labelled]:
@@ -84,7 +83,7 @@ def read_labels(path: str | Path) -> list[Labelled]:
 
 
 def match_labels(archive: "Embeddings", given: Sequence[Labelled], where: str | Path = "") -> Matched:
-    """The rows of the archive that are labelled: all of a recording, or those of which at least half of the time lies
+    """The rows of the archive that are labelled: all of a recording, or those of which more than half of the time lies
     in the stretch that a line is about; the line that has most of a row counts.
 
     Raises ValueError where lines of different labels have equally much of a row, or nothing is labelled.
@@ -98,10 +97,8 @@ def match_labels(archive: "Embeddings", given: Sequence[Labelled], where: str | 
     unknown = []
     for number, one in enumerate(given):
         there = _of_line(one, rows, by_name, by_file, short, folder)
-        same = np.isclose(rows.start[there], one.start) & np.isclose(rows.end[there], one.end)
-        there = there[same] if same.any() else there  # just a row: not about windows that overlap with it
         shares = _shares(rows, there, one)
-        there, shares = there[shares >= LEAST_SHARE], shares[shares >= LEAST_SHARE]
+        there, shares = there[shares > LEAST_SHARE + 1e-6], shares[shares > LEAST_SHARE + 1e-6]
         if not len(there):
             unknown.append(one)
             continue
@@ -127,8 +124,7 @@ def _lines(reader: Any, place: Path) -> Iterator[Labelled]:
     heading = [cell.strip().lower() for cell in next(reader, [])]
     if "label" not in heading or not {"name", "file"} & set(heading) or len(set(heading)) < len(heading):
         raise ValueError(
-            f"{place}: its columns are {ascii(heading[:12])[:200]}; 'name' or 'file', and 'label', are needed, each "
-            "once"
+            f"{place}: its columns are {ascii(heading[:12])[:200]}; 'name' or 'file', and 'label', belong there once"
         )
     for row in reader:
         if not any(cell.strip() for cell in row):

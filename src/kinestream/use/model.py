@@ -55,6 +55,7 @@ class Model(TransformerMixin, BaseEstimator):
     Args:
         source: where the encoders come from; its training clips are what features are whitened by.
         whitened: False leaves features as they are, whatever the card says.
+        whitening: of each stream, where it need not be looked for at the source.
         arrays: layout of the arrays that `transform` is given; recordings know their own.
         device: that `transform` computes on; "auto" takes a GPU where there is one.
 
@@ -72,6 +73,7 @@ class Model(TransformerMixin, BaseEstimator):
         *,
         source: Source | None = None,
         whitened: bool = True,
+        whitening: Mapping[str, Whitening] | None = None,
         arrays: str | Path | SkeletonLayout | None = None,
         device: Device = "auto",
     ) -> None:
@@ -83,6 +85,8 @@ class Model(TransformerMixin, BaseEstimator):
         self.whitened = whitened
         self.arrays = arrays
         self.device = device
+        if whitening is not None:
+            self.whitening = whitening
         forms = {(card.layout, card.frames, card.seconds, card.preparation, card.bodies) for card in cards.values()}
         if len(forms) != 1:
             raise ValueError(f"the encoders of {name} take different clips: load the encoder of one stream alone")
@@ -214,7 +218,7 @@ class Model(TransformerMixin, BaseEstimator):
         self, clips: FixedClips, *, device: torch.device | None = None, progress: Progress = silent
     ) -> Float32[np.ndarray, "n d"]:
         """The embeddings of clips that are made already."""
-        whitening = self.whitening
+        self.whitening  # before the work: it may have to be made  # noqa: B018
         features = compute_features(
             self.encoders,
             clips,
@@ -222,8 +226,14 @@ class Model(TransformerMixin, BaseEstimator):
             device=device,
             progress=lambda done, total: progress("embed", "recordings", done, total),
         )
+        return self.joined(features)
+
+    def joined(self, features: Mapping[str, Float32[np.ndarray, "n _"]]) -> Float32[np.ndarray, "n d"]:
+        """Embeddings out of the features of each stream: whitened, as unit vectors, side by side."""
         rows = {stream: torch.from_numpy(values) for stream, values in features.items()}
-        rows = {stream: whitening[stream](one) if stream in whitening else one for stream, one in rows.items()}
+        rows = {
+            stream: self.whitening[stream](one) if stream in self.whitening else one for stream, one in rows.items()
+        }
         return (side_by_side(rows) / len(rows) ** 0.5).numpy()
 
     def search(
@@ -319,7 +329,7 @@ class Model(TransformerMixin, BaseEstimator):
         Args:
             move: one recording, or an array with `layout=` and `fps=`. `use.segment.segment` takes several, whose
                 groups are then the same.
-            groups: how many; chosen by the silhouette of the windows if neither this nor one of the next two is given.
+            groups: how many; a number is chosen (see `find_groups`) if neither this nor one of the next two is given.
             labels: a fitted classifier, with `classes_` and `predict_proba(embeddings)`; `threshold` is the probability
                 below which a frame is background, where no class is called so.
             using: what `segment` gave for another recording, whose groups are taken.

@@ -4,7 +4,7 @@ Embeddings of sliding windows, a cost of each group or label for each window, an
 which every change is paid for. A frame gets what the window has whose middle is nearest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +77,9 @@ def segment(
     if using is not None:
         window, hop = using.window / using.rate, using.hop / using.rate
     some = [
-        embed_windows(model, one, window=window, hop=hop, fps=fps, device=device, progress=progress)
+        embed_windows(
+            model, one, window=window, hop=hop, fps=fps, whitened=labels is not None, device=device, progress=progress
+        )
         for one in as_recordings(moves, layout)
     ]
     change = switch_cost(switch, some[0].size, some[0].hop)
@@ -100,10 +102,12 @@ def embed_windows(
     window: float | int = WINDOW,
     hop: float | int | None = None,
     fps: float | int | None = None,
+    whitened: bool = False,
     device: Device = "auto",
     progress: Progress = silent,
 ) -> Windowed:
-    """The embedding of every window of a recording, as `Model.embed` has it of a recording of that length.
+    """The embedding of every window of a recording; `whitened` as `Model.embed` has it of a recording of that length,
+    which is what classifiers learn from. Groups are found in features as they are.
 
     Raises ValueError for a recording whose rate is not known, or windows of less than two frames.
     """
@@ -125,9 +129,14 @@ def embed_windows(
         device=device_named(device),
         progress=lambda done, total: progress(f"windows of {recording.name or 'it'}", "windows", done, total),
     )
-    joined = side_by_side({stream: torch.from_numpy(rows) for stream, rows in features.items()})
-    rows = (joined / len(features) ** 0.5).numpy()
+    rows = model.joined(features) if whitened else joined_as_they_are(features)
     return Windowed(recording=recording, rate=float(rate), size=size, hop=step, starts=starts, rows=rows, usable=usable)
+
+
+def joined_as_they_are(features: Mapping[str, Float32[np.ndarray, "w _"]]) -> Float32[np.ndarray, "w d"]:
+    """Unit vectors, the streams side by side, not whitened."""
+    joined = side_by_side({stream: torch.from_numpy(rows) for stream, rows in features.items()})
+    return (joined / len(features) ** 0.5).numpy()
 
 
 def frames_of(window: float | int, hop: float | int | None, rate: float) -> tuple[int, int]:

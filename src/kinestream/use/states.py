@@ -4,7 +4,7 @@ Both give a cost to each state at each window, for the cheapest path (`features.
 w windows, d numbers of an embedding, k states.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -24,7 +24,7 @@ class Labeller(Protocol):
     """What predicts labels from embeddings, in scikit-learn's form."""
 
     @property
-    def classes_(self) -> Sequence[Any]: ...
+    def classes_(self) -> Any: ...
     def predict_proba(self, embeddings: Any, /) -> Any: ...
 
 

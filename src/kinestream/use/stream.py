@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32
 
 from kinestream.data.recording import Recording
 from kinestream.distributed.launch import Device, device_named
-from kinestream.features.neighbours import side_by_side
 from kinestream.features.sticky import StickyWalker, with_nobody
 from kinestream.features.windows import ClipForm, window_features
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
-from kinestream.use.segment import SWITCH, WINDOW, frames_of, switch_cost
+from kinestream.use.segment import SWITCH, WINDOW, frames_of, joined_as_they_are, switch_cost
 from kinestream.use.segments import Segments
 from kinestream.use.states import NOBODY, Labeller, LabelStates, States
 
@@ -150,8 +148,8 @@ class Stream:
         states = len(self._states.numbers)
         costs, certain = np.zeros((1, states)), np.zeros((1, states))
         if usable.any():
-            joined = side_by_side({stream: torch.from_numpy(rows) for stream, rows in features.items()})
-            costs, certain = self._states.judge((joined / len(features) ** 0.5).numpy())
+            joined = self._model.joined if isinstance(self._states, LabelStates) else joined_as_they_are
+            costs, certain = self._states.judge(joined(features))
         walker.step(with_nobody(costs, usable)[0])
         return np.append(certain[0], 1.0)
 

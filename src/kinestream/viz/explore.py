@@ -96,7 +96,8 @@ def explore(
     if points < 1 or frames < 2 or not 0 <= megabytes < float("inf") or not (groups is None or 1 <= groups <= SYMBOLS):
         raise ValueError(
             f"{points} points, {frames} frames, {megabytes} megabytes, {groups} groups: at least 1 point, 2 frames and "
-            f"0 megabytes are needed, and 1 to {SYMBOLS} groups"
+            "0 "
+            f"megabytes are needed, and 1 to {SYMBOLS} groups"
         )
     path = Path(out)
     if path.suffix not in (".html", ".htm"):

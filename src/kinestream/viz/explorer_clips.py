@@ -89,8 +89,8 @@ def read_clips(
     bodies = np.array([0 if clip is None else clip.shape[1] for clip in clips], np.int64)
     fits = budget(bodies[lot], joints[lot], frames=most, most_bytes=1e6 * megabytes)
     bodies[lot[fits.clips :]] = 0
-    kept = [clip for clip, some in zip(clips, bodies.tolist(), strict=True) if clip is not None and some]
-    reach = max((float(np.abs(clip).max()) for clip in kept), default=1.0)
+    held = [clip for clip, some in zip(clips, bodies, strict=True) if some and clip is not None]
+    reach = max((float(np.abs(clip).max()) for clip in held), default=1.0)
     return RowClips(
         packed=pack_clips(_filled(clips), bodies, max(fits.frames, 1), reach),
         layouts=tuple(layouts)[:_MOST_LAYOUTS],

@@ -118,12 +118,16 @@ def _spread(
 
 
 def _draw(recording: Recording, row: SegmentRow, strip: Path) -> None:
-    """The frames in which somebody is seen."""
+    """The frames in which somebody is seen, each with its bodies in the middle: poses count here, not the path."""
     assert recording.layout is not None, "it was segmented"
     part = recording.cut(slice(row.start_frame, row.end_frame))
     filled = without_gaps(part, recording.layout).joints
-    there = filled.any(axis=(1, 2, 3))
-    skeleton_strip(np.asarray(filled[there]), recording.layout, strip, frames=_FRAMES)
+    seen = np.asarray(filled.any(axis=(2, 3)))
+    there = np.asarray(seen.any(axis=1))
+    poses = filled[there].copy()
+    for frame, present in zip(poses, seen[there], strict=True):
+        frame[present, :, 0] -= frame[present, :, 0].mean()
+    skeleton_strip(poses, recording.layout, strip, frames=_FRAMES)
 
 
 def _short(text: str, most: int) -> str:

@@ -135,9 +135,10 @@ def _map(clips: ShownClips, points: int, frames: int, megabytes: float) -> tuple
     some = "" if len(rows) == len(clips.labels) else f" of {len(clips.labels):,}, drawn by lot"
     lacking = "" if with_skeleton == len(rows) else f" of {with_skeleton:,} of them, as many as {megabytes:g} MB hold"
     note = (
-        f"{len(rows):,} {clips.kind}{some}; skeletons{lacking} with {packed.frames} frames. Clips that lie close are close "
-        f"to the encoder; the five neighbours are the nearest of these {clips.kind} by the cosine of their features, "
-        "and lines join them."
+        f"{len(rows):,} {clips.kind}{some}; skeletons{lacking} with {packed.frames} frames. Clips that lie close are "
+        "close to "
+        f"the encoder; the five neighbours are the nearest of these {clips.kind} by the cosine of their features, and "
+        "lines join them."
     )
     if guesses is not None:
         note += f" A ring marks a clip that the {guesses.how} takes for another class."

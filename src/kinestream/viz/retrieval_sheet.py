@@ -16,9 +16,11 @@ from kinestream.data.recording import Recording
 from kinestream.evaluate.result import Result
 from kinestream.files import replacing
 from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.use.again import read_again
 from kinestream.use.made_by import Reading
+from kinestream.use.rows import Rows
 from kinestream.use.search import Hits
-from kinestream.use.sources import read_row
+from kinestream.use.suggest import Suggestions
 from kinestream.viz.skeleton import skeleton_strip
 from kinestream.words import shown
 
@@ -59,28 +61,46 @@ def draw_hits(hits: Hits, reading: Reading, path: Path, *, query: Recording | No
     Returns how many hits are left out because their recordings cannot be read any more. Raises ValueError where that
     are all.
     """
-    cells = [] if query is None else [_cell(query, f"query: {hits.query}", _QUERY)]
-    missing = []
     known = "" if query is None or query.label is None else str(query.label)
-    for place in range(len(hits)):
-        rows = hits.rows
-        try:
-            whole = read_row(rows.file[place], rows.name[place], reading)
-        except ValueError as error:
-            missing.append(error)
+    titles, colours = [], []
+    for place, (label, distance) in enumerate(zip(hits.rows.label.tolist(), hits.distances, strict=True)):
+        called = f"{hits.rows.called(place)}{f', {label}' if label else ''}"
+        titles.append(f"{place + 1}: {called} (cos {1 - distance:.3f})")
+        colours.append(_QUERY if not (known and label) else _RIGHT if label == known else _WRONG)
+    first = [] if query is None else [_cell(query, f"query: {hits.query}", _QUERY)]
+    return _draw_rows(hits.rows, titles, colours, reading, path, first)
+
+
+def draw_suggestions(found: Suggestions, reading: Reading, path: Path) -> int:
+    """Draws what is to be labelled into a .png file, numbered as in the table.
+
+    Returns how many are left out because their recordings cannot be read any more. Raises ValueError where that are
+    all.
+    """
+    titles = [f"{place + 1}: {found.rows.called(place)}" for place in range(len(found))]
+    return _draw_rows(found.rows, titles, [_QUERY] * len(found), reading, path, [])
+
+
+def _draw_rows(
+    rows: Rows, titles: Sequence[str], colours: Sequence[str], reading: Reading, path: Path, cells: list[Cell]
+) -> int:
+    """Rows of an archive, below some cells; gives how many are missing."""
+    failed: list[ValueError] = []
+    found = {(one.file, one.name): one.recording for one in read_again(rows, reading, failed)}
+    missing = 0
+    for place, (title, colour) in enumerate(zip(titles, colours, strict=True)):
+        whole = found.get((rows.file[place], rows.name[place]))
+        if whole is None:
+            missing += 1
             continue
-        part = whole.cut(rows.frames(place))
-        label = rows.label[place]
-        colour = _QUERY if not (known and label) else _RIGHT if label == known else _WRONG
-        title = (
-            f"{place + 1}: {rows.called(place)}{f', {label}' if label else ''} (cos {1 - hits.distances[place]:.3f})"
-        )
-        cells.append(_cell(part, title, colour))
-    if len(missing) == len(hits):
-        raise ValueError(f"no hit can be drawn: {missing[0]}")
+        rate = 1.0 if np.isnan(rows.fps[place]) else float(rows.fps[place])
+        part = whole.cut(slice(round(rows.start[place] * rate), round(rows.end[place] * rate)))
+        cells = [*cells, _cell(part, title, colour)]
+    if missing == len(rows):
+        raise ValueError(f"nothing can be drawn: {failed[0]}")
     width = _HITS_A_ROW
     draw_sheet([cells[first : first + width] for first in range(0, len(cells), width)], path)
-    return len(missing)
+    return missing
 
 
 def draw_sheet(table: Sequence[Sequence[Cell]], path: Path) -> None:

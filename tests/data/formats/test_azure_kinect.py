@@ -90,6 +90,8 @@ def test_damaged_files(tmp_path: Path) -> None:
     for frame in content["frames"]:
         frame["bodies"][0]["confidence_levels"] = [0, 1, 2, 2] * 8
     text = json.dumps(content, indent=0).encode()
-    taken, refused = survive("azure-kinect", tmp_path / "a.json", mutations(text, 400, words=(b"PELVIS", b'"frame_id"')), 2_000_000)
+    taken, refused = survive(
+        "azure-kinect", tmp_path / "a.json", mutations(text, 400, words=(b"PELVIS", b'"frame_id"')), 2_000_000
+    )
     assert taken > 20
     assert refused > 80

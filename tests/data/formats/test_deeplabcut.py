@@ -3,7 +3,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from tests.estimator_files import deeplabcut_csv, deeplabcut_table, mutations, random_points, read, read_one, refusal, survive
+from tests.estimator_files import (
+    deeplabcut_csv,
+    deeplabcut_table,
+    mutations,
+    random_points,
+    read,
+    read_one,
+    refusal,
+    survive,
+)
 
 
 def scored_points(frames: int, people: int, points: int, coordinates: int = 2) -> np.ndarray:
@@ -67,7 +76,9 @@ def test_labelled_pictures_of_two_videos(tmp_path: Path, columns: int) -> None:
     for at, line in enumerate(lines):
         first, _, rest = line.partition(",")
         image = f"labeled-data/{'ab'[at % 2]}/img{at - 3:03}.png" if at >= 3 else first
-        made.append(",".join([*(image.split("/") if at >= 3 else [first, "", ""]), rest]) if columns == 3 else f"{image},{rest}")
+        made.append(
+            ",".join([*(image.split("/") if at >= 3 else [first, "", ""]), rest]) if columns == 3 else f"{image},{rest}"
+        )
     path = tmp_path / "a.csv"
     path.write_text("\r\n".join(made))
     one, two = read("deeplabcut", path)
@@ -94,13 +105,21 @@ def test_labelled_pictures_in_hdf5(tmp_path: Path, levels: int) -> None:
 
 def test_parts_of_one_animal_only_and_other_columns(tmp_path: Path) -> None:
     lines = deeplabcut_csv(scored_points(3, 2, 3), ("a", "b")).splitlines()
-    more = ["DLC_net"] * 4, ["single", "single", "a", "a"], ["corner", "corner", "part0", "part1"], ["x", "y", "speed", "speed"]
+    more = (
+        ["DLC_net"] * 4,
+        ["single", "single", "a", "a"],
+        ["corner", "corner", "part0", "part1"],
+        ["x", "y", "speed", "speed"],
+    )
     lines = [f"{line},{','.join(more[at] if at < 4 else ['1'] * 4)}" for at, line in enumerate(lines)]
     path = tmp_path / "a.csv"
     path.write_text("\n".join(lines))
     found = read_one("deeplabcut", path)
     assert found.joints.shape == (3, 2, 3, 2)
-    assert found.notes == ("not read: single, which has 1 other body parts", "not read: 2 columns besides x, y, z, likelihood")
+    assert found.notes == (
+        "not read: single, which has 1 other body parts",
+        "not read: 2 columns besides x, y, z, likelihood",
+    )
 
 
 def test_names_of_columns_are_never_run(tmp_path: Path) -> None:
@@ -132,7 +151,7 @@ REFUSED = {
     "": "empty",
     HEAD: "no frames",
     "a,b\n1,2\n": "its first lines are not scorer, bodyparts and coords",
-    f"{HEAD}0,1,2,3\n": "line 4: 4 fields where 5 belong",
+    f"{HEAD}0,1,2,3\n": "line 4: 4 cells where 5 belong",
     f"{HEAD}0,1,2,3,x\n": "line 4: 'x' where a number belongs",
     f"{HEAD}0,1,2,3,4\n0,1,2,3,4\n": "two rows are of one frame",
     f"{HEAD}0,1,2,3,4\n999999,1,2,3,4\n": "pictures, not one video",
@@ -155,7 +174,9 @@ def test_refused(tmp_path: Path, text: str) -> None:
 
 def test_damaged_csv(tmp_path: Path) -> None:
     text = deeplabcut_csv(scored_points(12, 2, 3), ("a", "b")).encode()
-    taken, refused = survive("deeplabcut", tmp_path / "a.csv", mutations(text, 400, words=(b"coords", b"likelihood", b"part1")), 100_000)
+    taken, refused = survive(
+        "deeplabcut", tmp_path / "a.csv", mutations(text, 400, words=(b"coords", b"likelihood", b"part1")), 100_000
+    )
     assert taken > 30
     assert refused > 100
 

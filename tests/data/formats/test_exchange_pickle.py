@@ -3,6 +3,8 @@
 import os
 import pickle
 import struct
+import subprocess
+import sys
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -228,3 +230,19 @@ def test_a_cut_or_changed_pickle_never_gives_anything_but_one_error(
     except RefusedPickleError as error:
         said = str(error)
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("index", [2**31 - 1, 0xF0FFFFFF])
+def test_a_few_bytes_do_not_eat_the_memory(index: int, tmp_path: Path) -> None:
+    """A memo with a huge index: the reader of the language makes a table of so many places."""
+    content = b"\x80\x02]r" + index.to_bytes(4, "little") + b"."
+    code = (
+        "import resource, sys; from kinestream.data.formats.safe_pickle import loads_pickle\n"
+        "try:\n    loads_pickle(bytes.fromhex(sys.argv[1]), 'bomb')\n"
+        "except ValueError as error:\n    print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, content.hex()], capture_output=True, text=True, check=True)
+    said, most = done.stdout.splitlines()
+    assert said == "bomb is no whole pickle (MemoryError): cut off or damaged"
+    assert int(most) < 900, "megabytes"

@@ -266,12 +266,11 @@ REFUSED_CSV = {
     "": "empty",
     HEAD: "no frames",
     "a,b\n1,2": "line 1: no columns x, y and z of 33 landmarks",
-    f"{HEAD}\n{ROWS[0]}\n{ROWS[1]},1": "line 3: 133 fields where 132 belong",
+    f"{HEAD}\n{ROWS[0]}\n{ROWS[1]},1": "line 3: 133 cells where 132 belong",
     f"{HEAD}\n{ROWS[0]}\n{ROWS[1][:-3]}": "",
-    f"{HEAD}\n{ROWS[0]}\n\n{ROWS[1]}": "line 3: 1 fields where 132 belong",
     f"{HEAD}\n{ROWS[0]}\n{ROWS[1].replace('.', '.x', 1)}": "line 3: ",
-    f"{HEAD}\n{ROWS[0]}\n1e999,{ROWS[1].partition(',')[2]}": "line 3: '1e999' where a number belongs",
-    f"{HEAD}\n{ROWS[0]}\ninf,{ROWS[1].partition(',')[2]}": "line 3: 'inf' where a number belongs",
+    f"{HEAD}\n{ROWS[0]}\n1e999,{ROWS[1].partition(',')[2]}": "line 3: a number without end",
+    f"{HEAD}\n{ROWS[0]}\ninf,{ROWS[1].partition(',')[2]}": "line 3: a number without end",
     f"frame,{HEAD}\n-1,{ROWS[0]}": "line 2: -1.0 where the number of a frame belongs",
     f"frame,{HEAD}\n0.5,{ROWS[0]}": "line 2: 0.5 where the number of a frame belongs",
 }
@@ -288,7 +287,7 @@ def test_csv_refused(tmp_path: Path, text: str) -> None:
 def test_csv_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(f"näme,{HEAD}\n1,{ROWS[0]}".encode("latin-1"))
-    assert "line 1: its text is not UTF-8" in refusal("mediapipe-csv", path)
+    assert "line 1: not UTF-8 text" in refusal("mediapipe-csv", path)
 
 
 def test_damaged_csv(tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from tests.estimator_files import movement_data, mutations, random_points, read_one, refusal, survive
 
+from kinestream import Recording
+from kinestream import write as write_recordings
+
 POINTS = random_points(10, 6, 2).reshape(5, 2, 6, 2)
 
 
@@ -32,8 +35,8 @@ def test_poses(tmp_path: Path, coordinates: int, engine: str) -> None:
     assert "individuals, in their order: id_0, id_1" in found.notes
 
 
-def test_every_order_of_axes(tmp_path: Path) -> None:
-    for order in itertools.permutations(("time", "space", "keypoints", "individuals")):
+def test_axes_in_other_orders(tmp_path: Path) -> None:
+    for order in [*itertools.permutations(("time", "space", "keypoints", "individuals"))][::5]:
         data = movement_data(POINTS).transpose(*order)
         np.testing.assert_array_equal(read_one("movement", write(tmp_path / "a.nc", data)).joints, POINTS)
 
@@ -53,8 +56,30 @@ def test_rates_by_time(tmp_path: Path) -> None:
     assert read_one("movement", write(tmp_path / "a.nc", data)).fps is None
 
 
-def without(data: Any, **more: Any) -> Any:
-    return data.assign(**more) if more else data
+@pytest.mark.parametrize("planar", [False, True])
+def test_what_we_wrote_comes_back(tmp_path: Path, rng: np.random.Generator, planar: bool) -> None:
+    joints = rng.normal(0, 0.5, (9, 2, 17, 2 if planar else 3)).astype(np.float32)
+    joints[3, 0, 5] = np.nan
+    confidence = np.ones((9, 2, 17))
+    move = Recording(joints, "coco17", fps=25, confidence=confidence, name="a", label="wave", subject="p1", camera="c2")
+    write_recordings([move], tmp_path / "a.nc", "xarray")
+    found = read_one("movement", tmp_path / "a.nc")
+    np.testing.assert_array_equal(found.joints, joints)
+    assert (found.layout, found.units, found.up, found.fps, found.name) == (move.layout, "m", "y", 25.0, "a")
+    assert (found.label, found.subject, found.camera, found.session) == ("wave", "p1", "c2", None)
+    assert found.confidence is not None
+    np.testing.assert_array_equal(found.confidence, np.where(np.isnan(joints[..., 0]), 0, 1))
+
+
+def test_damaged_facts_of_ours_are_refused(tmp_path: Path) -> None:
+    for attributes, words in (
+        ({"layout": "{"}, "its layout cannot be read"),
+        ({"layout": "[1]"}, "its layout cannot be read"),
+        ({"layout": '{"name": "a"}'}, "its layout cannot be read"),
+        ({"units": "miles"}, "units 'miles' or up 'y' that nobody knows"),
+    ):
+        data = movement_data(POINTS, **{"source_software": "kinestream 0.1", **attributes})
+        assert words in refusal("movement", write(tmp_path / "a.nc", data))
 
 
 REFUSED = {

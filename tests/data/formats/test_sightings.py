@@ -107,7 +107,7 @@ def test_what_is_no_body_is_refused(values: object, track: object, words: str) -
 
 
 def test_what_is_no_video_is_refused() -> None:
-    with pytest.raises(RecordingError, match="^no frames$"):
+    with pytest.raises(RecordingError, match=r"^no frames$"):
         gathered([]).assemble()
     with pytest.raises(RecordingError, match="no body in any of its 2 frames"):
         gathered([], more=(1, 2)).assemble()

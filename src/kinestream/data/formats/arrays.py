@@ -6,14 +6,15 @@ array `offset` says where each begins, or with an axis that counts them; arrays 
 name, label, subject, camera, session, rate and length.
 """
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
-from kinestream.data.formats import FORMATS, Format
+from kinestream.data.formats import FORMATS, Format, freemocap
 from kinestream.data.formats.numpy_files import SUFFIXES, Arrays, Header, is_npy, names_in, open_arrays
 from kinestream.data.formats.orders import (
     Order,
@@ -44,8 +45,6 @@ _SCORES = (
 )
 _ENDS = ("offset", "offsets")
 _AXES = ("axes", "dims", "dimensions", "order")
-_FREEMOCAP = re.compile(r"mediapipe.*(3d|xyz)|.*_3d_xyz", re.IGNORECASE)
-"""FreeMoCap's names, which its own format reads."""
 _OF_OTHERS = ("x_train", "x_test")
 _MOST_LOADED = 2**32
 
@@ -109,7 +108,7 @@ def read(source: Source) -> list[Found]:
 def recognises(path: Path) -> bool:
     """Whether a file holds arrays that may be joints, and is not of a form that has a reader of its own."""
     if path.suffix.lower() != ".npz":
-        return is_npy(path) and not _FREEMOCAP.match(path.stem)
+        return is_npy(path) and not freemocap.recognises(path)
     names = names_in(path)
     return bool(names) and not any(name in names for name in _OF_OTHERS) and not _is_features(names)
 
@@ -188,7 +187,7 @@ def _ends(arrays: Arrays, header: Header) -> list[int] | None:
     if about.dtype.kind not in "iu" or len(about.shape) != 1 or about.size > 2**27:
         raise RecordingError(f"array '{name}' is {about.dtype} {about.shape}: whole numbers (n + 1,) belong")
     ends = np.asarray(arrays.load(name)).tolist()
-    rising = all(first < second for first, second in zip(ends, ends[1:], strict=False))
+    rising = all(first < second for first, second in itertools.pairwise(ends))
     if len(ends) < 2 or ends[0] != 0 or ends[-1] != header.shape[0] or not rising:
         raise RecordingError(
             f"array '{name}' does not rise from 0 to the {header.shape[0]} frames: where each recording begins, and "
@@ -198,14 +197,14 @@ def _ends(arrays: Arrays, header: Header) -> list[int] | None:
 
 
 def _parts(
-    joints: Float[np.ndarray, "n t m v c"] | np.ndarray,
+    joints: Num[np.ndarray, "n t m v c"],
     scores: np.ndarray | None,
     ends: list[int] | None,
     facts: RowFacts,
     notes: list[str],
 ) -> list[tuple[np.ndarray, np.ndarray | None]]:
     if ends is not None:
-        slices = [slice(first, last) for first, last in zip(ends, ends[1:], strict=False)]
+        slices = [slice(first, last) for first, last in itertools.pairwise(ends)]
         return [(joints[0, part], None if scores is None else scores[0, part]) for part in slices]
     made = []
     for row in range(len(joints)):
@@ -248,13 +247,13 @@ def _scores(arrays: Arrays, header: Header, order: Order) -> str:
 
 def _fold_scores(
     scores: np.ndarray, order: Order, layout: SkeletonLayout | None, shape: tuple[int, ...]
-) -> Float[np.ndarray, "n t m v"]:
+) -> Num[np.ndarray, "n t m v"]:
     """Arranged as the joints are: the axis of the coordinates has one more that is not there."""
     twice = np.broadcast_to(scores[..., None], (*scores.shape, shape[-1]))
     return fold(twice, order, layout)[0][..., 0]
 
 
-def _anybody(joints: Float[np.ndarray, "t v c"]) -> bool:
+def _anybody(joints: Num[np.ndarray, "t v c"]) -> bool:
     """Looks at a few hundred frames at a time: most often at the first only."""
     blocks = (joints[begin : begin + 256] for begin in range(0, len(joints), 256))
     return any(np.nan_to_num(block).any() for block in blocks)

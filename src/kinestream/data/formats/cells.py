@@ -40,7 +40,8 @@ class Cells:
         return len(self.starts)
 
     def numbers(self, columns: Sequence[int] | None = None) -> Float64[np.ndarray, "rows some"]:
-        """Of some columns, or all; NaN where a cell is blank or says that there is none. Raises RecordingError for text.
+        """Of some columns, or all; NaN where a cell is blank or says that there is none. Raises RecordingError for
+        text.
 
         Example:
             >>> split_cells(b"1,2.5,\\n-3,nan,4e-1\\n", b",", 3).numbers().tolist()
@@ -114,9 +115,11 @@ def split_cells(
     line: int = 1,
     names: Sequence[str] = (),
 ) -> Cells:
-    """The cells of whole lines, of which the first is the line `line` of its file. Blank lines and those that begin with
-    `#` are passed over; cells may stand in quotes and between spaces. Raises RecordingError for a line that has not
-    `columns` cells."""
+    """The cells of whole lines, of which the first is the line `line` of its file.
+
+    Blank lines and those that begin with `#` are passed over; cells may stand in quotes and between spaces. Raises
+    RecordingError for a line that has not `columns` cells.
+    """
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
     if not text.endswith(b"\n"):
@@ -196,7 +199,7 @@ def _cells(row: bytes, delimiter: bytes) -> list[bytes]:
         found = next(csv.reader(text, delimiter=delimiter.decode(), skipinitialspace=True))
     except (csv.Error, StopIteration):
         return [row]
-    return [cell.strip().encode("latin-1").replace(delimiter, _INSIDE) for cell in found]
+    return [cell.strip(" \t\r").encode("latin-1").replace(delimiter, _INSIDE) for cell in found]
 
 
 def _distinct(words: UInt8[np.ndarray, "n width"]) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " n"]]:

@@ -207,13 +207,15 @@ _Part = tuple[Assembled, tuple[float, float] | None, tuple[str, ...]]
 
 def _by_video(content: _Content, bodies: Sightings) -> dict[str, _Part]:
     """For each video its bodies, the size of its pictures, and notes."""
+    if not content.listed and all(isinstance(identity, int) for identity in content.order):
+        frames = [as_frame(identity, "image_id") for identity in content.order]
+        return {video: (part.assemble(), None, ()) for video, part in bodies.split(frames, [""] * len(frames)).items()}
     for identity in content.order:
         if content.listed and identity not in content.images:
             raise RecordingError(f"annotations of image {shown(identity)}, which is not in the list of images")
         if not content.listed:
-            name = identity if isinstance(identity, str) else ""
-            frame = identity if isinstance(identity, int) else None
-            content.images[identity] = Image(name, folder_of(name), frame, None)
+            name = str(identity)
+            content.images[identity] = Image(name, folder_of(name), None, None)
     videos: dict[str, list[int | str]] = {}
     for identity, image in content.images.items():
         videos.setdefault(image.video, []).append(identity)

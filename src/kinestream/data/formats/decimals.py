@@ -165,7 +165,9 @@ def _plain(
 ) -> tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """Of words that are digits with at most one point, without sign: their values, and which are so."""
     before = points - starts
-    after = np.maximum(ends - points - 1, 0)
+    after = ends - points
+    after -= 1
+    np.maximum(after, 0, out=after)
     count = before + after
     known = (count >= 1) & (count <= _MOST_DIGITS)
     whole, wrong = _digits(windows, windows[points - 8], points, before)

@@ -69,9 +69,10 @@ def _read_csv(path: Path) -> list[Found]:
     if len(head) == levels:
         raise RecordingError("no frames")
     numbered = index == 1 and head[levels][0].strip().isdigit()
+    called = ["/".join(row[column].strip() for row in head[1:levels]) for column in range(columns)]
     blocks, frames = [], []
     images: list[str] = []
-    for rows in comma_rows.rows(path, skip=levels, columns=columns, text=() if numbered else range(index)):
+    for rows in comma_rows.rows(path, skip=levels, names=called, text=() if numbered else range(index)):
         if numbered:
             frames.append(rows.numbers[:, 0])
             blocks.append(_pick(rows.numbers[:, 1:], arrangement))
@@ -79,7 +80,11 @@ def _read_csv(path: Path) -> list[Found]:
             images += ["/".join(row) for row in rows.texts]
             blocks.append(_pick(rows.numbers, arrangement))
         if sum(block.size for block in blocks) > MOST_NUMBERS:
-            raise RecordingError(f"more than {MOST_NUMBERS:,} numbers: cut it into several recordings", rows.line)
+            raise RecordingError(
+                f"more than {MOST_NUMBERS:,} numbers: cut it into several recordings", int(rows.lines[0])
+            )
+    if not blocks:
+        raise RecordingError("no frames")
     every = np.concatenate(blocks)
     blocks.clear()
     return _founds(arrangement, every, np.concatenate(frames) if numbered else images)

@@ -58,8 +58,7 @@ def _says_pandas(path: Path) -> bool:
 
 
 def _table_of(file: Any) -> Any:
-    import h5py
-
+    h5py = hdf5.library()
     names = sorted(file, key=lambda name: (name not in _KEYS, name))[:1000]
     for name in names:
         if isinstance(file.get(name, getlink=True), h5py.HardLink):
@@ -81,6 +80,8 @@ def _appendable(group: Any) -> tuple[Names, np.ndarray, Sequence[str] | np.ndarr
             raise RecordingError(f"column '{shown(block)}' holds no numbers: {_REMEDY}")
         names += _pickled_names(table.attrs.get(f"{block}_kind"))
         blocks.append(np.asarray(table.fields(block)[()], dtype=np.float64).reshape(table.shape[0], -1))
+    if table.dtype["index"].kind not in "fiuS" or table.dtype["index"].shape:
+        raise RecordingError(f"its index holds neither numbers nor text: {_REMEDY}")
     index = table.fields("index")[()]
     return _checked(names, blocks, index)
 

@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.skeleton.layout_file import pairs_by_name
-
-_HEADINGS = (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"))
-_PELVIS = (("pelvis",), ("left_hip", "right_hip"))
+from kinestream.skeleton.tree import layout_of_tree
 
 
 def layout_of(names: Sequence[str], edges: Sequence[tuple[int, int]], name: str) -> SkeletonLayout | None:
-    """The tree that edges from parent to child make, if they make one, of a body whose shoulders or hips are named;
+    """The tree that edges from parent to child make, if they make one, of a body whose joints are known by their names;
     else None.
 
     Example:
@@ -26,23 +23,7 @@ def layout_of(names: Sequence[str], edges: Sequence[tuple[int, int]], name: str)
         if parents[child] != child:
             return None
         parents[child] = parent
-    at = {joint.strip().lower().replace(" ", "_"): place for place, joint in enumerate(names)}
-    heading, pelvis = (
-        next((tuple(at[joint] for joint in some) for some in choices if all(joint in at for joint in some)), None)
-        for choices in (_HEADINGS, _PELVIS)
-    )
-    if heading is None or pelvis is None:
-        return None
-    place = {joint: number for number, joint in enumerate(names)}
     try:
-        return SkeletonLayout(
-            name=name,
-            joints=tuple(names),
-            parents=tuple(parents),
-            pairs=tuple((place[left], place[right]) for left, right in pairs_by_name(names)),
-            heading=(heading[0], heading[1]),
-            pelvis=pelvis,
-            aliases={names[number]: plain for plain, number in at.items() if names[number] != plain},
-        )
-    except ValueError:  # a ring
+        return layout_of_tree(name, names, parents)
+    except ValueError:  # a ring, or names that do not tell how a body stands
         return None

@@ -197,7 +197,7 @@ class _Work:
             filled, masked = closed.filled, closed.masked
         cleaned = self._clean(recording, self.incoming.layout, self.most)
         rate = recording.fps or self.fps
-        who = [_text(getattr(source, what) or getattr(row, what, None)) for what in ("subject", "camera", "session")]
+        who = [_text(getattr(source, what, 0) or getattr(row, what, None)) for what in ("subject", "camera", "session")]
         writer.add(source, cleaned.astype(np.float32), fps=rate, filled=filled, masked=masked, who=who)
         self.filled += filled + masked
         self.rates.add(recording.fps or (None if self.fps is None else float(self.fps)))

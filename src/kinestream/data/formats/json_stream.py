@@ -38,11 +38,8 @@ class Entry(NamedTuple):
     @property
     def place(self) -> str:
         """Where it stands, for messages."""
-        return (
-            (self.key and shown(self.key)) or "entry"
-            if not self.number
-            else f"{shown(self.key or 'entry')} {self.number}"
-        )
+        called = _called(self.key)
+        return f"{called} {self.number}" if self.number else called
 
 
 def entries(path: Path) -> Iterator[Entry]:
@@ -97,6 +94,11 @@ def outline(path: Path) -> Mapping[str, str]:
         return _outline(path, state.st_mtime_ns, state.st_size)
     except OSError:
         return {}
+
+
+@lru_cache(maxsize=16)
+def _called(key: str | None) -> str:
+    return "entry" if key is None else shown(key) or "entry"
 
 
 class _Text:

@@ -4,6 +4,7 @@ Files of version 5 to 7.2 are read by scipy, those of 7.3 (HDF5) by h5py. Their 
 coordinates and the joints of the layout tell which is which, or the user does (`Source.variable`, as in `d_skel:vct`).
 """
 
+import importlib
 import math
 import struct
 import zlib
@@ -60,10 +61,7 @@ def read(source: Source) -> Found:
     if name and name not in [one.name for one in variables] and "." in name:
         name, _, field = name.partition(".")
     chosen = _choose(variables, name, source.layout, order)
-    if _is_hdf5(path):
-        arrays = _load_hdf5(path, chosen)
-    else:
-        arrays = _load_mat5(path, chosen)
+    arrays = _load_hdf5(path, chosen) if _is_hdf5(path) else _load_mat5(path, chosen)
     label, array = _only(arrays, chosen.name, field, source.layout, order)
     order = order or order_of(array.shape, source.layout, MATRIX_ORDERS)
     joints, scores = fold(array, order, source.layout)
@@ -163,8 +161,6 @@ def _check_size(name: str, shape: tuple[int, ...], path: Path) -> None:
 
 
 def _list_mat5(path: Path) -> list[_Variable]:
-    from scipy.io import whosmat
-
     with path.open("rb") as file:
         start = file.read(128)
     if not start.startswith(_MAT5) or len(start) < 128:
@@ -172,21 +168,21 @@ def _list_mat5(path: Path) -> list[_Variable]:
             "no MATLAB file of version 5 or later: it is empty, cut off or damaged, or older (save it with -v7)"
         )
     try:
-        return [_Variable(name, tuple(map(int, shape)), kind) for name, shape, kind in whosmat(path)]
+        return [_Variable(name, tuple(map(int, shape)), kind) for name, shape, kind in _scipy_io().whosmat(path)]
     except _read_errors() as error:
         raise _damaged(error) from None
 
 
 def _load_mat5(path: Path, chosen: _Variable) -> dict[str, np.ndarray]:
-    from scipy.io import loadmat
-
     if chosen.kind not in (*_NUMERIC, "struct"):
         raise RecordingError(f"variable '{shown(chosen.name, 40)}' is a {chosen.kind}: an array of numbers belongs")
     _check_size(chosen.name, chosen.shape, path)
     if chosen.kind == "struct" and math.prod(chosen.shape) != 1:
         raise RecordingError(f"variable '{shown(chosen.name, 40)}' is {chosen.shape} structs: one is read")
     try:
-        value = loadmat(path, variable_names=[chosen.name], verify_compressed_data_integrity=True)[chosen.name]
+        value = _scipy_io().loadmat(path, variable_names=[chosen.name], verify_compressed_data_integrity=True)[
+            chosen.name
+        ]
         value = np.asarray(value)
         if value.dtype.names is None:
             return {"": value}
@@ -196,10 +192,12 @@ def _load_mat5(path: Path, chosen: _Variable) -> dict[str, np.ndarray]:
         raise _damaged(error) from None
 
 
-def _read_errors() -> tuple[type[Exception], ...]:
-    from scipy.io.matlab import MatReadError
+def _scipy_io() -> Any:
+    return importlib.import_module("scipy.io")  # as Any: it says nothing of its types
 
-    return (*_DAMAGE, MatReadError)
+
+def _read_errors() -> tuple[type[Exception], ...]:
+    return (*_DAMAGE, _scipy_io().matlab.MatReadError)
 
 
 # --- version 7.3 ----------------------------------------------------------------------------------------------------
@@ -266,10 +264,9 @@ def _dataset(one: Any, name: str, path: Path) -> np.ndarray:
 
 def _h5py() -> Any:
     try:
-        import h5py
+        return importlib.import_module("h5py")
     except ImportError:
         raise RecordingError('MATLAB 7.3 files are read with h5py: pip install "kinestream[formats]"') from None
-    return h5py
 
 
 def _damaged(error: Exception) -> RecordingError:

@@ -62,14 +62,14 @@ def read(source: Source) -> Found:
     of_label = _column(columns, _LABEL, ())
     seen, labels, times, numbers = Sightings(POINTS, 4), set[str](), list[np.ndarray](), list[np.ndarray]()
     count = 0
-    for rows in comma_rows.rows(source.path, skip=1, columns=len(head[0]), text=text):
+    for rows in comma_rows.rows(source.path, skip=1, names=head[0], text=text):
         frames = np.arange(count, count + len(rows.numbers))
         count += len(frames)
         if of_frame >= 0:
-            frames = _whole(rows.numbers[:, place[of_frame]], "the number of a frame", rows.line)
+            frames = _whole(rows.numbers[:, place[of_frame]], "the number of a frame", rows.lines)
         tracks = None
         if of_person >= 0:
-            tracks = _whole(rows.numbers[:, place[of_person]], "the number of a person", rows.line)
+            tracks = _whole(rows.numbers[:, place[of_person]], "the number of a person", rows.lines)
         seen.add_rows(frames, np.where(order < 0, np.nan, rows.numbers[:, order]), tracks)
         numbers.append(frames)
         if of_time >= 0:
@@ -153,11 +153,11 @@ def _is_number(field: str) -> bool:
     return True
 
 
-def _whole(numbers: Float[np.ndarray, " n"], what: str, line: int) -> Int[np.ndarray, " n"]:
+def _whole(numbers: Float[np.ndarray, " n"], what: str, lines: range | Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     wrong = ~((numbers >= 0) & (numbers < 2**40) & (numbers == np.floor(numbers)))
     if wrong.any():
         at = int(wrong.argmax())
-        raise RecordingError(f"{numbers[at]} where {what} belongs", line + at)
+        raise RecordingError(f"{numbers[at]} where {what} belongs", int(lines[at]))
     return numbers.astype(np.int64)
 
 

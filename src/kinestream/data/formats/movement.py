@@ -4,6 +4,8 @@ https://movement.neuroinformatics.dev, "The movement datasets". The order and th
 changed between its versions; both are understood.
 """
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ import numpy as np
 from kinestream.data.formats import FORMATS, Format, hdf5
 from kinestream.data.formats.sightings import MOST_NUMBERS, rate, scored
 from kinestream.data.recording import Found, RecordingError, Source
+from kinestream.skeleton.layout import UNITS, UP, SkeletonLayout
 from kinestream.words import shown
 
 _AXES = (("time",), ("individuals", "individual"), ("keypoints", "keypoint"), ("space",))
 _CLASSIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
+_FACTS = ("units", "up", "name", "label", "subject", "camera", "session")
 _SPACES = (("x", "y"), ("x", "y", "z"))
 
 
@@ -106,7 +110,7 @@ def _found(data: Any) -> Found:
         if set(confidence.dims) != set(known[:-1]) or confidence.dtype.kind not in "fiu":
             raise RecordingError(f"'confidence' has the axes {shown(str(confidence.dims))}")
         scores = np.asarray(confidence.transpose(*known[:-1]).values, dtype=np.float64).reshape(scores.shape)
-    joints, certain, notes = scored(np.concatenate((joints, scores[..., None]), axis=3))
+    joints, certain, notes = scored(np.concatenate((joints, scores[..., None]), axis=3), flags=False)
     if not np.isfinite(joints).any():
         raise RecordingError(f"no body in any of its {len(joints)} frames")
     points = _words(data, dims[2])
@@ -115,19 +119,33 @@ def _found(data: Any) -> Found:
             f"two key points are called '{shown(next(one for one in points if points.count(one) > 1))}'"
         )
     fps, more = _rate(data)
+    ours = _ours(data.attrs, points)
     people = _words(data, dims[1]) if dims[1] else ()
-    if len(people) > 1:
+    if len(people) > 1 and not ours:
         more = (*more, f"individuals, in their order: {shown(', '.join(people), 200)}")
     flat = joints.shape[3] == 2
-    return Found(
-        joints=joints,
-        points=points,
-        confidence=certain,
-        fps=fps,
-        units="px" if flat else None,
-        up="-y" if flat else None,
-        notes=(*notes, *more),
-    )
+    told: dict[str, Any] = {"points": points, "units": "px" if flat else None, "up": "-y" if flat else None}
+    return Found(joints=joints, confidence=certain, fps=fps, notes=(*notes, *more), **(told | ours))
+
+
+def _ours(attributes: Mapping[str, Any], points: tuple[str, ...]) -> dict[str, Any]:
+    """What a file says besides that we wrote (see `to_xarray`); nothing for files of others. Raises RecordingError."""
+    if not str(attributes.get("source_software", "")).startswith("kinestream"):
+        return {}
+    told: dict[str, Any] = {key: str(attributes[key]) for key in _FACTS if key in attributes}
+    units, up = told.get("units", "m"), told.get("up", "y")
+    if units not in UNITS or up not in UP:
+        raise RecordingError(f"units '{shown(units)}' or up '{shown(up)}' that nobody knows")
+    try:
+        plain = json.loads(str(attributes.get("layout", "")))
+        if not isinstance(plain, dict):
+            raise ValueError("it is no mapping of names")
+        layout = SkeletonLayout.from_dict(plain)
+    except (ValueError, RecursionError) as error:
+        raise RecordingError(f"its layout cannot be read ({shown(str(error), 100)})") from None
+    if layout.joints != points:
+        raise RecordingError(f"its layout {shown(layout.name)} has other joints than its key points")
+    return {**told, "layout": layout, "points": ()}
 
 
 def _words(data: Any, dim: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -26,7 +26,7 @@ _MAGIC, _ZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04"
 _LOCAL_HEADER = 30
 """Bytes of what stands before the name of a file in an archive."""
 _DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, SyntaxError, TokenError, KeyError, TypeError),
+    *(zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, SyntaxError, TokenError, KeyError),
     *(NotImplementedError, RuntimeError, OverflowError, MemoryError, RecursionError),
 )
 
@@ -98,7 +98,7 @@ def open_arrays(path: Path) -> Arrays:
                 file.seek(0)
                 header = _header(file)
                 there = path.stat().st_size - header.start
-                if there < header.size:
+                if there < header.size and not header.dtype.hasobject:
                     raise RecordingError(f"the file ends before its array {header.shape} does: cut off or damaged")
                 return Arrays(path, {"": header})
             if start[: len(_ZIP_MAGIC)] != _ZIP_MAGIC:
@@ -149,13 +149,23 @@ def _members(path: Path) -> dict[str, Header]:
     return found
 
 
-def _header(file: IO[bytes]) -> Header:
+@runtime_checkable
+class _Binary(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+    def tell(self) -> int: ...
+
+
+def _header(file: _Binary) -> Header:
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0), (3, 0)):
         raise RecordingError(f"a numpy file of version {version}: 1 to 3 are read")
     # 3.0 differs from 2.0 in the encoding of the names of record fields only, and those are not read.
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file, max_header_size=_MOST_HEADER)
+    try:
+        shape, fortran, dtype = read(file, max_header_size=_MOST_HEADER)
+    except TypeError as error:  # a type that numpy does not know
+        raise ValueError(str(error)) from None
     if any(size < 0 for size in shape):
         raise RecordingError(f"an array {shape}: damaged")
     return Header(shape=shape, dtype=dtype, fortran=fortran, start=file.tell())

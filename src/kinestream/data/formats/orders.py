@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from kinestream.data.recording import RecordingError
 from kinestream.skeleton.layout import MOST_JOINTS, SkeletonLayout
@@ -102,7 +102,7 @@ def order_of(shape: Sequence[int], layout: SkeletonLayout | None, taken: Sequenc
 
 def fold(
     array: np.ndarray, order: Order, layout: SkeletonLayout | None
-) -> tuple[Float[np.ndarray, "n t m v c"], Float[np.ndarray, "n t m v"] | None]:
+) -> tuple[Num[np.ndarray, "n t m v c"], Num[np.ndarray, "n t m v"] | None]:
     """Joints, and scores where the order has them, as views where that is possible. Raises RecordingError where the
     array has no such axes."""
     if array.ndim != len(order.groups):
@@ -187,7 +187,7 @@ def as_floats(array: np.ndarray) -> Float[np.ndarray, "..."]:
     return array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
 
 
-def without_padding(joints: Float[np.ndarray, "t m v c"]) -> Float[np.ndarray, "t m v c"]:
+def without_padding(joints: Num[np.ndarray, "t m v c"]) -> Num[np.ndarray, "s m v c"]:
     """Without the frames at the end in which nobody is: recordings of one array are filled up to one length."""
     blocks = range(len(joints), 0, -256)
     for end in blocks:

@@ -1,4 +1,4 @@
-"""What an archive of arrays says of its recordings besides their joints: names, labels, people, cameras, rates, layout."""
+"""What an archive of arrays says of its recordings besides joints: names, labels, people, cameras, rates, layout."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

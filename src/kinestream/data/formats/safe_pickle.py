@@ -5,12 +5,14 @@ they are given and build arrays from bytes with `numpy.frombuffer`, so that neit
 header gets anywhere. The names are those under which numpy pickles arrays, before and since its version 2.
 """
 
+import contextlib
 import io
 import math
+import os
 import pickle
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
@@ -18,6 +20,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 _TYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]|c(?:8|16)|[SU]\d{1,6}")
+_ROOM, _TIMES = 2**29, 8
+"""Memory that reading a pickle may take: so many bytes, and so many times its size."""
 _DAMAGE = (
     *(pickle.UnpicklingError, EOFError, AttributeError, LookupError, TypeError, ValueError),
     *(ImportError, MemoryError, OverflowError, RecursionError, OSError),
@@ -43,13 +47,36 @@ def loads_pickle(content: bytes, name: str) -> Any:
 
 
 def _load(file: BinaryIO | io.BytesIO, name: str) -> Any:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     try:
-        return _settled(_Reader(file).load(), {})
+        with _bounded(_ROOM + _TIMES * size):
+            return _settled(_Reader(file).load(), {})
     except RefusedPickleError as error:
         raise RefusedPickleError(f"{name}: {error}") from None
     except _DAMAGE as error:
         said = " ".join(str(error).split())[:120] or type(error).__name__
         raise RefusedPickleError(f"{name} is no whole pickle ({said}): cut off or damaged") from None
+
+
+@contextlib.contextmanager
+def _bounded(more: int) -> Iterator[None]:
+    """At most so many bytes more for this process until the block ends: nine bytes of a pickle can ask for gigabytes.
+    What asks for more gets a MemoryError. Where the system has no such limit there is none."""
+    try:
+        import resource
+
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        before = resource.getrlimit(resource.RLIMIT_AS)
+    except (ImportError, OSError, ValueError):
+        yield
+        return
+    bound = used + more if before[0] == resource.RLIM_INFINITY else min(before[0], used + more)
+    resource.setrlimit(resource.RLIMIT_AS, (bound, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 class _Reader(pickle.Unpickler):

@@ -200,12 +200,12 @@ def refuse_far(joints: Float[np.ndarray, "t m v c"], first: int = 0) -> None:
 
 
 def scored(
-    points: Float[np.ndarray, "t m v n"], first: int = 0
+    points: Float[np.ndarray, "t m v n"], first: int = 0, *, flags: bool | None = None
 ) -> tuple[Float[np.ndarray, "t m v c"], Float[np.ndarray, "t m v"] | None, tuple[str, ...]]:
     """Coordinates and scores out of points whose last number is a score, and notes.
 
     A point at zero with a score of zero was not seen. Scores that are all 0, 1 or 2 are the flags of annotators (not
-    labelled, hidden, visible), and those of a network without an end are no confidence.
+    labelled, hidden, visible) unless `flags` says what they are; those of a network without an end are no confidence.
     """
     joints, scores = points[..., :-1].copy(), points[..., -1]
     refuse_far(joints, first)
@@ -213,7 +213,7 @@ def scored(
     known = scores[~np.isnan(scores)]
     if not len(known):
         return joints, None, ()
-    flags = bool(np.isin(known, (0, 1, 2)).all())
+    flags = bool(np.isin(known, (0, 1, 2)).all()) if flags is None else flags
     joints[(scores == 0) & (flags | ~joints.any(axis=-1))] = np.nan
     if flags:
         return joints, None, ()

@@ -11,21 +11,20 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from kinestream.data.formats import FORMATS, Format
+from kinestream.data.formats import FORMATS, Format, mediapipe_csv
 from kinestream.data.formats.orders import chained
 from kinestream.data.formats.table_frames import check_size, frame_places, rate_of
 from kinestream.data.formats.table_header import JOINED, Header
 from kinestream.data.formats.table_long import columns_of_long, read_long
 from kinestream.data.formats.table_names import Joints, find_joints, role_of, seconds_of
-from kinestream.data.formats.table_rows import PARQUET, Rows, open_rows
+from kinestream.data.formats.table_rows import PARQUET, Block, Rows, open_rows
 from kinestream.data.recording import Found, RecordingError, Source
-from kinestream.skeleton.layout import SkeletonLayout, load_layout
+from kinestream.skeleton.layout import SkeletonLayout
 
 SUFFIXES = (".csv", ".tsv", ".txt", PARQUET)
 _FEWEST_JOINTS = 4
 """Of a table that is taken for one of positions without being told."""
 _NOT_RECORDINGS = ("recordings.csv", "labels.csv", "rejected.csv")
-_MEDIAPIPE = 33
 _MOST_PEOPLE = 100
 
 
@@ -44,7 +43,7 @@ def recognises(path: Path) -> bool:
         return False
     try:
         with open_rows(path, afresh=True) as rows:
-            return _is_table(rows.header, text=path.suffix.lower() == ".txt")
+            return _is_table(rows.header, path.suffix.lower())
     except (RecordingError, OSError):
         return False
 
@@ -60,23 +59,15 @@ FORMATS.add(
 )
 
 
-def _is_table(header: Header, *, text: bool) -> bool:
+def _is_table(header: Header, suffix: str) -> bool:
     if not header.names:
-        return not text  # numbers alone may be anything in a .txt
+        return header.only_numbers and suffix != ".txt"  # numbers alone may be anything in a .txt
     if header.ours is not None or columns_of_long(header.names) is not None:
         return True
-    joints = find_joints(header.names, JOINED if header.joined else "")
-    return joints is not None and len(joints.columns[0]) >= _FEWEST_JOINTS and not _is_mediapipe(joints)
-
-
-def _is_mediapipe(joints: Joints) -> bool:
-    """Whether the points are MediaPipe's 33 landmarks, which have a format of their own."""
-    if len(joints.columns[0]) != _MEDIAPIPE or joints.people != ("",):
+    if suffix == ".csv" and header.delimiter == b"," and mediapipe_csv.columns_of(header.names) is not None:
         return False
-    if not joints.names:
-        return True
-    names = [name.lower().removeprefix("pose_").replace(" ", "_") for name in joints.names]
-    return names == list(load_layout("mediapipe33").joints)
+    joints = find_joints(header.names, JOINED if header.joined else "")
+    return joints is not None and len(joints.columns[0]) >= _FEWEST_JOINTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +82,8 @@ class _Plan:
     confidence: tuple[int, ...]
     """Places; empty where there is none, -1 for joints without."""
     time: int | None
+    time_unit: float | None
+    """Seconds; None where the name of the column does not say."""
     frame: int | None
     person: int | None
     fps: int | None
@@ -143,10 +136,13 @@ def _plan(names: tuple[str, ...], joined: bool, width: int, pattern: str, layout
     ]
     if unread:
         notes.append(f"columns that are not read ({len(unread)}): {chained(unread)}")
-    return _arranged(joints, places, width, tuple(notes))
+    unit = seconds_of(names[places["time"]]) if "time" in places else None
+    return _arranged(joints, places, width, unit, tuple(notes))
 
 
-def _arranged(joints: Joints, roles: dict[str, int], width: int, notes: tuple[str, ...]) -> _Plan:
+def _arranged(
+    joints: Joints, roles: dict[str, int], width: int, time_unit: float | None, notes: tuple[str, ...]
+) -> _Plan:
     """With as little to be copied as possible: columns as they stand where the coordinates follow one another."""
     coordinates = [column for person in joints.columns for joint in person for column in joint]
     sure = [column for person in joints.confidence for column in person]
@@ -164,6 +160,7 @@ def _arranged(joints: Joints, roles: dict[str, int], width: int, notes: tuple[st
         first=place[first],
         confidence=tuple(place.get(column, -1) for column in sure),
         time=place.get(roles.get("time", -1)),
+        time_unit=time_unit,
         frame=place.get(roles.get("frame", -1)),
         person=place.get(roles.get("person", -1)),
         fps=place.get(roles.get("fps", -1)),
@@ -233,7 +230,7 @@ def _values(rows: Rows, plan: _Plan) -> Float64[np.ndarray, "rows columns"]:
     made = np.empty((most, numbers.shape[1]))
     made[: len(numbers)] = numbers
     done = len(numbers)
-    block = second
+    block: Block | None = second
     while block is not None:
         numbers = block.numbers(plan.columns)
         made[done : done + len(numbers)] = numbers
@@ -252,10 +249,9 @@ def _rate(header: Header, values: Float64[np.ndarray, "rows columns"], plan: _Pl
     if plan.time is None:
         return None, ""
     times = values[:, plan.time]
-    name = next(name for name in header.names if role_of(name) == "time")
     if plan.person is not None:
         times = np.unique(times[np.isfinite(times)])
-    return rate_of(times, seconds_of(name))
+    return rate_of(times, plan.time_unit)
 
 
 def _placed(
@@ -263,7 +259,7 @@ def _placed(
     positions: Float64[np.ndarray, "rows m v c"],
     confidence: Float64[np.ndarray, "rows m v"] | None,
     plan: _Plan,
-) -> tuple[Float64[np.ndarray, "t m v c"], Float64[np.ndarray, "t m v"] | None, str]:
+) -> tuple[Float64[np.ndarray, "t people v c"], Float64[np.ndarray, "t people v"] | None, str]:
     """By the numbers of their frames and people, where the rows are not one after the other anyway."""
     frames = values[:, plan.frame] if plan.frame is not None else None
     persons = values[:, plan.person] if plan.person is not None else np.zeros(len(values))

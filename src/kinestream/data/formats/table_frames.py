@@ -15,8 +15,10 @@ _SPARSE = 4
 
 
 def rate_of(times: Float64[np.ndarray, " rows"], unit: float | None) -> tuple[float | None, str]:
-    """Frames a second of rows at these times, and what is to be said of it. A unit that is not known is the one in which
-    the steps are between a thousandth of a second and one second: no two are.
+    """Frames a second of rows at these times, and what is to be said of it.
+
+    A unit that is not known is the one in which the steps are between a thousandth of a second and one second: in no
+    other one they are.
 
     Example:
         >>> rate_of(np.arange(5) * 40.0, None)
@@ -47,7 +49,7 @@ def rate_of(times: Float64[np.ndarray, " rows"], unit: float | None) -> tuple[fl
 
 
 def _round(fps: float, seconds: Float64[np.ndarray, " rows"]) -> float:
-    """As the whole number that it may be: times in milliseconds tell it no better than a millisecond in their length."""
+    """As the whole number that it may be: of times in milliseconds, the first and last may be off by half of one."""
     in_milliseconds = (np.abs(seconds * 1e3 - np.round(seconds * 1e3)) < 1e-3).all()
     doubt = max(1e-4, 1e-3 / float(seconds[-1] - seconds[0]) if in_milliseconds else 0.0)
     nearest = float(round(fps))

@@ -53,6 +53,8 @@ class Header:
     """Whether the names are joints and axes as `JOINED`."""
     units: str | None = None
     fps: float | None = None
+    only_numbers: bool = True
+    """Whether the first row has nothing but numbers and blanks."""
     ours: Mapping[str, Any] | None = field(default=None, compare=False)
     """What the first line of a table of our own says."""
 
@@ -72,8 +74,8 @@ def read_header(head: bytes) -> Header:
     if split is None:
         _refuse_foreign([re.split(r"[,;\t]", line) for line in lines[begin : begin + 3]])
         raise RecordingError(
-            f"no rows of numbers in its first {min(len(lines), _MOST_HEADER_LINES)} lines, each of as many cells as the "
-            f"next: it begins '{shown(lines[begin] if begin < len(lines) else lines[0], 40)}'"
+            f"no rows of numbers in its first {min(len(lines), _MOST_HEADER_LINES)} lines, each of as many cells as "
+            f"the next: it begins '{shown(lines[begin] if begin < len(lines) else lines[0], 40)}'"
         )
     delimiter, first = split
     first = _after_axes(lines, first, delimiter)
@@ -97,6 +99,7 @@ def read_header(head: bytes) -> Header:
         delimiter=delimiter.encode(),
         decimal_comma=comma or (delimiter != "," and _has_comma(lines[first : first + 20], delimiter)),
         width=width,
+        only_numbers=all(_is_number(cell) or _is_blank(cell) for cell in row),
         ours=ours,
         **_names(rows, width),
     )
@@ -233,7 +236,10 @@ def _names(rows: Sequence[list[str]], width: int) -> dict[str, Any]:
             if joints is not None and not _is_rate(joints):
                 said["units"] = _units(rows[number + 1 :])
                 return said | {"names": _join(joints, rows[number], width), "joined": True}
-    for cells in reversed(rows):
+    for place, cells in reversed(list(enumerate(rows))):
+        if place and _are_units(cells):
+            said["units"] = _units([cells])
+            continue
         if len(cells) in (width, width - 1) or len([cell for cell in cells if cell]) == width:
             named = cells if len(cells) <= width else [cell for cell in cells if cell]
             if not all(_is_number(cell) or not cell for cell in named):

@@ -1,12 +1,13 @@
-"""Tables with a row for each joint: frame, joint, x, y and, where they have them, recording, time, person, z, confidence."""
+"""Tables with a row for each joint: frame, joint, x, y and perhaps recording, time, person, z and confidence."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int32, Int64
 
 from kinestream.data.formats.orders import chained
 from kinestream.data.formats.table_frames import check_size, frame_places, rate_of
@@ -39,11 +40,12 @@ class Columns:
         return (*self.axes, *(column for column in more if column is not None))
 
 
-def columns_of_long(names: Sequence[str]) -> Columns | None:
+@lru_cache(maxsize=64)
+def columns_of_long(names: tuple[str, ...]) -> Columns | None:
     """Where a table with such columns has what; None where it has no row a joint.
 
     Example:
-        >>> columns_of_long(["frame", "joint", "x", "y"]).axes
+        >>> columns_of_long(("frame", "joint", "x", "y")).axes
         (2, 3)
     """
     roles = {role: column for column, name in reversed(list(enumerate(names))) if (role := role_of(name))}
@@ -75,7 +77,7 @@ class _Read:
     """All rows: numbers as `Columns.numbers` has them, and words as their places among those that there are."""
 
     values: Float64[np.ndarray, "rows k"]
-    codes: Mapping[str, Int64[np.ndarray, " rows"]]
+    codes: Mapping[str, Int32[np.ndarray, " rows"]]
     words: Mapping[str, Sequence[str]]
 
 

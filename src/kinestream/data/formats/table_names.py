@@ -35,39 +35,32 @@ _UNIT = re.compile(
 )
 _UNIT_WORDS = {"pixel": "px", "inch": "in", "inche": "in"}
 _NO_POSITION = re.compile(
-    r"(?:^|[ _.:\-/|]|(?<=[a-z]))(?i:rot|rotations?|quat|quaternions?|q|orientations?|angles?|angular|euler|vel|velocity|"
-    r"speed|acc|accel|acceleration|gyro|mag|force|moment|torque|normal|direction|dir|std|var|error|residual|bbox|box)$"
+    r"(?:^|[ _.:\-/|]|(?<=[a-z])(?=[A-Z]))(?i:rot|rotations?|quat|quaternions?|q|orientations?|angles?|angular|euler|"
+    r"vel|velocity|speed|acc|accel|acceleration|gyro|mag|force|moment|torque|normal|direction|dir|std|var|error|"
+    r"residual|bbox|box)$"
 )
+"""Ends of names of what is no position."""
 _NUMBERED = re.compile(
     r"(?:(?:joint|keypoint|kp|landmark|lm|point|marker|node|bone|j|p)[ _.\-]?)?(\d{1,4})", re.IGNORECASE
 )
 _PERSON = re.compile(
-    r"(?P<person>(?:person|body|skeleton|subject|player|actor|human|track|id|p)[ _.\-]?\d+|[^:]+(?=:))[ _.:\-]+(?P<joint>.+)",
+    r"(?P<person>(?:person|body|skeleton|subject|player|actor|human|track|id|p)[ _.\-]?\d+|[^:]+(?=:))"
+    r"[ _.:\-]+(?P<joint>.+)",
     re.IGNORECASE,
 )
 _MOST_PEOPLE = 100
-_ROLES: Mapping[str, tuple[str, ...]] = {
-    "frame": ("frame", "frames", "frame_id", "frame_idx", "frame_index", "frame_number", "frame_num", "frame_no"),
-    "time": ("time", "times", "timestamp", "timestamps", "t", "time_s", "time_ms", "time_us", "time_ns", "seconds"),
-    "person": ("person", "person_id", "track", "track_id", "id", "individual", "individuals", "body", "body_id")
-    + ("skeleton", "skeleton_id", "player", "player_id", "subject_id", "person_index", "pid"),
-    "joint": (
-        "joint",
-        "joint_name",
-        "joint_id",
-        "joint_index",
-        "keypoint",
-        "keypoint_name",
-        "keypoint_id",
-        "kp",
-        "kp_id",
-    )
-    + ("landmark", "landmark_name", "landmark_id", "landmark_index", "marker", "marker_name", "marker_id", "bodypart")
-    + ("body_part", "bodyparts", "part", "node", "node_name", "point", "point_name", "joints", "keypoints"),
-    "recording": ("recording", "recording_id", "recording_name", "clip", "clip_id", "sequence", "sequence_id"),
-    "fps": ("fps", "frame_rate", "framerate"),
+_ROLES = {
+    "frame": "frame frames frame_id frame_idx frame_index frame_number frame_num frame_no",
+    "time": "time times timestamp timestamps t time_s time_ms time_us time_ns seconds",
+    "person": "person person_id person_index pid track track_id id individual individuals body body_id skeleton "
+    "skeleton_id player player_id subject_id",
+    "joint": "joint joints joint_name joint_id joint_index keypoint keypoints keypoint_name keypoint_id kp kp_id "
+    "landmark landmark_name landmark_id landmark_index marker marker_name marker_id bodypart bodyparts body_part part "
+    "node node_name point point_name",
+    "recording": "recording recording_id recording_name clip clip_id sequence sequence_id",
+    "fps": "fps frame_rate framerate",
 }
-_ROLE_OF = {name: role for role, names in _ROLES.items() for name in names}
+_ROLE_OF = {name: role for role, names in _ROLES.items() for name in names.split()}
 _TIME_UNITS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
 
@@ -181,7 +174,8 @@ def find_joints(names: Sequence[str], pattern: str = "") -> Joints | None:
 def _own(pattern: str) -> "re.Pattern[str]":
     if pattern.count("{joint}") != 1 or pattern.count("{axis}") != 1:
         raise RecordingError(
-            f"the pattern of the columns, '{shown(pattern)}', needs {{joint}} and {{axis}} once each, as in {{joint}}_{{axis}}"
+            f"the pattern of the columns, '{shown(pattern)}', needs {{joint}} and {{axis}} once each, as in "
+            "{joint}_{axis}"
         )
     text = re.escape(pattern).replace(r"\{joint\}", "(?P<joint>.+?)").replace(r"\{axis\}", _AXIS)
     return re.compile(text, re.IGNORECASE)
@@ -192,12 +186,11 @@ def _by_joint(names: Sequence[str], family: "re.Pattern[str]") -> dict[str, dict
     found: dict[str, dict[str, list[int]]] = {}
     for column, name in enumerate(names):
         match = family.fullmatch(name)
-        if match is None or _NO_POSITION.search(match["joint"]):
+        joint = "" if match is None else match["joint"].strip(" _.:-/|")
+        if match is None or not joint or _NO_POSITION.search(joint):
             continue
         axis = match["axis"].lower()
-        found.setdefault(match["joint"].strip(" _.:-/|"), {}).setdefault(axis if axis in "xyz" else "sure", []).append(
-            column
-        )
+        found.setdefault(joint, {}).setdefault(axis if axis in "xyz" else "sure", []).append(column)
     return found
 
 

@@ -1,10 +1,13 @@
 """The rows of a table, some thousands at a time, out of text or Parquet."""
 
+import importlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -56,8 +59,9 @@ class Rows(Protocol):
 def open_rows(path: Path, *, afresh: bool = False) -> Iterator[Rows]:
     """Raises RecordingError for a file that is no table. What was learnt of the header of another file is not used if
     `afresh`."""
-    with path.open("rb") as file:
-        head = file.read(MOST_HEAD)
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        head = file.read(min(size, MOST_HEAD)) or b""
         if head.startswith(_PARQUET_MAGIC):
             yield _open_parquet(path)
             return
@@ -68,7 +72,7 @@ def open_rows(path: Path, *, afresh: bool = False) -> Iterator[Rows]:
             if not more:
                 break
             head += more
-        yield _Text(file, head, _header(head, afresh=afresh))
+        yield _Text(file, head, _header(head, afresh=afresh), whole=len(head) >= size)
 
 
 def _header(head: bytes, *, afresh: bool) -> Header:
@@ -85,9 +89,9 @@ def _header(head: bytes, *, afresh: bool) -> Header:
 
 
 class _Text:
-    def __init__(self, file: IO[bytes], head: bytes, header: Header) -> None:
+    def __init__(self, file: FileIO, head: bytes, header: Header, *, whole: bool) -> None:
         self._file, self._head, self.header = file, head, header
-        self._whole = len(head) < MOST_HEAD
+        self._whole = whole
 
     def most(self) -> int:
         place, count = self._file.tell(), 1
@@ -105,7 +109,7 @@ class _Text:
         while not ended:
             more = self._file.read(_BLOCK)
             ended = not more
-            text += more
+            text += more or b""
             cut = text.rfind(b"\n") + 1
             if ended or not cut:
                 if not ended and len(text) > _MOST_LINE:
@@ -126,10 +130,13 @@ class _Text:
 # --- Parquet --------------------------------------------------------------------------------------------------------
 
 
+def _arrow() -> Any:
+    return importlib.import_module("pyarrow")  # as Any: it says nothing of its types
+
+
 def _open_parquet(path: Path) -> "_Parquet":
     try:
-        import pyarrow
-        from pyarrow import parquet
+        pyarrow, parquet = _arrow(), importlib.import_module("pyarrow.parquet")
     except ImportError:
         raise RecordingError('Parquet files are read with pyarrow: pip install "kinestream[formats]"') from None
     errors = (pyarrow.ArrowException, OSError, ValueError, TypeError, MemoryError, OverflowError)
@@ -184,9 +191,7 @@ class _Batch:
         return made
 
     def _column(self, column: int) -> np.ndarray:
-        import pyarrow
-        from pyarrow import types
-
+        pyarrow, types = _arrow(), _arrow().types
         values = self.batch.column(column)
         kind = values.type
         if types.is_timestamp(kind) or types.is_duration(kind):
@@ -200,9 +205,7 @@ class _Batch:
         return values.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
 
     def codes(self, column: int, known: dict[str, int]) -> Int64[np.ndarray, " rows"]:
-        import pyarrow
-        from pyarrow import types
-
+        pyarrow, types = _arrow(), _arrow().types
         values = self.batch.column(column)
         if not (types.is_string(values.type) or types.is_large_string(values.type) or types.is_integer(values.type)):
             if not types.is_dictionary(values.type):

@@ -15,13 +15,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from kinestream.data.preparation import (
-    MOST_OUT_OF_SHAPE,
-    SHORTEST_SHARE,
-    WIDEST_SHARE,
-    is_as_found,
-    preparation_of,
-)
+from kinestream.data.people import MOST_OUT_OF_SHAPE, SHORTEST_SHARE, WIDEST_SHARE
+from kinestream.data.preparation import is_as_found, preparation_of
 from kinestream.skeleton.layout import SkeletonLayout
 
 Joints = Float[Tensor, "n t m v 3"]
@@ -134,9 +129,9 @@ def resized(x: Joints, first: Int[Tensor, " n"], length: Int[Tensor, " n"], fram
 
 
 def _filled(x: Joints, layout: SkeletonLayout, *, within: bool = False) -> tuple[Joints, There]:
-    """As `kinestream.data.gaps.fill_gaps`, and which bodies are there: a joint that was not seen (NaN) lies on the line
-    between where it was before and after, or as its first or last, or is where its parent is if it was never seen.
-    `within`: so do all joints of a body in frames without it, else it is zero there."""
+    """As `kinestream.data.gaps.close_gaps` for short gaps, and which bodies are there: a joint that was not seen (NaN)
+    lies on the line between where it was before and after, or as its first or last, or is where its parent is if it was
+    never seen. `within`: so do all joints of a body in frames without it, else it is zero there."""
     missing = x.isnan().any(dim=4)
     known = torch.where(missing[..., None], 0.0, x)
     there = known.ne(0).any(dim=4).any(dim=3)

@@ -48,8 +48,8 @@ def text_of(values: Shaped[np.ndarray, "..."], dtype: str) -> str:
 def budget(
     bodies: Int64[np.ndarray, " n"], joints: int | Int64[np.ndarray, " n"], *, frames: int, most_bytes: float
 ) -> Budget:
-    """As many frames, at most `frames`, as `most_bytes` of text allow for all clips, whose bodies have so many joints;
-    if that is fewer than `FEWEST_FRAMES`, these for the first clips, as many as fit.
+    """Bodies of each clip, and joints of each of these. As many frames, at most `frames`, as `most_bytes` of text allow
+    for all clips; if that is fewer than `FEWEST_FRAMES`, these for the first clips, as many as fit.
 
     Example:
         >>> budget(np.array([1, 1]), 25, frames=24, most_bytes=4000.0)
