@@ -239,7 +239,7 @@ def test_every_public_name_is_there_and_a_wrong_one_is_told() -> None:
     for name in ks.__all__:
         assert getattr(ks, name) is not None, name
     assert set(ks.__all__) <= set(dir(ks))
-    with pytest.raises(AttributeError, match="it has Embeddings, Layout, Model"):
+    with pytest.raises(AttributeError, match="it has Classifier, Embeddings, Layout, Model"):
         ks.embeddings  # noqa: B018
 
 

@@ -120,6 +120,7 @@ class _Clips:
     def __init__(self, model: Model) -> None:
         self.name, self.layout, self.frames = model.name, model.layout, model.frames
         self.bodies, self.preparation = model.bodies, model.preparation
+        self.card, self.rate = model.card, model.rate
 
     layout: SkeletonLayout
 
