@@ -26,7 +26,17 @@ def place(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         if number % 2:
             joints[:, 0, :12, 0] += 0.5 * np.sin(np.linspace(0, 6, 40))[:, None]
         np.save(folder / "files" / f"m{number:02}.npy", joints)
-    ks.embed(folder / "files", run, folder / "moves.npz", layout="kinect20", fps=10, device="cpu")
+    ks.embed(
+        folder / "files",
+        run,
+        folder / "moves.npz",
+        layout="kinect20",
+        fps=10,
+        units="m",
+        up="y",
+        trust=True,
+        device="cpu",
+    )
     write_table(
         folder / "labels.csv",
         ("name", "label"),

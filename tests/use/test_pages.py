@@ -40,15 +40,15 @@ def test_the_pages_are_true(place: Path, monkeypatch: pytest.MonkeyPatch, capsys
         pytest.importorskip(needed)
     monkeypatch.chdir(place)
     labels = [f"move-{number},{'up' if number % 2 else 'down'}" for number in range(8)]
-    Path("labels.csv").write_text("\n".join(["name,label", *labels]))
     for name in ("embed.md", "search.md", "explore.md", "few-labels.md"):
+        Path("labels.csv").write_text("\n".join(["name,label", *labels]))
         text = (PAGES / name).read_text("utf-8")
         known: dict[str, object] = {}
         parts = re.findall(r"^    kinestream ([^\n]*)$|```python\n(.*?)```", text, re.MULTILINE | re.DOTALL)
         assert len(parts) >= 3
         for words, program in parts:
             if words:
-                if "--labels" in words:  # what the page saves
+                if "--labels" in words and name == "explore.md":  # what the page saves
                     Path("labels.csv").write_text("name,label\nmove-0,walk\n", "utf-8")
                 assert main(shlex.split(words)) == 0, capsys.readouterr().err
             else:

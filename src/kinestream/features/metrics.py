@@ -131,7 +131,7 @@ def wilson_interval(right: int, count: int) -> tuple[float, float]:
 
     Example:
         >>> low, high = wilson_interval(10, 10)
-        >>> round(low, 1), high
+        >>> round(low, 1), round(high, 1)
         (72.2, 100.0)
     """
     if not count:

@@ -82,9 +82,12 @@ def read_labels(path: str | Path) -> list[Labelled]:
     return made
 
 
-def match_labels(archive: "Embeddings", given: Sequence[Labelled], where: str | Path = "") -> Matched:
+def match_labels(
+    archive: "Embeddings", given: Sequence[Labelled], where: str | Path = "", *, nearest: bool = False
+) -> Matched:
     """The rows of the archive that are labelled: all of a recording, or those of which more than half of the time lies
-    in the stretch that a line is about; the line that has most of a row counts.
+    in the stretch that a line is about; the line that has most of a row counts. With `nearest` a line is about those
+    rows alone of which it has the most: not about windows that overlap with the one that it names.
 
     Raises ValueError where lines of different labels have equally much of a row, or nothing is labelled.
     """
@@ -98,7 +101,10 @@ def match_labels(archive: "Embeddings", given: Sequence[Labelled], where: str | 
     for number, one in enumerate(given):
         there = _of_line(one, rows, by_name, by_file, short, folder)
         shares = _shares(rows, there, one)
-        there, shares = there[shares > LEAST_SHARE + 1e-6], shares[shares > LEAST_SHARE + 1e-6]
+        enough = shares > LEAST_SHARE + 1e-6
+        if nearest:
+            enough &= shares >= shares.max(initial=0) - 1e-6
+        there, shares = there[enough], shares[enough]
         if not len(there):
             unknown.append(one)
             continue

@@ -236,7 +236,7 @@ def _overlapping(rows: Rows) -> Callable[[Int64[np.ndarray, " r"]], Bool[np.ndar
 
 def _named(archive: Embeddings, path: Path, notice: Notice) -> dict[int, str]:
     """The names that rows of the archive have already."""
-    matched = match_labels(archive, read_labels(path), path)
+    matched = match_labels(archive, read_labels(path), path, nearest=True)
     for text in matched.notes:
         notice(text)
     return dict(zip(matched.places.tolist(), matched.labels, strict=True))
