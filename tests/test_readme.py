@@ -12,10 +12,10 @@ from kinestream.cli import COMMANDS, main
 from kinestream.data.datasets import dataset_names, load_dataset
 from kinestream.data.formats import ntu
 from kinestream.data.synthetic import generate_ntu
-from kinestream.skeleton.layout import load_layout
-from kinestream.skeleton.pose import standing
 from kinestream.data.synthetic.catalogue import NTU_ACTIONS
 from kinestream.data.synthetic.generate import ntu_take
+from kinestream.skeleton.layout import load_layout
+from kinestream.skeleton.pose import standing
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

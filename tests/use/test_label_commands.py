@@ -49,6 +49,9 @@ def place(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+MADE_UP = ("--units", "m", "--up", "y", "--trust")
+
+
 def out(path: Path) -> list[str]:
     return ["--out", str(path), "--device", "cpu"]
 
@@ -73,7 +76,7 @@ def test_from_files_to_predictions(place: Path, capsys: pytest.CaptureFixture[st
     assert "perhaps of the same people: the person of 10 of 10 rows is not known" in " ".join(said.out.split())
     report = json.loads((place / "r.json").read_text())
     assert [one["kind"] for one in report["features"]] == ["learnt", "untrained", "raw"]
-    layout = ["--layout", "kinect20", "--fps", "10"]
+    layout = ["--layout", "kinect20", "--fps", "10", *MADE_UP]
     model, files = str(place / "a.model"), str(place / "files")
     assert main(["predict", model, files, *layout, *out(place / "p.csv")]) == 0
     assert main(["predict", model, str(place / "moves.npz"), *out(place / "q.csv")]) == 0
@@ -114,6 +117,7 @@ def test_long_recordings_by_its_labels(place: Path) -> None:
     arm, bend = (np.load(place / "files" / f"m{number:02}.npy") for number in (0, 1))
     np.save(place / "long.npy", np.concatenate((arm, arm, bend, bend)))
     words = ["segment", str(place / "long.npy"), "--layout", "kinect20", "--fps", "10", "--threshold", "0.01"]
+    words += MADE_UP
     assert main([*words, "--model", str(place / "a.model"), *out(place / "seg.csv"), "--window", "2"]) == 0
     rows = read_table(place / "seg.csv")
     assert rows[0]["label"] == "arm"

@@ -298,7 +298,7 @@ def test_names_given_before_are_there_and_windows_are_saved_with_their_times(
         press(page, "lasso")
         around(page, [(-0.3, -0.06), (0.3, -0.06), (0.3, 0.3), (-0.3, 0.3)])
         name(page, "sit")
-        matched = match_labels(windows, read_labels(path := saved(page, downloads)), path)
+        matched = match_labels(windows, read_labels(path := saved(page, downloads)), path, nearest=True)
     assert dict(zip(matched.places.tolist(), matched.labels, strict=True)) == {
         0: "sit", 3: "sit", 10: "walk", 20: "run",
     }  # fmt: skip
