@@ -118,7 +118,7 @@ def test_long_recordings_by_its_labels(place: Path) -> None:
     np.save(place / "long.npy", np.concatenate((arm, arm, bend, bend)))
     words = ["segment", str(place / "long.npy"), "--layout", "kinect20", "--fps", "10", "--threshold", "0.01"]
     words += MADE_UP
-    assert main([*words, "--model", str(place / "a.model"), *out(place / "seg.csv"), "--window", "2"]) == 0
+    assert main([*words, "--model", str(place / "a.model"), *out(place / "seg.csv"), "--window", "4"]) == 0
     rows = read_table(place / "seg.csv")
     assert rows[0]["label"] == "arm"
     assert rows[-1]["label"] == "bend"
