@@ -74,7 +74,8 @@ def place_planar(x: Joints, layout: SkeletonLayout, people: int, frames: int) ->
     begin, _ = _times(there)
     start = _start(x, body, begin)
     moved = torch.where(there[..., None, None], x - _pelvis(start, layout)[:, None, None, None], 0.0)
-    return Clips(resized(moved, first, last - first + 1, frames), there.any(dim=2).any(dim=1))
+    clip = resized(moved, first.clamp(max=x.shape[1] - 1), (last - first + 1).clamp(min=1), frames)
+    return Clips(clip, there.any(dim=2).any(dim=1))
 
 
 def place_tracked(x: Joints, layout: SkeletonLayout, people: int, frames: int) -> Clips:
