@@ -100,7 +100,7 @@ def read_clips(
     )
 
 
-def _filled(clips: list[Float32[np.ndarray, "t m v c"] | None]) -> Iterator[Float32[np.ndarray, "t m v c"]]:
+def _filled(clips: list[Float32[np.ndarray, "_ _ _ 3"] | None]) -> Iterator[Float32[np.ndarray, "_ _ _ 3"]]:
     nothing = np.zeros((FEWEST_FRAMES, 0, 1, 3), np.float32)
     yield from (nothing if clip is None else clip for clip in clips)
 

@@ -82,7 +82,7 @@ def evenly(frames: int, wanted: int) -> Int64[np.ndarray, " t"]:
 
 
 def pack_clips(
-    clips: Iterator[Float32[np.ndarray, "t m v c"]], bodies: Int64[np.ndarray, " n"], frames: int, reach: float
+    clips: Iterator[Float32[np.ndarray, "_ _ _ 3"]], bodies: Int64[np.ndarray, " n"], frames: int, reach: float
 ) -> PackedClips:
     """The clips with their first `bodies`; `reach` is the largest coordinate, in metres, that need be told apart."""
     unit = max(reach, 1e-6) / 32767
