@@ -326,7 +326,6 @@ class _Rows:
     def __init__(self, writer: StoreWriter) -> None:
         self._writer = writer
         self._names: set[str] = set()
-        self._contents: Counter[int] = Counter()
         self._labels: list[str | None] = []
         self.rates: set[float | None] = set()
         self.preparation = ""
@@ -346,7 +345,6 @@ class _Rows:
             file=row.file,
         )
         self._names.add(row.name)
-        self._contents[hash(row.joints.tobytes())] += 1
         self._labels.append(row.label)
         self.rates.add(row.fps)
         return None
@@ -373,8 +371,7 @@ class _Rows:
         unlabelled = sum(label is None for label in self._labels)
         if 0 < unlabelled < len(self._labels):
             yield f"{unlabelled} of {len(self._labels)} recordings have no label"
-        copies = sum(count - 1 for count in self._contents.values())
-        if copies:
+        if copies := self._writer.copies:
             yield f"{copies} recordings have the very content of another one: 'kinestream check' names them"
         if len(self.rates) > 1:
             told = ", ".join("unknown" if rate is None else f"{rate:g}" for rate in sorted(self.rates, key=str)[:8])

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from kinestream.data.build import build_store
-from kinestream.data.datasets import Split, load_dataset
+from kinestream.data.datasets import Dataset, Split, load_dataset
 from kinestream.data.durations import Duration, windows
 from kinestream.data.formats import collection_at
 from kinestream.data.formats.importing import import_store
 from kinestream.data.listing import TABLE, Entry, Listing, listed, named
 from kinestream.data.own import Made, People, Way, made_from_files, make_rows, write_store
 from kinestream.data.preparation import PREPARATIONS
-from kinestream.data.reading import Files, open_files
-from kinestream.data.recording import Recording, Units, Up, as_recordings
+from kinestream.data.reading import Collected, Files, open_files
+from kinestream.data.recording import Recording, Up, as_recordings
 from kinestream.data.rejected import Rejected
 from kinestream.data.splitting import AskedSplit, ask
 from kinestream.data.store import Store
@@ -111,27 +111,9 @@ def prepare(
     given = {name: value for name, value in locals().items() if name not in _ALWAYS}
     tell = _Steps(f"prepare {source}" if isinstance(source, str | Path) else "prepare", progress)
     if _collection(source if out is None else place, format):
-        raw, target = (Path(source), Path(place)) if out is None else (Path(place), Path(out))
-        _refuse(given, _NOT_OF_COLLECTIONS, f"{raw} says")
-        import_store(
-            raw,
-            target,
-            dataset=None if out is None else load_dataset(source),
-            layout=layout,
-            class_names=class_names,
-            first_label=first_label,
-            axes=axes,
-            units=cast(Units, units or "m"),
-            up=up or "y",
-            fps=fps,
-            splits=splits,
-            people=cast("int | None", people),
-            preparation=preparation,
-            format=format,
-            keep_going=keep_going,
-            progress=tell,
-        )
-        return Store(target)
+        if out is None:
+            return _imported(Path(source), Path(place), None, given, tell)
+        return _imported(Path(place), Path(out), load_dataset(source), given, tell)
     if class_names or first_label is not None or axes:
         raise ValueError("class_names, first_label and axes are of what others prepared: leave them out")
     if out is not None:
@@ -155,7 +137,8 @@ def prepare(
     title = title or (Path(source).name if isinstance(source, str | Path) else "own recordings")
     if isinstance(source, str | Path):
         files = open_files(Path(source), told, format)
-        assert isinstance(files, Files)
+        if isinstance(files, Collected):  # in an archive
+            return _imported(files.place, Path(place), None, given, tell)
         listing = _listing(files, table, names, values)
         for sentence in [*files.facts.how, *files.notes, *listing.notes]:
             notice(sentence)
@@ -204,6 +187,10 @@ _NOT_OF_DATASETS = (
     "title",
     "splits",
 )
+_OF_COLLECTIONS = (
+    *("layout", "class_names", "first_label", "axes", "fps", "splits", "people", "preparation", "format"),
+    "keep_going",
+)
 _NOT_OF_COLLECTIONS = (
     *("labels", "subjects", "cameras", "sessions", "names", "title", "table", "windows", "hop", "columns", "variable"),
     "trust",
@@ -218,6 +205,15 @@ def _refuse(given: Mapping[str, Any], names: Sequence[str], whose: str) -> None:
 
 def _collection(place: Any, form: str | None) -> bool:
     return isinstance(place, str | Path) and Path(place).exists() and collection_at(Path(place), form) is not None
+
+
+def _imported(raw: Path, out: Path, dataset: Dataset | None, given: Mapping[str, Any], tell: "_Steps") -> Store:
+    """What others prepared."""
+    _refuse(given, _NOT_OF_COLLECTIONS, f"{raw} says")
+    taken: dict[str, Any] = {name: given[name] for name in _OF_COLLECTIONS}
+    more: dict[str, Any] = {"units": given["units"] or "m", "up": given["up"] or "y"}
+    import_store(raw, out, dataset=dataset, **taken, **more, progress=tell)
+    return Store(out)
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,9 @@ def _named(recording: Recording, source: Source, number: int, count: int) -> Rec
 class Collected:
     """The recordings of a collection."""
 
+    place: Path
+    """Where it lies; unpacked, if it was in an archive."""
+    folder: Unpacked
     incoming: Incoming
 
     @property
@@ -190,11 +193,13 @@ def open_files(place: Path, told: Told, name: str | None = None) -> Files | Coll
     Raises ValueError where the format cannot be told, what is given does not go with it, or nothing can be read.
     """
     folder = unpack(place)
-    for inside in (place, *(inside for _, inside in folder.archives)):
+    alone = folder.files if len(folder.files) == 1 else ()
+    for inside in dict.fromkeys((place, *(inside for _, inside in folder.archives), *alone)):
         collection = collection_at(inside, name)
         if collection is not None:
             _refuse_told(told, f"{place} is {collection.looks_like}, which tells its")
-            return Collected(incoming=open_collection(inside, Asked(layout=told.layout), name))
+            opened = open_collection(inside, Asked(layout=told.layout), name)
+            return Collected(place=inside, folder=folder, incoming=opened)
     files = tuple(path for path in folder.files if path.name.lower() != TABLE)
     chosen = _format_of(files, folder) if name is None else name
     form = file_format(chosen)

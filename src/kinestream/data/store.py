@@ -325,6 +325,11 @@ class StoreWriter:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def copies(self) -> int:
+        """How many recordings have the content of one before them (see `Store.content_key`)."""
+        return len(self._rows) - len({(row[-2], row[-1]) for row in self._rows})
+
     def add(
         self,
         source: Source,

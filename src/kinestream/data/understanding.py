@@ -126,19 +126,21 @@ def interpret(read: Found | Recording, facts: Facts, told: Told) -> Recording:
         dims = (3, 2) if facts.planar else (2, 3)
         raise RecordingError(f"{dims[0]} coordinates, where the first recordings have {dims[1]}")
     try:
-        joints = seen_joints(_mapped(found, facts.layout))
+        found = _mapped(found, facts.layout)
     except ValueError as error:
         raise RecordingError(str(error)) from None
+    joints = seen_joints(found)
     if np.isnan(joints).any(axis=3).all():
         raise RecordingError(f"no body in any of its {len(joints)} frames")
     units = told.units or cast("ToldUnits | None", found.units) or facts.units
     up = told.up or cast("Up | None", found.up) or facts.up
-    scaled = units in _SCALED
-    if scaled:
-        height = examine(joints, facts.layout, bodies=found.bodies, planar=facts.planar).height
-        if not height:
+    bodies = _bodies(found, joints, told)
+    looks = None
+    if units in _SCALED:
+        looks = examine(joints, facts.layout, bodies=bodies, units=None, up=up, planar=facts.planar)
+        if not looks.height:
             raise RecordingError("how large its body is cannot be told: too few joints are seen together")
-        joints, units = joints * (STANDARD_HEIGHT / height), "m"
+        joints, units = joints * (STANDARD_HEIGHT / looks.height), "m"
     try:
         recording = Recording(
             joints,
@@ -151,18 +153,16 @@ def interpret(read: Found | Recording, facts: Facts, told: Told) -> Recording:
             subject=found.subject,
             camera=found.camera,
             session=found.session,
-            confidence=found.confidence
-            if found.confidence is None or found.confidence.shape == joints.shape[:3]
-            else None,
-            bodies=_bodies(found, joints, told),
+            confidence=found.confidence,
+            bodies=bodies,
         )
     except ValueError as error:
         raise RecordingError(str(error)) from None
     if (check_coordinates(recording.joints) & ~np.isnan(recording.joints).any(axis=-1)).any():
         raise RecordingError("a joint beyond 100 m: give positions in metres, or say --units cm or mm")
     if not told.trust:
-        known = {"units": None if scaled else "m", "up": "y"}
-        looks = examine(recording.joints, facts.layout, bodies=recording.bodies, planar=facts.planar, **known)
+        if looks is None:
+            looks = examine(recording.joints, facts.layout, bodies=recording.bodies, planar=facts.planar)
         if looks.problems:
             raise RecordingError(f"{'; '.join(looks.problems)} If it is right all the same, say --trust")
     return recording

@@ -3,6 +3,7 @@
 import csv
 import json
 import pickle
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -371,3 +372,16 @@ def test_stores_without_labels_or_splits(tmp_path: Path, rng: np.random.Generato
         ks.write(bare, tmp_path / "au", "authors")
     labelled = ks.prepare(list(rng.normal(0, 0.3, (3, 9, 25, 3))), tmp_path / "l", layout="ntu25", labels=list("aba"))
     assert [move.label for move in ks.read(ks.write(labelled, tmp_path / "au", "authors"))] == list("aba")
+
+
+def test_what_others_prepared_is_read_out_of_an_archive(tmp_path: Path) -> None:
+    """Also after the function that unpacked it has returned."""
+    layout = load_layout("body16")
+    moves = [Recording(np.full((9, 16, 3), 0.5) + n / 10, layout, name=f"m{n}", label="ab"[n % 2]) for n in range(4)]
+    write(moves, tmp_path / "moves.pkl")
+    with zipfile.ZipFile(tmp_path / "moves.zip", "w") as archive:
+        archive.write(tmp_path / "moves.pkl", "moves.pkl")
+    plain, packed = (ks.prepare(tmp_path / f"moves.{kind}", tmp_path / kind) for kind in ("pkl", "zip"))
+    assert packed.info.classes == ("a", "b")
+    assert plain.fingerprint == packed.fingerprint
+    assert [one.name for one in ks.read(tmp_path / "moves.zip")] == ["m0", "m1", "m2", "m3"]
