@@ -93,6 +93,11 @@ class Registry(Generic[Entry]):
     def __len__(self) -> int:
         return len(self.names())
 
+    def added(self) -> tuple[Entry, ...]:
+        """What is not built in."""
+        load_plugins()
+        return tuple(entry for name, entry in sorted(self._entries.items()) if name not in self._builtin)
+
     def values(self) -> tuple[Entry, ...]:
         """Every entry, in the order of the names."""
         return tuple(self.get(name) for name in self.names())

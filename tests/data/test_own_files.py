@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kinestream.cli import main
+from kinestream.data import formats
 from kinestream.data.build import build_store
 from kinestream.data.check import check_store
 from kinestream.data.datasets import load_dataset
@@ -147,6 +148,7 @@ def test_confidence_session_and_segments_belong_to_a_recording() -> None:
 def test_every_format_is_a_file_a_recording_or_a_collection() -> None:
     collections = {name for name in FORMATS if isinstance(FORMATS.get(name), Collection)}
     assert collections >= {"authors", "ctr-gcn", "pyskl"}
+    assert {name for name in collections if name in FORMATS._builtin} == set(formats._COLLECTIONS)
     assert {name for name in FORMATS if isinstance(FORMATS.get(name), Format)} >= {"arrays", "ntu", "nw-ucla"}
 
 

@@ -69,37 +69,39 @@ class Collection:
     ValueError for one that is damaged, or leaves open what nobody says."""
 
 
+_FILES = {
+    "alphapose": "alphapose",
+    "amc": "amc",
+    "arrays": "arrays",
+    "azure-kinect": "azure_kinect",
+    "bvh": "bvh",
+    "c3d": "c3d",
+    "coco": "coco_json",
+    "deeplabcut": "deeplabcut",
+    "freemocap": "freemocap",
+    "matlab": "matlab",
+    "mediapipe": "mediapipe",
+    "mediapipe-csv": "mediapipe_csv",
+    "movement": "movement",
+    "ntu": "ntu",
+    "nw-ucla": "nw_ucla",
+    "openpose": "openpose",
+    "pku-mmd-1": "pku_mmd",
+    "pku-mmd-2": "pku_mmd",
+    "sleap": "sleap",
+    "table": "table",
+    "trc": "trc",
+}
+_COLLECTIONS = {
+    "authors": "authors",
+    "ctr-gcn": "ctr_gcn",
+    "pyskl": "pyskl",
+}
 FORMATS: Registry[Format | Collection] = Registry(
     "format",
-    MappingProxyType(
-        {
-            "alphapose": "kinestream.data.formats.alphapose",
-            "amc": "kinestream.data.formats.amc",
-            "arrays": "kinestream.data.formats.arrays",
-            "matlab": "kinestream.data.formats.matlab",
-            "authors": "kinestream.data.formats.authors",
-            "azure-kinect": "kinestream.data.formats.azure_kinect",
-            "bvh": "kinestream.data.formats.bvh",
-            "c3d": "kinestream.data.formats.c3d",
-            "coco": "kinestream.data.formats.coco_json",
-            "ctr-gcn": "kinestream.data.formats.ctr_gcn",
-            "deeplabcut": "kinestream.data.formats.deeplabcut",
-            "freemocap": "kinestream.data.formats.freemocap",
-            "mediapipe": "kinestream.data.formats.mediapipe",
-            "mediapipe-csv": "kinestream.data.formats.mediapipe_csv",
-            "movement": "kinestream.data.formats.movement",
-            "ntu": "kinestream.data.formats.ntu",
-            "nw-ucla": "kinestream.data.formats.nw_ucla",
-            "openpose": "kinestream.data.formats.openpose",
-            "pku-mmd-1": "kinestream.data.formats.pku_mmd",
-            "pku-mmd-2": "kinestream.data.formats.pku_mmd",
-            "pyskl": "kinestream.data.formats.pyskl",
-            "sleap": "kinestream.data.formats.sleap",
-            "table": "kinestream.data.formats.table",
-            "trc": "kinestream.data.formats.trc",
-        }
-    ),
+    MappingProxyType({name: f"{__name__}.{module}" for name, module in {**_FILES, **_COLLECTIONS}.items()}),
 )
+"""Of a recording a file, and of many; each is imported when it is asked for."""
 
 
 def file_format(name: str) -> Format:
@@ -116,8 +118,13 @@ def collection_at(place: Path, name: str | None = None) -> Collection | None:
     if name is not None:
         form = FORMATS.get(name)
         return form if isinstance(form, Collection) else None
-    collections = [form for form in FORMATS.values() if isinstance(form, Collection)]
-    return next((form for form in collections if form.is_one(place)), None)
+    return next((form for form in _collections() if form.is_one(place)), None)
+
+
+def _collections() -> list[Collection]:
+    """Of the readers of files none is imported for it."""
+    builtin = [FORMATS.get(name) for name in _COLLECTIONS]
+    return [form for form in (*builtin, *FORMATS.added()) if isinstance(form, Collection)]
 
 
 def open_collection(place: Path, asked: Asked | None = None, name: str | None = None) -> Incoming:
@@ -129,7 +136,7 @@ def open_collection(place: Path, asked: Asked | None = None, name: str | None = 
         raise ExchangeError(f"no file or folder {place}")
     form = collection_at(place, name)
     if form is None:
-        known = [form.looks_like for form in FORMATS.values() if isinstance(form, Collection)]
+        known = [form.looks_like for form in _collections()]
         raise ExchangeError(f"{place} is none of the known collections: understood is {', '.join(known)}")
     asked = asked or Asked()
     return settle_labels(form.open(place, asked), asked, place)
