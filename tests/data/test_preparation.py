@@ -8,10 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reference import literal_readers as literal
 
+import kinestream as ks
+from kinestream.data.body_size import body_scale
+from kinestream.data.clips import clips_as
 from kinestream.data.formats import ntu
 from kinestream.data.preparation import PREPARATIONS, resize
 from kinestream.data.recording import Recording, RecordingError
-from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout
+from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout, load_layout
+from kinestream.skeleton.pose import standing
 
 PUBLISHED, TRACKED = PREPARATIONS["published"], PREPARATIONS["tracked"]
 PELVIS, ROOT, LEFT, RIGHT = *NTU25.pelvis, NTU25.root, *NTU25.heading
@@ -396,3 +400,69 @@ def test_any_recording_gives_a_clip_or_a_reason(
         clip = preparation.clip(full.astype(np.float32), frames, layout)
         assert clip.shape == (frames, *full.shape[1:])
         assert np.isfinite(clip).all()
+
+
+# --- scaled ---------------------------------------------------------------------------------------------------------
+
+
+def upright(layout: SkeletonLayout, frames: int, seed: int) -> np.ndarray:
+    """A body that stands and trembles, `(t, v, c)`."""
+    rng = np.random.default_rng(seed)
+    joints: np.ndarray = standing(layout) + 0.01 * rng.standard_normal((frames, len(layout.joints), 3))
+    return joints
+
+
+def scaled(recording: Recording, layout: SkeletonLayout) -> np.ndarray:
+    chosen = PREPARATIONS["scaled"]
+    return chosen.clip(chosen.clean(recording, layout, 2), 16, layout)
+
+
+@pytest.mark.parametrize("name", ["ntu25", "coco17", "body16", "smpl24"])
+@given(size=st.floats(0.01, 1000), seed=st.integers(0, 100))
+def test_units_and_height_do_not_matter(name: str, size: float, seed: int) -> None:
+    layout = load_layout(name)
+    joints = upright(layout, 20, seed)[:, None]
+    grown = scaled(Recording(joints=joints), layout)
+    np.testing.assert_allclose(scaled(Recording(joints=size * joints), layout), grown, rtol=1e-4, atol=1e-6)
+
+
+def test_a_grown_body_keeps_its_metres_and_a_child_gets_its_size() -> None:
+    joints = upright(NTU25, 20, 0)[:, None]
+    own = TRACKED.clip(TRACKED.clean(Recording(joints=joints), NTU25, 2), 16, NTU25)
+    np.testing.assert_allclose(scaled(Recording(joints=0.6 * joints), NTU25), own, rtol=0.03, atol=1e-3)
+
+
+def test_bones_that_are_hidden_all_the_time_do_not_count_for_the_size() -> None:
+    joints = upright(NTU25, 20, 0)
+    hidden = joints.copy()
+    for side in ("left", "right"):
+        for joint, parent in (("knee", "hip"), ("ankle", "hip")):
+            hidden[:, NTU25.joints.index(f"{side}_{joint}")] = joints[:, NTU25.joints.index(f"{side}_{parent}")]
+    assert body_scale(hidden, NTU25) == pytest.approx(body_scale(joints, NTU25), rel=0.02)
+
+
+def test_jumps_of_a_joint_do_not_change_the_size() -> None:
+    joints = upright(NTU25, 20, 0)
+    jumping = joints.copy()
+    jumping[::5, NTU25.joints.index("left_knee")] += 2.0
+    assert body_scale(jumping, NTU25) == pytest.approx(body_scale(joints, NTU25), rel=0.01)
+
+
+def test_a_scene_of_two_is_scaled_by_the_first() -> None:
+    people = two_people()
+    recording = recording_of(20, people)
+    whole, alone = scaled(recording, NTU25), scaled(recording_of(20, people[:1]), NTU25)
+    np.testing.assert_allclose(whole[:, 0], alone[:, 0])
+    apart = TRACKED.clip(TRACKED.clean(recording, NTU25, 2), 16, NTU25)
+    np.testing.assert_allclose(whole[:, 1] / whole[0, 0, LEFT, 0], apart[:, 1] / apart[0, 0, LEFT, 0], rtol=1e-5)
+
+
+def test_a_tracked_store_gives_scaled_clips_and_the_other_way_round(tmp_path: Path) -> None:
+    joints = [0.5 * upright(NTU25, 20 + seed, seed)[:, None] for seed in range(3)]
+    stores = [ks.prepare(joints, tmp_path / name, layout="ntu25", preparation=name) for name in ("tracked", "scaled")]
+    for wanted in ("tracked", "scaled"):
+        clips = [clips_as(store, 16, NTU25, preparation=wanted).batch(np.arange(3)) for store in stores]
+        np.testing.assert_array_equal(*clips)
+    assert not np.allclose(clips[0], clips_as(stores[1], 16, NTU25, preparation="tracked").batch(np.arange(3)))
+    with pytest.raises(ValueError, match=r"was prepared 'tracked', which gives no clips of 'published'"):
+        clips_as(stores[0], 16, NTU25, preparation="published")

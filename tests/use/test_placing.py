@@ -38,14 +38,14 @@ def made_up(name: str, seed: int) -> np.ndarray:
     return x
 
 
-@pytest.mark.parametrize("preparation", ["tracked", "published", "planar", "imported", "tracked-clips"])
+@pytest.mark.parametrize("preparation", ["tracked", "scaled", "published", "planar", "imported", "tracked-clips"])
 @pytest.mark.parametrize("name", ["kinect20", "coco17"])
 @settings(max_examples=10)
 @given(seed=st.integers(0, 10_000), after=st.integers(0, 9))
 def test_clips_are_those_of_the_preparation(name: str, preparation: str, seed: int, after: int) -> None:
     layout, joints = load_layout(name), made_up(name, seed)
     assume(len(joints) > 1)  # a movement needs two frames
-    if preparation in ("tracked", "published", "planar"):  # what others prepared has a length that nothing tells
+    if preparation in PREPARATIONS:  # what others prepared has a length that nothing tells
         padded = np.pad(joints, ((0, after), (0, 0), (0, 0), (0, 0)))
     else:
         padded = joints

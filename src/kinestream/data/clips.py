@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from kinestream.data.npy import map_array
-from kinestream.data.preparation import timed
+from kinestream.data.preparation import Preparation, preparation_of, timed
 from kinestream.data.recording import RecordingError
 from kinestream.data.store import Store, StoreError
 from kinestream.files import replacing
@@ -43,20 +43,23 @@ class AnyClips(FixedClips, Protocol):
 
 class Clips:
     """All recordings of a store as clips of `frames` frames, in the order of its table; of `seconds` from the middle of
-    each, if given, else of all of it.
+    each, if given, else of all of it. `preparation`: whose clips they are, where not the store's own; it keeps the same
+    of recordings.
 
     The first use makes them and writes `clips-<frames>-<fingerprint>.npy` into the store, or into the user's cache
     folder `~/.cache/kinestream` when the store cannot be written; later uses map that file. 100 000 NTU clips of 50
     frames take 3 GB of disk and no memory.
     """
 
-    def __init__(self, store: Store, frames: int, seconds: float | int | None = None) -> None:
+    def __init__(
+        self, store: Store, frames: int, seconds: float | int | None = None, preparation: str | None = None
+    ) -> None:
         if frames < 2:
             raise ValueError(f"a clip needs at least 2 frames, not {frames}")
         self.store = store
         self.frames = frames
         self.rate = None if seconds is None else frames / seconds
-        self._clips = _open_or_make(store, frames, seconds)
+        self._clips = _open_or_make(store, frames, seconds, _made_by(store, preparation))
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -93,9 +96,15 @@ class MappedClips:
         return self._map(self._clips.batch(indices))
 
 
-def clips_as(store: Store, frames: int, layout: SkeletonLayout, seconds: float | int | None = None) -> AnyClips:
-    """The clips of a store with the joints of `layout`. Raises ValueError where some cannot be made."""
-    clips = Clips(store, frames, seconds)
+def clips_as(
+    store: Store,
+    frames: int,
+    layout: SkeletonLayout,
+    seconds: float | int | None = None,
+    preparation: str | None = None,
+) -> AnyClips:
+    """The clips of a store with the joints of `layout`, see `Clips`. Raises ValueError where some cannot be made."""
+    clips = Clips(store, frames, seconds, preparation)
     return clips if store.layout == layout else MappedClips(clips, joint_map(store.layout, layout))
 
 
@@ -111,10 +120,23 @@ def caution(store: Store, frames: int) -> str | None:
     )
 
 
-def _open_or_make(store: Store, frames: int, seconds: float | int | None) -> Float32[np.ndarray, "n t m v c"]:
+def _made_by(store: Store, wanted: str | None) -> Preparation:
+    """That of the store, or another one that keeps the same. Raises StoreError for one that does not."""
+    own = store.preparation
+    if wanted is None or wanted in (own.name, own.like):
+        return own
+    if not own.cleans_as(wanted):
+        raise StoreError(f"{store.path} was prepared '{own.name}', which gives no clips of '{wanted}'")
+    return preparation_of(wanted)
+
+
+def _open_or_make(
+    store: Store, frames: int, seconds: float | int | None, made_by: Preparation
+) -> Float32[np.ndarray, "n t m v c"]:
     # The fingerprint in the name: clips of a store that was since made anew are never taken for its own.
     length = f"{frames}" if seconds is None else f"{frames}-{seconds:g}s"
-    name = f"clips-{length}-{store.fingerprint[:12]}.npy"
+    how = "" if made_by == store.preparation else f"-{made_by.name}"
+    name = f"clips-{length}{how}-{store.fingerprint[:12]}.npy"
     folders = (store.path, cache_folder())
     for folder in folders:
         if (clips := _open(folder / name, store, frames)) is not None:
@@ -122,7 +144,7 @@ def _open_or_make(store: Store, frames: int, seconds: float | int | None) -> Flo
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _make(folder / name, store, frames, seconds)
+            _make(folder / name, store, frames, seconds, made_by)
         except PermissionError:
             continue
         except OSError as error:
@@ -151,7 +173,7 @@ def _open(path: Path, store: Store, frames: int) -> Float32[np.ndarray, "n t m v
     return np.asarray(clips) if fits else None
 
 
-def _make(path: Path, store: Store, frames: int, seconds: float | int | None) -> None:
+def _make(path: Path, store: Store, frames: int, seconds: float | int | None, made_by: Preparation) -> None:
     # Written, not mapped: on a full disk a write says so, a mapping ends the process (SIGBUS).
     with replacing(path) as part, part.open("wb") as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": _shape(store, frames)}
@@ -161,7 +183,7 @@ def _make(path: Path, store: Store, frames: int, seconds: float | int | None) ->
                 joints = timed(store.joints(index), seconds, store.rate(index))
             except RecordingError as error:
                 raise StoreError(f"{store.path}: recording {store.table.name[index]}: {error}") from None
-            clip = store.preparation.clip(joints, frames, store.layout)
+            clip = made_by.clip(joints, frames, store.layout)
             file.write(np.ascontiguousarray(clip, dtype="<f4").data)
 
 

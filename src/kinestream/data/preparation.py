@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from kinestream.data.body_size import body_scale
 from kinestream.data.people import Person, find_people
 from kinestream.data.recording import Recording, RecordingError
 from kinestream.plugins import Registry
@@ -49,8 +50,12 @@ class Preparation:
     is placed anew by its own first frame."""
 
     def gives(self, wanted: str) -> bool:
-        """Whether clips of this preparation are clips of the preparation `wanted`."""
-        return wanted in (self.name, self.like)
+        """Whether clips of the preparation `wanted` can be had of what this one keeps."""
+        return wanted in (self.name, self.like) or self.cleans_as(wanted)
+
+    def cleans_as(self, wanted: str) -> bool:
+        """Whether what it keeps is what the preparation `wanted` keeps, though its clips may be others."""
+        return wanted in PREPARATIONS and PREPARATIONS.get(wanted).clean is self.clean
 
 
 def resize(joints: Joints, frames: int) -> Clip:
@@ -209,6 +214,22 @@ def clip_by_resizing(joints: Joints, frames: int, layout: SkeletonLayout) -> Cli
     return resize(joints, frames)
 
 
+# --- scaled ---------------------------------------------------------------------------------------------------------
+
+
+def clip_to_one_size(joints: Joints, frames: int, layout: SkeletonLayout) -> Clip:
+    """Resized, and the scene scaled so that the first body is as large as a grown one (see `body_scale`): neither units
+    nor height matter, and the distance of two people counts in sizes of the first.
+
+    Raises ValueError for a layout without the joints that a body is measured by.
+    """
+    clip = resize(joints, frames)
+    first = clip[:, 0]
+    seen = np.asarray(first.any(axis=(1, 2)))
+    scale = body_scale(first[seen], layout) if seen.any() else 1.0
+    return clip * np.asarray(scale, dtype=clip.dtype)
+
+
 # --- planar ---------------------------------------------------------------------------------------------------------
 
 
@@ -248,6 +269,12 @@ for _preparation in (
         summary="bodies followed by their number, noise dropped, path through the room kept",
         clean=clean_by_tracking,
         clip=clip_by_resizing,
+    ),
+    Preparation(
+        name="scaled",
+        summary="as tracked, and clips are scaled to one body size: units and height do not matter",
+        clean=clean_by_tracking,
+        clip=clip_to_one_size,
     ),
     Preparation(
         name="planar",

@@ -107,7 +107,8 @@ class Session:
     def clips(self) -> AnyClips:
         """All clips of the store, as the encoders take them."""
         layout = self.store.layout if self.joint_map is None else self.joint_map.target
-        return clips_as(self.store, self.source.frames, layout, self.source.seconds)
+        source = self.source
+        return clips_as(self.store, source.frames, layout, source.seconds, source.preparation or None)
 
     def note(self, text: str) -> None:
         """Something that the user must not miss: told now, and kept with the result."""

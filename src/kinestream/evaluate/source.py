@@ -46,8 +46,10 @@ class Source:
     frames: int
     seconds: float | None
     dataset: str
-    """Of the pre-training; empty where it is not known, and so are preparation and split."""
+    """Of the pre-training; empty where it is not known, and so is the split."""
     split: str
+    preparation: str
+    """Whose clips the encoders take."""
     augment: AugmentSettings
     published: PublishedFigure | None
     config: RunConfig | None
@@ -96,6 +98,7 @@ def open_source(run: AnyRun) -> Source:
             seconds=card.seconds,
             dataset=card.dataset,
             split=card.split,
+            preparation=card.preparation,
             augment=AugmentSettings(),
             published=None,
             config=None,
@@ -116,6 +119,7 @@ def open_source(run: AnyRun) -> Source:
         seconds=recipe.seconds,
         dataset=recipe.dataset or "",
         split=recipe.split or "",
+        preparation=recipe.preparation or "",
         augment=recipe.augment,
         published=recipe.published,
         config=config,

@@ -215,7 +215,7 @@ class _Training:
         """So that the run can be used where its store is not; of the encoders as they were saved."""
         folder, store = self._folder, self._chosen[0].store
         encoders = {stream: load_encoder(folder.encoder(stream))[0] for stream in self._recipe.streams}
-        clips = clips_as(store, self._recipe.frames, self._layout, self._recipe.seconds)
+        clips = clips_as(store, self._recipe.frames, self._layout, self._recipe.seconds, self._recipe.preparation)
         train = store.select(self._recipe.split, "train")
         try:
             with by_themselves():
@@ -232,14 +232,12 @@ class _Training:
             self._notice(f"no whitening is kept: {error}")
 
     def _clips(self) -> Unlabelled:
-        frames, seconds = self._recipe.frames, self._recipe.seconds
+        recipe = self._recipe
+        form = (recipe.frames, self._layout, recipe.seconds, recipe.preparation)
         return Unlabelled(
             in_turn(
                 self._fabric,
-                lambda: [
-                    Part(clips=clips_as(one.store, frames, self._layout, seconds), indices=one.indices)
-                    for one in self._chosen
-                ],
+                lambda: [Part(clips=clips_as(one.store, *form), indices=one.indices) for one in self._chosen],
             )
         )
 

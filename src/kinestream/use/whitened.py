@@ -65,7 +65,7 @@ def _made(
     return make_whitening(
         source.folder.path,
         encoders,
-        clips_as(store, card.frames, card.layout, card.seconds),
+        clips_as(store, card.frames, card.layout, card.seconds, card.preparation),
         store.select(config.recipe.split, "train"),
         card.readout,
         device=device,

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from kinestream.data.body_size import measured
 from kinestream.data.people import MOST_OUT_OF_SHAPE, SHORTEST_SHARE, WIDEST_SHARE
 from kinestream.data.preparation import is_as_found, preparation_of
 from kinestream.skeleton.layout import SkeletonLayout
@@ -106,8 +107,22 @@ def place_tracked(x: Joints, layout: SkeletonLayout, people: int, frames: int) -
     return Clips(clip, kept[:, 0])
 
 
+def place_scaled(x: Joints, layout: SkeletonLayout, people: int, frames: int) -> Clips:
+    """As `clean_by_tracking` and `clip_to_one_size`."""
+    clips = place_tracked(x, layout, people, frames)
+    body = clips.joints[:, :, 0]
+    seen = body.ne(0).any(dim=3).any(dim=2)
+    wanted = found = torch.zeros_like(body[:, 0, 0, 0])
+    for start, end, weight, length in measured(layout):
+        size = _median((body[:, :, list(start)].mean(dim=2) - body[:, :, list(end)].mean(dim=2)).norm(dim=-1), seen)
+        wanted = wanted + torch.where(size > 0, length, 0.0)
+        found = found + weight * size
+    scale = torch.where(found > 0, wanted / torch.where(found > 0, found, 1.0), 1.0)
+    return Clips(clips.joints * scale[:, None, None, None, None], clips.usable)
+
+
 _PLACES: Mapping[str, Place] = MappingProxyType(
-    {"published": place_published, "tracked": place_tracked, "planar": place_planar}
+    {"published": place_published, "tracked": place_tracked, "scaled": place_scaled, "planar": place_planar}
 )
 
 
@@ -222,6 +237,15 @@ def _start(x: Joints, body: Int[Tensor, " n"], begin: Int[Tensor, "n m"]) -> Flo
     mine = x.gather(2, body[:, None, None, None, None].expand(-1, x.shape[1], 1, x.shape[3], 3))
     frame = begin.gather(1, body[:, None])[:, :, None, None, None].expand(-1, 1, 1, x.shape[3], 3)
     return mine.gather(1, frame)[:, 0, 0]
+
+
+def _median(x: Float[Tensor, "n f"], known: Bool[Tensor, "n f"]) -> Float[Tensor, " n"]:
+    """Over what is known; 0 where nothing is."""
+    ordered = torch.where(known, x, torch.inf).sort(dim=1).values
+    count = known.sum(dim=1, keepdim=True).clamp(min=1)
+    low, high = (ordered.gather(1, at) for at in ((count - 1) // 2, count // 2))
+    middle = ((low + high) / 2)[:, 0]
+    return torch.where(known.any(dim=1), middle, 0.0)
 
 
 def _pelvis(body: Float[Tensor, "n v 3"], layout: SkeletonLayout) -> Float[Tensor, "n 3"]:
