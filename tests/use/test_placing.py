@@ -45,10 +45,8 @@ def made_up(name: str, seed: int) -> np.ndarray:
 def test_clips_are_those_of_the_preparation(name: str, preparation: str, seed: int, after: int) -> None:
     layout, joints = load_layout(name), made_up(name, seed)
     assume(len(joints) > 1)  # a movement needs two frames
-    if preparation in PREPARATIONS:  # what others prepared has a length that nothing tells
-        padded = np.pad(joints, ((0, after), (0, 0), (0, 0), (0, 0)))
-    else:
-        padded = joints
+    more = after if preparation in PREPARATIONS else 0  # what others prepared has a length that nothing tells
+    padded = np.pad(joints, ((0, more), (0, 0), (0, 0), (0, 0)))
     made = placing(preparation)(torch.from_numpy(padded[None]).float(), layout, 2, 16)
     if not np.nan_to_num(joints).any():
         assert not made.usable[0]
