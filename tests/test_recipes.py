@@ -341,7 +341,7 @@ def test_overrides_reach_the_parts() -> None:
         ("augment.rotation=[1, 2, 3, 4]", r"'augment.rotation' is .*should have at most 3 items"),
         ("augment.rotation=3", r"'augment.rotation' is 3, should be a list"),
         ("seed=[", r"'seed=\[': the value is not YAML"),
-        ("other_camera=1.5", r"other_camera \(1.5\) is a probability: it must be in \[0, 1\]"),
+        ("partner=1.5", r"partner \(1.5\) is a probability: it must be in \[0, 1\]"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(override: str, words: str) -> None:

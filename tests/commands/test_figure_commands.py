@@ -243,7 +243,7 @@ def test_report_and_compare_tell_the_pairs_of_a_run(
         (tmp_path / "pairs.csv").write_text(f"recording,partner\n{names[0]},{names[number]}\n")
         runs.append(tmp_path / f"run-{number}")
         words = ["pretrain", str(trained.parent / "small.yaml"), "--data", str(small_store), "--out", str(runs[-1])]
-        more = ["--set", "other_camera=0.5", "--set", "epochs=1", "--pairs", str(tmp_path / "pairs.csv")]
+        more = ["--set", "partner=0.5", "--set", "epochs=1", "--pairs", str(tmp_path / "pairs.csv")]
         assert main([*words, *more]) == 0
     out = tmp_path / "report.html"
     assert main(["report", str(runs[0]), "--data", str(small_store), "--out", str(out), "--bare"]) == 0

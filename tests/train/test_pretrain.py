@@ -239,8 +239,8 @@ def test_a_store_that_the_recipe_is_not_for_is_refused(small_recipe: Recipe, sma
             train(dataclasses.replace(small_recipe, **change), small_store, tmp_path / "refused")  # type: ignore[arg-type]
 
 
-def test_views_of_other_cameras_are_learnt_from(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> None:
-    of_others = dataclasses.replace(small_recipe, other_camera=1.0)
+def test_views_of_partners_are_learnt_from(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> None:
+    of_others = dataclasses.replace(small_recipe, partner=1.0)
     train(small_recipe, small_store, tmp_path / "one")
     train(of_others, small_store, tmp_path / "others")
     losses = [
@@ -248,10 +248,10 @@ def test_views_of_other_cameras_are_learnt_from(small_recipe: Recipe, small_stor
         for run in ("one", "others")
     ]
     assert losses[0] != losses[1]
-    assert Run(tmp_path / "others").config().recipe.other_camera == 1.0
+    assert Run(tmp_path / "others").config().recipe.partner == 1.0
     alone = dataclasses.replace(of_others, split="xview-tune")
     with pytest.raises(
-        ValueError, match=r"no two recordings to learn from show one performance; .* --set other_camera=0"
+        ValueError, match=r"no two recordings to learn from show one performance; .* --set partner=0"
     ):
         train(alone, small_store, tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
@@ -266,7 +266,7 @@ def test_pairs_of_a_file_are_learnt_from(small_recipe: Recipe, small_store: Path
         tmp_path / "same.csv", ((names[a], names[b]) for a, b in pairs_of_equal(store.performances[clips]).tolist())
     )
     write_pairs(tmp_path / "others.csv", [(names[0], names[7]), (names[0], names[9]), (names[3], names[2])])
-    recipe = dataclasses.replace(small_recipe, other_camera=1.0, epochs=1)
+    recipe = dataclasses.replace(small_recipe, partner=1.0, epochs=1)
     train(recipe, small_store, tmp_path / "store")
     train(recipe, small_store, tmp_path / "same", pairs=tmp_path / "same.csv")
     told = train(recipe, small_store, tmp_path / "others", pairs=tmp_path / "others.csv")
@@ -289,7 +289,7 @@ def test_a_run_goes_on_with_the_pairs_it_was_begun_with(
     file, moved = tmp_path / "pairs.csv", tmp_path / "moved.csv"
     for one in (file, moved):
         write_pairs(one, [(first, second) for first in names[:12] for second in names[12:]])
-    recipe = dataclasses.replace(small_recipe, other_camera=0.8)
+    recipe = dataclasses.replace(small_recipe, partner=0.8)
     train(recipe, small_store, tmp_path / "whole", pairs=file)
 
     after_step = SelfDistillation.after_step
@@ -329,12 +329,12 @@ def test_a_run_goes_on_with_the_pairs_it_was_begun_with(
 def test_pairs_that_would_count_for_nothing_are_refused(
     small_recipe: Recipe, small_store: Path, tmp_path: Path
 ) -> None:
-    recipe = dataclasses.replace(small_recipe, other_camera=0.5)
+    recipe = dataclasses.replace(small_recipe, partner=0.5)
     file = tmp_path / "pairs.csv"
     with pytest.raises(ValueError, match=r"no file of pairs .*pairs\.csv"):
         train(recipe, small_store, tmp_path / "refused", pairs=file)
     write_pairs(file, [])
-    with pytest.raises(ValueError, match=r"counts as often as other_camera says, which is 0: --set other_camera=0\.5"):
+    with pytest.raises(ValueError, match=r"counts as often as partner says, which is 0: --set partner=0\.5"):
         train(small_recipe, small_store, tmp_path / "refused", pairs=file)
     with pytest.raises(ValueError, match=r"pairs no two of the 27"):
         train(recipe, small_store, tmp_path / "refused", pairs=file)

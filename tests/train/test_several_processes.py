@@ -28,7 +28,7 @@ EPOCHS = 4
 def words(tmp_path_factory: pytest.TempPathFactory, small_store: Path) -> list[str]:
     # A small rate: a large one makes much of the last digit, step by step.
     changed = {"epochs": EPOCHS, "optimiser": {"name": "sgd", "rate": 0.005}, "monitor": {"knn_every": 1}}
-    recipe = {**SMALL, **changed, "encoder": {**SMALL["encoder"], "dropout": 0.0}, "other_camera": 0.5}
+    recipe = {**SMALL, **changed, "encoder": {**SMALL["encoder"], "dropout": 0.0}, "partner": 0.5}
     path = tmp_path_factory.mktemp("recipe") / "small.yaml"
     path.write_text(yaml.safe_dump(recipe))
     store, pairs = Store(small_store), path.with_name("pairs.csv")

@@ -27,6 +27,9 @@ class AugmentSettings:
     """Probability that a joint is hidden."""
     joint_mask_at: Literal["origin", "parent"] = "origin"
     """Where a hidden joint is put: at the origin, or on the nearest joint that is seen towards the root."""
+    limb_mask: float = 0.0
+    """Probability that everything from a knee, hip or elbow on is hidden, of one side or of both: put on the nearest
+    joint that is seen."""
     noise: float = 0.0
     """Gaussian noise in metres."""
 
@@ -42,6 +45,7 @@ class AugmentSettings:
             self.rotation and t.Rotation(self.rotation),
             self.shear and t.Shear(self.shear),
             self.joint_mask and t.JointMask(self.joint_mask, fold),
+            self.limb_mask and t.LimbMask(layout, self.limb_mask),
             self.noise and t.Noise(self.noise),
         )
 

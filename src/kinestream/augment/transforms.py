@@ -177,6 +177,61 @@ class JointMask:
 
 
 @dataclass(frozen=True)
+class LimbMask:
+    """Hides one limb, or both of a pair, of a clip with probability `share`: everything from a knee, hip or elbow on is
+    where the joint before it is, in all frames and bodies, as joints are that a recording lacks. Layouts without these
+    joints keep all."""
+
+    layout: SkeletonLayout
+    share: float = 0.1
+
+    def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
+        hidden = uniform(0.0, 1.0, (shape[0],), generator) < self.share
+        limbs = limbs_of(self.layout)
+        which = torch.randint(max(1, len(limbs)), (shape[0],), generator=generator, device=generator.device)
+        kept = torch.ones(max(1, len(limbs)), shape[3], dtype=torch.bool, device=generator.device)
+        for row, limb in zip(kept, limbs, strict=False):
+            row[list(limb)] = False
+        return {"kept": kept[which] | ~hidden[:, None]}
+
+    def apply(self, x: Clips, parameters: Parameters) -> Clips:
+        return JointMask(fold=self.layout).apply(x, parameters)
+
+
+def limbs_of(layout: SkeletonLayout) -> tuple[tuple[int, ...], ...]:
+    """What may be missing at once: all joints from an elbow, knee or hip on, of one side or of both.
+
+    Example:
+        >>> from kinestream.skeleton.layout import load_layout
+        >>> layout = load_layout("body16")
+        >>> [layout.joints[v] for v in limbs_of(layout)[0]]
+        ['left_elbow', 'left_wrist']
+    """
+    limbs = []
+    for start in ("elbow", "knee", "hip"):
+        sides = [
+            _from(layout, layout.canonical.index(name))
+            for name in (f"left_{start}", f"right_{start}")
+            if name in layout.canonical
+        ]
+        if len(sides) == 2:
+            limbs += [sides[0], sides[1], sides[0] + sides[1]]
+    return tuple(limbs)
+
+
+def _from(layout: SkeletonLayout, start: int) -> tuple[int, ...]:
+    """A joint and all that hang on it, but for the root."""
+    found = []
+    for v in range(len(layout.joints)):
+        above = v
+        while above not in (start, layout.root):
+            above = layout.parents[above]
+        if above == start and v != layout.root:
+            found.append(v)
+    return tuple(found)
+
+
+@dataclass(frozen=True)
 class Noise:
     """Adds Gaussian noise of `deviation` metres to every coordinate of the bodies that are there."""
 

@@ -5,6 +5,7 @@ Examples:
   kinestream generate ntu60 raw/ --clips 600
   kinestream generate nw-ucla raw/ --clips 300 --seed 7
   kinestream generate pku2 raw/ --clips 360
+  kinestream generate movements raw/ --clips 24000
 """
 
 from collections.abc import Callable, Mapping
@@ -16,18 +17,19 @@ from typing import Literal
 
 from kinestream.console import Screen
 from kinestream.data.synthetic import count_pku_files, generate_ntu, generate_nw_ucla, generate_pku
+from kinestream.data.synthetic.movements import PAIRS, generate_movements
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Arguments of `kinestream generate`."""
 
-    dataset: Literal["ntu60", "nw-ucla", "pku1", "pku2"]
-    """Whose raw format."""
+    dataset: Literal["ntu60", "nw-ucla", "pku1", "pku2", "movements"]
+    """Whose raw format; or `movements`: of every kind, each by two people, as 16 joints."""
     out: Path
     """Folder for the files; must be empty or not exist."""
     clips: int = 600
-    """How many files; of PKU-MMD how many labelled actions, six in a video."""
+    """How many files; of PKU-MMD how many labelled actions, six in a video; of movements how many recordings."""
     seed: int = 0
     """The first files of a larger number are the same files."""
 
@@ -41,7 +43,11 @@ def run(config: Config) -> None:
         )
     size = sum(path.stat().st_size for path in paths)
     screen.say(f"{len(paths):,} files, {size / 1e6:,.1f} MB: {config.out}")
-    screen.say(f"next: kinestream prepare {config.dataset} {config.out} STORE")
+    if config.dataset == "movements":
+        screen.say(f"next: kinestream prepare {config.out} STORE --preparation scaled")
+        screen.say(f"then: kinestream pretrain anybody --data STORE --pairs {config.out / PAIRS} --out RUN")
+    else:
+        screen.say(f"next: kinestream prepare {config.dataset} {config.out} STORE")
 
 
 _WRITERS: Mapping[str, Callable[..., list[Path]]] = MappingProxyType(
@@ -50,5 +56,6 @@ _WRITERS: Mapping[str, Callable[..., list[Path]]] = MappingProxyType(
         "nw-ucla": generate_nw_ucla,
         "pku1": partial(generate_pku, phase=1),
         "pku2": partial(generate_pku, phase=2),
+        "movements": generate_movements,
     }
 )

@@ -7,7 +7,7 @@ Examples:
   kinestream pretrain caca-joint-ntu60-xsub --data ntu60/ --out runs/caca-joint --resume
   kinestream pretrain nw-ucla --data nw-ucla/ --out runs/quick --set epochs=10 --set optimiser.rate=0.002
   kinestream pretrain nw-ucla --data nw-ucla/ --also generated/ --out runs/more
-  kinestream pretrain nw-ucla --data nw-ucla/ --pairs pairs.csv --set other_camera=0.5 --out runs/second
+  kinestream pretrain nw-ucla --data nw-ucla/ --pairs pairs.csv --set partner=0.5 --out runs/second
   kinestream pretrain my-recipe.yaml --data ntu60/ --out runs/mine --device cuda --precision bf16-mixed
   kinestream pretrain caca-3s-ntu60-xsub --data ntu60/ --out runs/3s --device cuda --devices 8
 """
@@ -41,7 +41,7 @@ class Config:
     several times."""
     pairs: Path | None = None
     """CSV file (recording,partner) of which recordings show the same from other cameras; the stores tell if not given.
-    It counts as often as the recipe's other_camera says."""
+    It counts as often as the recipe's partner says."""
     set: tuple[str, ...] = ()
     """Change a setting of the recipe: KEY=VALUE, as in epochs=10 or optimiser.rate=0.05; may be given several times."""
     resume: bool = False

@@ -21,7 +21,8 @@ from kinestream.evaluate.source import AnyRun, Source, open_source
 from kinestream.features.extract import cached_features, calibrate_batch_norm, raw_coordinates
 from kinestream.features.metrics import accuracy, calibration_error
 from kinestream.features.neighbours import side_by_side
-from kinestream.features.whitening import mutual_neighbours, whiten_streams
+from kinestream.features.whitening import Whitening, fit_streams
+from kinestream.features.whitening_file import load_whitening
 from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, read_card
 from kinestream.models.readout import Readout
@@ -223,9 +224,24 @@ class Session:
     def _divided(self, kind: Kind, values: Mapping[str, Tensor]) -> Features:
         train, test = ({stream: rows[part] for stream, rows in values.items()} for part in (self.train, self.test))
         if self.readout.whitening:
-            pairs = mutual_neighbours(train) if self.readout.whitened_by == "neighbours" else None
-            train, test = whiten_streams(train, test, self.readout.whitening, pairs=pairs)
+            whitening = self._whitening(kind, train)
+            train, test = (
+                {stream: whitening[stream](rows) for stream, rows in part.items()} for part in (train, test)
+            )
         return Features(kind=kind, train=train, test=test)
+
+    def _whitening(self, kind: Kind, train: Mapping[str, Tensor]) -> Mapping[str, Whitening]:
+        """By the training clips of this store; of a run that was told partners, its own, by them."""
+        readout = self.readout
+        if readout.whitened_by == "partners" and kind == "run":
+            kept = load_whitening(self.source.folder.path, self.encoders(), readout)
+            if kept is None:
+                raise ValueError(
+                    f"{self.source.path} has no whitening by partners for how it is read ({readout}): it is made as the "
+                    "training ends; read it with --whitened-by neighbours or clips"
+                )
+            return kept
+        return fit_streams(train, readout.whitening, readout.whitened_by)
 
 
 def open_session(

@@ -94,28 +94,19 @@ def fit_whitening(train: Float[Tensor, "n d"], power: float, *, pairs: Pairs | N
 
 
 def fit_streams(
-    train: Mapping[str, Float[Tensor, "n _"]], power: float, whitened_by: WhitenedBy
+    train: Mapping[str, Float[Tensor, "n _"]], power: float, whitened_by: WhitenedBy, *, partners: Pairs | None = None
 ) -> dict[str, Whitening]:
-    """The whitening of each stream, as the card of an encoder says."""
-    pairs = mutual_neighbours(train) if whitened_by == "neighbours" else None
+    """The whitening of each stream, as the card of an encoder says. Where nobody tells `partners`, mutual neighbours
+    stand in for them."""
+    pairs = partners if whitened_by == "partners" else None
+    if pairs is None and whitened_by != "clips":
+        pairs = mutual_neighbours(train)
     return {stream: fit_whitening(rows, power, pairs=pairs) for stream, rows in train.items()}
 
 
 def _refuse_infinite(rows: Tensor) -> None:
     if not rows.isfinite().all():
         raise ValueError("some features are not finite: the encoder has diverged")
-
-
-def whiten_streams(
-    train: Mapping[str, Float[Tensor, "n _"]],
-    test: Mapping[str, Float[Tensor, "q _"]],
-    power: float,
-    *,
-    pairs: Pairs | None = None,
-) -> tuple[dict[str, Float[Tensor, "n _"]], dict[str, Float[Tensor, "q _"]]]:
-    """`whiten`, each stream for itself, by the same pairs."""
-    both = {stream: whiten(train[stream], test[stream], power, pairs=pairs) for stream in train}
-    return {stream: rows for stream, (rows, _) in both.items()}, {stream: rows for stream, (_, rows) in both.items()}
 
 
 def mutual_neighbours(train: Mapping[str, Float[Tensor, "n _"]], k: int = _NEIGHBOURS) -> Pairs:

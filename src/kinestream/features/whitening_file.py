@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from kinestream.data.clips import AnyClips
+from kinestream.data.partners import ClipPairs
 from kinestream.features.extract import cached_features
 from kinestream.features.whitening import Whitening, fit_streams
 from kinestream.files import replacing
@@ -62,10 +63,12 @@ def make_whitening(
     train: Int64[np.ndarray, " n"],
     readout: Readout,
     *,
+    partners: ClipPairs | None = None,
     device: torch.device | None = None,
     progress: Progress = silent,
 ) -> dict[str, Whitening]:
     """By the clips `train`, as the evaluations of these encoders whiten; kept in the folder where that can be written.
+    `partners`: places in `train` of clips that show the same.
 
     Raises ValueError where they tell too little of how features vary.
     """
@@ -78,7 +81,8 @@ def make_whitening(
         progress=lambda done, total: progress("features to whiten by", "clips", done, total),
     )
     rows = {stream: torch.from_numpy(each[train]) for stream, each in values.items()}
-    made = fit_streams(rows, readout.whitening, readout.whitened_by)
+    told = None if partners is None else torch.from_numpy(partners)
+    made = fit_streams(rows, readout.whitening, readout.whitened_by, partners=told)
     with contextlib.suppress(PermissionError):
         save_whitening(folder, made, encoders, readout)
     return made

@@ -4,7 +4,7 @@ whether features are whitened."""
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-WhitenedBy = Literal["clips", "neighbours"]
+WhitenedBy = Literal["clips", "neighbours", "partners"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,8 @@ class Readout:
     them what only few clips tell weighs more, and noise not as much."""
     whitened_by: WhitenedBy = "clips"
     """Whose deviation that is: that of all training clips, or that between training clips which show the same: mutual
-    nearest `neighbours`. What changes from one to the other weighs less."""
+    nearest `neighbours`, or the `partners` that the training was told of. What changes from one to the other weighs
+    less."""
 
     def __post_init__(self) -> None:
         if self.turns < 1:

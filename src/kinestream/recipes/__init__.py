@@ -140,9 +140,9 @@ class Recipe:
     """Passes over the training clips."""
     batch_size: int = 128
     """Clips a step; the last, smaller batch is dropped."""
-    other_camera: float = 0.0
-    """Probability that the views of a clip but the first are of the same performance from another camera, where the
-    store, or a file of pairs, tells which recordings are."""
+    partner: float = 0.0
+    """Probability that the views of a clip but the first are of another recording that shows the same, where the store
+    (the same performance from another camera), or a file of pairs, tells which ones do."""
     seed: int = 0
     """Of weights, order, augmentation and dropout."""
     method: Annotated[Any, BeforeValidator(registered(METHODS, "method"))]
@@ -165,8 +165,8 @@ class Recipe:
                 raise ValueError(f"{name} ({value}) must be at least {least}")
         if self.seconds is not None and not 0 < self.seconds <= 3600:
             raise ValueError(f"seconds ({self.seconds}) must be above 0, or null for whole recordings")
-        if not 0 <= self.other_camera <= 1:
-            raise ValueError(f"other_camera ({self.other_camera}) is a probability: it must be in [0, 1]")
+        if not 0 <= self.partner <= 1:
+            raise ValueError(f"partner ({self.partner}) is a probability: it must be in [0, 1]")
         if not self.streams or len(set(self.streams)) != len(self.streams):
             raise ValueError(f"streams {list(self.streams)} must name at least one stream, none twice")
         _check_streams(self.streams)

@@ -47,13 +47,13 @@ def read_given(file: Path, run: Run, chosen: Chosen, split: str | None, *, resum
 def check_partners(recipe: Recipe, pairs: str | Path | None, chosen: Chosen) -> None:
     """Raises ValueError for a file of pairs that would have no effect, and where none can be told."""
     if pairs is not None:
-        if not recipe.other_camera:
+        if not recipe.partner:
             raise ValueError(
-                f"--pairs {pairs} counts as often as other_camera says, which is 0: --set other_camera=0.5"
+                f"--pairs {pairs} counts as often as the recipe's partner says, which is 0: --set partner=0.5"
             )
-    elif recipe.other_camera and not any(store.share_performances(indices) for store, indices in chosen):
+    elif recipe.partner and not any(store.share_performances(indices) for store, indices in chosen):
         where = ", ".join(str(store.path) for store, _ in chosen)
         raise ValueError(
-            f"there are no views of other cameras (other_camera) in {where}: no two recordings to learn from show one "
-            "performance; give pairs with --pairs FILE, or --set other_camera=0"
+            f"the recipe takes views of partners, and there are none in {where}: no two recordings to learn from show "
+            "one performance; give pairs with --pairs FILE, or --set partner=0"
         )

@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 
 from kinestream.data.clips import caution, clips_as
 from kinestream.data.leaks import write_recordings
-from kinestream.data.partners import Partners, pairs_of_equal
+from kinestream.data.partners import ClipPairs, Partners, pairs_of_equal
 from kinestream.data.store import Store
 from kinestream.data.unlabelled import Part, Unlabelled, choose_further
 from kinestream.distributed.collectives import by_themselves
@@ -225,11 +225,23 @@ class _Training:
                     clips,
                     train,
                     self._recipe.readout,
+                    partners=self._partners(len(train)),
                     device=self._fabric.device,
                     progress=self._progress,
                 )
         except ValueError as error:
             self._notice(f"no whitening is kept: {error}")
+
+    def _partners(self, count: int) -> ClipPairs | None:
+        """Which of the first store's clips, by place among those that are learnt from, show the same."""
+        if not self._recipe.partner:
+            return None
+        pairs = self._pairs(self._clips())
+        return pairs[(pairs < count).all(axis=1)]
+
+    def _pairs(self, clips: Unlabelled) -> ClipPairs:
+        """By number of the clip."""
+        return self._given.pairs if self._given else pairs_of_equal(clips.performances())
 
     def _clips(self) -> Unlabelled:
         recipe = self._recipe
@@ -243,9 +255,8 @@ class _Training:
 
     def _loader(self, clips: Unlabelled) -> ViewLoader:
         recipe, partners = self._recipe, None
-        if recipe.other_camera:
-            pairs = self._given.pairs if self._given else pairs_of_equal(clips.performances())
-            partners = Partners(pairs, len(clips), share=recipe.other_camera)
+        if recipe.partner:
+            partners = Partners(self._pairs(clips), len(clips), share=recipe.partner)
         return ViewLoader(
             clips,
             streams=recipe.streams,
@@ -295,7 +306,7 @@ def _fitted(recipe: Recipe, store: Store) -> Recipe:
 
 def _give_notice(recipe: Recipe, chosen: Sequence[Chosen], given: Given | None, notice: Notice) -> None:
     for one in chosen:
-        if recipe.other_camera and given is None and not one.store.share_performances(one.indices):
+        if recipe.partner and given is None and not one.store.share_performances(one.indices):
             notice(f"no two recordings to learn from show one performance in {one.store.path}: it has one view of each")
         if (warning := caution(one.store, recipe.frames)) is not None:
             notice(warning)

@@ -106,6 +106,34 @@ def draw_person(rng: np.random.Generator) -> Person:
     )
 
 
+CHILDREN = 0.3
+"""Their share of anybody."""
+
+
+def draw_anybody(rng: np.random.Generator) -> Person:
+    """A grown person, or a child from 0.6 of the size on, with shorter legs and a larger head for its size."""
+    person = draw_person(rng)
+    if rng.random() > CHILDREN:
+        return person
+    size, short = rng.uniform(0.6, 0.9), rng.uniform(0.85, 1.0)
+    plain = ("lower_spine", "upper_spine", "neck", "shoulder", "hip", "hand", "foot", "ankle", "stance")
+    small = {name: float(getattr(person, name) * size) for name in plain}
+    head = float(person.head * min(1.0, 1.2 * size))
+
+    def pair(lengths: tuple[float, float], share: float) -> tuple[float, float]:
+        return float(lengths[0] * share), float(lengths[1] * share)
+
+    return replace(
+        person,
+        **small,
+        head=head,
+        upper_arm=pair(person.upper_arm, size),
+        forearm=pair(person.forearm, size),
+        thigh=pair(person.thigh, size * short),
+        shank=pair(person.shank, size * short),
+    )
+
+
 def mood(person: Person, rng: np.random.Generator) -> Person:
     """The same body in another performance: as fast, wide, upright and restless as today."""
     return replace(
