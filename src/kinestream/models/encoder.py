@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -138,7 +139,7 @@ class BodyEncoder(Encoder):
         bodies = self._bodies(x)
         rows = bodies.rows
         if self.pool > 1:
-            rows = functional.avg_pool2d(rows, (self.pool, 1), ceil_mode=True)
+            rows = _averaged(rows, self.pool)
         y = self.maps(rows, bodies.weights)
         features = []
         for change in changes:
@@ -159,6 +160,18 @@ class BodyEncoder(Encoder):
         if self.absent == "once" or not self.training or self.dropout == 0:
             return absent_once(x)
         return every_body(x)
+
+
+def _averaged(x: Float[Tensor, "b c t v"], pool: int) -> Float[Tensor, "b c s v"]:
+    """Each `pool` frames as their average, the last of which may be of fewer."""
+    if is_exporting():  # one node of the graph
+        return functional.avg_pool2d(x, (pool, 1), ceil_mode=True)
+    whole = x.shape[2] // pool * pool
+    total = x[:, :, :whole:pool]
+    for first in range(1, pool):  # sums of slices: torch's pooling takes ten times as long
+        total = total + x[:, :, first:whole:pool]
+    means = total / pool
+    return means if whole == x.shape[2] else torch.cat((means, x[:, :, whole:].mean(dim=2, keepdim=True)), dim=2)
 
 
 def check_sizes(settings: EncoderSettings, *sizes: str) -> None:

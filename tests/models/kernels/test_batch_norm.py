@@ -115,3 +115,26 @@ def test_reduced_precision_keeps_its_type_and_takes_exact_statistics() -> None:
     BatchNorm2d(CHANNELS)(full, COUNTS.float()).sin().sum().backward()
     assert full.grad is not None
     torch.testing.assert_close(x.grad.float(), full.grad, rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+@pytest.mark.parametrize("weights", [None, COUNTS.double()])
+@pytest.mark.parametrize("training", [True, False])
+def test_standardised_rows_lack_weight_and_bias_alone(
+    training: bool, weights: Tensor | None, momentum: float | None
+) -> None:
+    norm = with_affine(BatchNorm1d(CHANNELS)).train(training)
+    assert isinstance(norm, BatchNorm1d)
+    norm.momentum = momentum
+    other = copy.deepcopy(norm)
+    x = torch.randn(BODIES, CHANNELS, FRAMES, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 3 - 2
+    ours, theirs = (x.clone().requires_grad_() for _ in range(2))
+    y = norm.standardised(ours.permute(2, 1, 0), weights).permute(2, 1, 0)
+    y = y * norm.weight[:, None] + norm.bias[:, None]
+    expected = other(theirs, weights)
+    torch.testing.assert_close(y, expected)
+    y.sin().sum().backward()
+    expected.sin().sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)
+    for name, buffer in norm.named_buffers():
+        torch.testing.assert_close(buffer, other.get_buffer(name))

@@ -38,6 +38,20 @@ class BatchNorm1d(nn.BatchNorm1d):
         moments = _moments(rows) if weights is None else _moments_of_rows(rows.view(1, -1, rows.shape[2]), weights)
         return _normalise(self, rows, moments, weights).view(x.shape)
 
+    def standardised(
+        self, x: Float[Tensor, "t c b"], weights: Float[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "t c b"]:
+        """`x'`, before weight and bias, for a layer that takes them up into its own; a weight for each of the b rows,
+        which lie side by side."""
+        if not self.training or (weights is None and not several_processes()):
+            factor = _count(self) if self.training else 0.0
+            return functional.batch_norm(
+                x, self.running_mean, self.running_var, training=self.training, momentum=factor, eps=self.eps
+            )
+        rows = x.movedim(2, 0).contiguous()
+        moments = _moments(rows) if weights is None else _moments_of_rows(rows.view(1, -1, rows.shape[2]), weights)
+        return _normalise(self, rows, moments, weights, affine=False).movedim(0, 2).contiguous()
+
 
 class BatchNorm2d(nn.BatchNorm2d):
     """Of images `(n, c, t, p)`, channels last in memory, whose p are `(v b)`; a weight for each of the b bodies."""
@@ -56,13 +70,25 @@ class BatchNorm2d(nn.BatchNorm2d):
         return _normalise(self, x, _moments_of_rows(each, weights), weights.repeat(x.shape[3] // len(weights)))
 
 
-def _normalise(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor, moments: Moments, weights: Tensor | None) -> Tensor:
+def _normalise(
+    norm: nn.BatchNorm1d | nn.BatchNorm2d,
+    x: Tensor,
+    moments: Moments,
+    weights: Tensor | None,
+    *,
+    affine: bool = True,
+) -> Tensor:
     """Weights of the rows `(n, c, t)` or of the positions of images `(1, c, t, n)`."""
     mean, variance, count = moments
     _follow(norm, mean, variance * (count / (count - 1)))
     dtype = norm.weight.dtype
+    scale, shift = (
+        (norm.weight, norm.bias)
+        if affine
+        else (torch.ones_like(mean, dtype=dtype), torch.zeros_like(mean, dtype=dtype))
+    )
     y = _Normalise.apply(  # type: ignore[no-untyped-call]
-        x, norm.weight, norm.bias, mean.to(dtype), variance.to(dtype), count, weights, norm.eps
+        x, scale, shift, mean.to(dtype), variance.to(dtype), count, weights, norm.eps
     )
     return cast(Tensor, y)
 
@@ -99,13 +125,18 @@ def _mean_and_variance(x: Float[Tensor, "n c *rest"]) -> tuple[Float[Tensor, " c
 @torch.no_grad()
 def _follow(norm: nn.BatchNorm1d | nn.BatchNorm2d, mean: Tensor, unbiased: Tensor) -> None:
     """Moves the running statistics: by `momentum`, or to the plain average over all batches where it is None."""
-    assert norm.num_batches_tracked is not None
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    norm.num_batches_tracked.add_(1)
-    factor = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
+    factor = _count(norm)
     norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), factor)
     norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), factor)
+
+
+def _count(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> float:
+    """Counts a batch; the share that it has in the running statistics."""
+    assert norm.num_batches_tracked is not None
+    norm.num_batches_tracked.add_(1)
+    return 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
 
 
 class _Normalise(torch.autograd.Function):
