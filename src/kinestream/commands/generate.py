@@ -44,7 +44,7 @@ def run(config: Config) -> None:
     size = sum(path.stat().st_size for path in paths)
     screen.say(f"{len(paths):,} files, {size / 1e6:,.1f} MB: {config.out}")
     if config.dataset == "movements":
-        screen.say(f"next: kinestream prepare {config.out} STORE --preparation scaled")
+        screen.say(f"next: kinestream prepare {config.out} STORE --preparation scaled --trust")
         screen.say(f"then: kinestream pretrain anybody --data STORE --pairs {config.out / PAIRS} --out RUN")
     else:
         screen.say(f"next: kinestream prepare {config.dataset} {config.out} STORE")
