@@ -91,10 +91,12 @@ def generate_movements(
         with replacing(folder / PAIRS) as part, part.open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("recording", "partner"))
-            writer.writerows((_name(number, 0), _name(number, 1)) for number in range(clips // PERFORMANCES))
+            for clip in range(0, clips, PERFORMANCES):
+                stem, number = _file(clip), clip // PERFORMANCES
+                writer.writerow([f"{stem}/{_name(number, performance)}" for performance in range(PERFORMANCES)])
         for first in range(0, clips, IN_A_FILE):
             last = min(first + IN_A_FILE, clips)
-            path = folder / f"movements-{first:07d}.npz"
+            path = folder / f"{_file(first)}.npz"
             with Outgoing(list(_recordings(first, last, seed, progress)), folder) as outgoing:
                 write_npz(outgoing, path)
             names.append(out / path.name)
@@ -109,6 +111,11 @@ def _recordings(first: int, last: int, seed: int, progress: Callable[[int], None
         yield Recording(joints=joints, layout=layout, fps=RATE, name=_name(number, performance))
         if progress is not None:
             progress(clip + 1)
+
+
+def _file(clip: int) -> str:
+    """The stem of the file that a recording is in, and of its name in a store."""
+    return f"movements-{clip - clip % IN_A_FILE:07d}"
 
 
 def _name(number: int, performance: int) -> str:
