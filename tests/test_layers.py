@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "kinestream"
 
 FLOORS = (
-    {"files", "progress", "words"},
+    {"files", "progress", "shipped", "words"},
     {"plugins"},
     {"config", "console"},
     {"skeleton"},

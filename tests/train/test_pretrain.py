@@ -250,9 +250,7 @@ def test_views_of_partners_are_learnt_from(small_recipe: Recipe, small_store: Pa
     assert losses[0] != losses[1]
     assert Run(tmp_path / "others").config().recipe.partner == 1.0
     alone = dataclasses.replace(of_others, split="xview-tune")
-    with pytest.raises(
-        ValueError, match=r"no two recordings to learn from show one performance; .* --set partner=0"
-    ):
+    with pytest.raises(ValueError, match=r"no two recordings to learn from show one performance; .* --set partner=0"):
         train(alone, small_store, tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
 

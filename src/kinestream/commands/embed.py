@@ -3,8 +3,8 @@ recordings, files or a store; stopped, the same command goes on, and given again
 With --devices so many processes of this machine share the work; torchrun starts those of several machines.
 
 Examples:
-  kinestream embed recordings/ --encoder runs/mine --out movements.parquet --layout mediapipe33
-  kinestream embed recordings/ --encoder runs/mine --out movements.parquet --windows 2s --hop 0.5s
+  kinestream embed recordings/ --out movements.parquet --layout mediapipe33
+  kinestream embed recordings/ --out movements.parquet --windows 2s --hop 0.5s
   kinestream embed store/ --encoder runs/mine --out movements.npz
 """
 
@@ -18,6 +18,7 @@ from kinestream.console import Screen
 from kinestream.data.recording import Up
 from kinestream.data.understanding import ToldUnits
 from kinestream.distributed.launch import Device, in_processes, is_first
+from kinestream.shipped import DEFAULT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,8 @@ class Config:
 
     recordings: tuple[str, ...]
     """Files, folders of them, or stores."""
-    encoder: Path = required_option()
-    """Run, or encoder file."""
+    encoder: Path = Path(DEFAULT)
+    """Run, encoder file, or anybody, which comes with the package."""
     out: Path = required_option()
     """Archive to write or to add to: .parquet, .npz or .csv, or a folder."""
     windows: str | None = None

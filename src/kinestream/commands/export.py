@@ -3,7 +3,7 @@ with y up go in, embeddings come out: preparation, map of joints, resizing, stre
 gets its name when it computes what the model computes.
 
 Examples:
-  kinestream export runs/mine encoder.onnx
+  kinestream export anybody encoder.onnx
   kinestream export runs/mine encoder.onnx --layout mediapipe33
   kinestream export runs/mine/encoder-joint.safetensors encoder.pt2
 """
@@ -19,7 +19,7 @@ class Config:
     """Arguments of `kinestream export`."""
 
     run: Path
-    """Folder of a pre-training run, or an encoder file."""
+    """Run, encoder file, or anybody, which comes with the package."""
     out: Path
     """File to write: .onnx or .pt2."""
     layout: str | None = None

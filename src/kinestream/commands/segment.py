@@ -3,7 +3,7 @@ labels of a classifier (--model). Groups are the same in all recordings of a cal
 sheet shows what each group looks like, to give it a name.
 
 Examples:
-  kinestream segment session.npy --layout kinect20 --fps 30 --encoder runs/mine --out segments.csv
+  kinestream segment session.npy --layout kinect20 --fps 30 --out segments.csv
   kinestream segment monday/ tuesday/ --encoder runs/mine --groups 8 --out segments.csv --sheet groups.png
   kinestream segment monday/ --encoder runs/mine --out named.csv --merge 1,2 --name 0=walk --name 1=sit
   kinestream segment monday/ --model gestures.model --out segments.csv
@@ -32,7 +32,7 @@ class Config:
     out: Path = required_option()
     """CSV file for the pieces: recording, start, end, group, label, certainty."""
     encoder: Path | None = None
-    """Folder of a pre-training run, or an encoder file (.safetensors): for groups."""
+    """Run, encoder file, or anybody, which comes with the package and is taken if not given: for groups."""
     model: Path | None = None
     """Folder of a classifier ('kinestream fit'): for its labels; it has its encoder with it."""
     threshold: float = 0.5
@@ -76,13 +76,14 @@ class Config:
 def run(config: Config) -> None:
     from kinestream.console import Screen
     from kinestream.data.reading import read
+    from kinestream.shipped import DEFAULT
     from kinestream.use.classifier_files import load_classifier
     from kinestream.use.model import load
     from kinestream.use.segment import WINDOW, segment
     from kinestream.use.segments import save_segments
 
     names, merged = _names(config.name), _merged(config.merge)  # before any work
-    if (config.encoder is None) == (config.model is None):
+    if config.encoder is not None and config.model is not None:
         raise ValueError("give either --encoder, for groups, or --model, for the labels of a classifier")
     if config.model is not None and config.groups is not None:
         raise ValueError("--groups is for groups, and --model gives labels: leave one of them out")
@@ -104,7 +105,7 @@ def run(config: Config) -> None:
     window = config.window
     if window is None:
         window = WINDOW if labels is None or labels.seconds_ is None else labels.seconds_
-    encoder = labels.model if labels is not None else load(config.encoder or "")
+    encoder = labels.model if labels is not None else load(config.encoder or DEFAULT)
     assert encoder is not None, "a classifier that was saved has its encoder"
     found = segment(
         encoder,

@@ -74,6 +74,8 @@ def _learnt_from(store: Store, test: Indices, marked: Marks, source: Source) -> 
     """What the encoders of `source` have seen of the test clips, by its list of recordings or by the rule of its split,
     and whether that is a leak or only to be noted. The content of a known copy was seen with the training clip that it
     is a copy of."""
+    if source.shipped:
+        return
     recordings = source.recordings()
     if recordings is not None:
         by_name = same_name(store, test, recordings)

@@ -225,16 +225,14 @@ class Session:
         train, test = ({stream: rows[part] for stream, rows in values.items()} for part in (self.train, self.test))
         if self.readout.whitening:
             whitening = self._whitening(kind, train)
-            train, test = (
-                {stream: whitening[stream](rows) for stream, rows in part.items()} for part in (train, test)
-            )
+            train, test = ({stream: whitening[stream](rows) for stream, rows in part.items()} for part in (train, test))
         return Features(kind=kind, train=train, test=test)
 
     def _whitening(self, kind: Kind, train: Mapping[str, Tensor]) -> Mapping[str, Whitening]:
         """By the training clips of this store; of a run that was told partners, its own, by them."""
         readout = self.readout
         if readout.whitened_by == "partners" and kind == "run":
-            kept = load_whitening(self.source.folder.path, self.encoders(), readout)
+            kept = load_whitening(self.source.kept, self.encoders(), readout)
             if kept is None:
                 raise ValueError(
                     f"{self.source.path} has no whitening by partners for how it is read ({readout}): it is made as the "

@@ -11,6 +11,7 @@ from kinestream.data.leaks import Recordings, read_recordings
 from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import EncoderCard, load_encoder, read_card
 from kinestream.recipes import PublishedFigure
+from kinestream.shipped import shipped_folder
 from kinestream.skeleton.layout import SkeletonLayout
 from kinestream.train.run_folder import Run, RunConfig
 from kinestream.train.seeds import derive_seed
@@ -27,7 +28,7 @@ class HasPath(Protocol):
 
 
 AnyRun = HasPath | Path | str
-"""A run, its folder, or an encoder file."""
+"""A run, its folder, an encoder file, or the name of an encoder that comes with the package."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,12 @@ class Source:
     path: Path
     """What the user named."""
     folder: Run
-    """Where results go: the run; of an encoder file a folder beside it with its name."""
+    """Where results go: the run; of an encoder file a folder beside it with its name; of one that comes with the package
+    a folder of its name in the one that one works in."""
+    kept: Path
+    """Where the whitening lies."""
+    shipped: bool
+    """It comes with the package, and learnt from made-up movements alone."""
     name: str
     """What the features are called: the recipe, or the file."""
     files: dict[str, Path]
@@ -78,19 +84,22 @@ class Source:
 
     def recordings(self) -> Recordings | None:
         """What the encoders learnt from, by the list in the run; None where it has none."""
-        folder = Run(self.path.parent) if self.config is None else self.folder
+        folder = Run(self.path.parent) if self.config is None else Run(self.kept)
         return read_recordings(folder.recordings) if folder.recordings.is_file() else None
 
 
 def open_source(run: AnyRun) -> Source:
-    """A run, its folder, or an encoder file with its card beside it. Raises ValueError when it is none of them, or when
-    the run has no encoder yet."""
+    """A run, its folder, an encoder file with its card beside it, or the name of an encoder that comes with the package.
+    Raises ValueError when it is none of them, or when the run has no encoder yet."""
     path = Path(run if isinstance(run, str | Path) else run.path)
+    own = shipped_folder(path)
     if path.suffix == SUFFIX:
         card = read_card(path)
         return Source(
             path=path,
             folder=Run(path.with_suffix("")),
+            kept=path.with_suffix(""),
+            shipped=False,
             name=path.stem,
             files={card.stream: path},
             seed=0,
@@ -103,7 +112,7 @@ def open_source(run: AnyRun) -> Source:
             published=None,
             config=None,
         )
-    folder = Run(path)
+    folder = Run(path if own is None else own)
     config = folder.config()
     streams = folder.streams()
     if not streams:
@@ -111,7 +120,9 @@ def open_source(run: AnyRun) -> Source:
     recipe = config.recipe
     return Source(
         path=path,
-        folder=folder,
+        folder=folder if own is None else Run(path),
+        kept=folder.path,
+        shipped=own is not None,
         name=config.recipe_name,
         files={stream: folder.encoder(stream) for stream in streams},
         seed=recipe.seed,

@@ -5,6 +5,7 @@ from typing import Any, overload
 
 from kinestream.distributed.launch import Device
 from kinestream.evaluate.source import AnyRun, HasPath
+from kinestream.shipped import DEFAULT
 from kinestream.use import model
 from kinestream.use.model import Model
 
@@ -12,10 +13,10 @@ from kinestream.use.model import Model
 @overload
 def load(run: HasPath, *, whitened: bool = True, device: Device = "auto") -> Model: ...
 @overload
-def load(run: Path | str, *, whitened: bool = True, device: Device = "auto") -> Any: ...
-def load(run: AnyRun, *, whitened: bool = True, device: Device = "auto") -> Any:
-    """The `Model` of a run, of its folder, or of one encoder file (`.safetensors` with its card beside it); or the
-    `Classifier` that was saved in a folder.
+def load(run: Path | str = DEFAULT, *, whitened: bool = True, device: Device = "auto") -> Any: ...
+def load(run: AnyRun = DEFAULT, *, whitened: bool = True, device: Device = "auto") -> Any:
+    """The `Model` of a run, of its folder, of one encoder file (`.safetensors` with its card beside it), or of an encoder
+    that comes with the package (`anybody`); or the `Classifier` that was saved in a folder.
 
     `whitened` False leaves features of a model as they are where the card says that they are whitened. Raises
     ValueError where there is neither, or a file is damaged. Nothing in the files is executed.

@@ -268,7 +268,7 @@ class Model(TransformerMixin, BaseEstimator):
         return MadeBy(
             encoder=self.fingerprint,
             encoder_name=self.name,
-            encoder_path="" if self.source is None else str(self.source.path.absolute()),
+            encoder_path=self._where,
             dim=self.dim,
             streams=self.streams,
             layout=self.layout.name,
@@ -280,6 +280,13 @@ class Model(TransformerMixin, BaseEstimator):
             people=cutting.people,
             reading=reading,
         )
+
+    @property
+    def _where(self) -> str:
+        """The name of one that comes with the package, else the path."""
+        if self.source is None:
+            return ""
+        return str(self.source.path if self.source.shipped else self.source.path.absolute())
 
     def export(
         self,
@@ -452,13 +459,15 @@ class Model(TransformerMixin, BaseEstimator):
 
 
 def load(run: AnyRun, *, whitened: bool = True, device: Device = "auto") -> Model:
-    """The model of a run, of its folder, or of one encoder file (`.safetensors` with its card beside it).
+    """The model of a run, of its folder, of one encoder file (`.safetensors` with its card beside it), or of an encoder
+    that comes with the package, by its name.
 
     `whitened` False leaves features as they are where the card says that they are whitened. Raises ValueError where
     there is no encoder, or a file is damaged. Nothing in the files is executed.
 
     Example:
-        >>> load("runs/mine").embed(recordings)  # doctest: +SKIP
+        >>> load("anybody")
+        Model('anybody': bone + bone-motion + distance + distance-motion + lagged-distance + displacement + cylindrical-motion, layout body16, 32 frames, preparation scaled, embeddings of 1792)
     """
     source = open_source(run)
     loaded = source.encoders()

@@ -31,7 +31,7 @@ def whitening_of(
     """
     if not card.readout.whitening:
         return {}
-    folder = source.folder.path
+    folder = source.kept
     found = load_whitening(folder, encoders, card.readout)
     return _made(source, encoders, card, device, progress) if found is None else found
 
@@ -47,7 +47,7 @@ def _made(
     if config is None:
         raise ValueError(
             f"{source.path} is read whitened ({card.readout}), and no whitening lies beside it "
-            f"({source.folder.path}): copy its folder along, load it from its run, or ks.load(..., whitened=False)"
+            f"({source.kept}): copy its folder along, load it from its run, or ks.load(..., whitened=False)"
         )
     remedy = "embed once where its store is, or ks.load(..., whitened=False) to leave features as they are"
     try:
@@ -63,7 +63,7 @@ def _made(
             f"{remedy}"
         )
     return make_whitening(
-        source.folder.path,
+        source.kept,
         encoders,
         clips_as(store, card.frames, card.layout, card.seconds, card.preparation),
         store.select(config.recipe.split, "train"),
