@@ -235,8 +235,8 @@ class Session:
             kept = load_whitening(self.source.kept, self.encoders(), readout)
             if kept is None:
                 raise ValueError(
-                    f"{self.source.path} has no whitening by partners for how it is read ({readout}): it is made as the "
-                    "training ends; read it with --whitened-by neighbours or clips"
+                    f"{self.source.path} has no whitening by partners for how it is read ({readout}): it is made as "
+                    "the training ends; read it with --whitened-by neighbours or clips"
                 )
             return kept
         return fit_streams(train, readout.whitening, readout.whitened_by)

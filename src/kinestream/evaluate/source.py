@@ -38,8 +38,8 @@ class Source:
     path: Path
     """What the user named."""
     folder: Run
-    """Where results go: the run; of an encoder file a folder beside it with its name; of one that comes with the package
-    a folder of its name in the one that one works in."""
+    """Where results go: the run; of an encoder file a folder beside it with its name; of one that comes with the
+    package a folder of its name in the one that one works in."""
     kept: Path
     """Where the whitening lies."""
     shipped: bool
@@ -89,7 +89,8 @@ class Source:
 
 
 def open_source(run: AnyRun) -> Source:
-    """A run, its folder, an encoder file with its card beside it, or the name of an encoder that comes with the package.
+    """A run, its folder, an encoder file with its card beside it, or an encoder that comes with the package, by name.
+
     Raises ValueError when it is none of them, or when the run has no encoder yet."""
     path = Path(run if isinstance(run, str | Path) else run.path)
     own = shipped_folder(path)

@@ -15,8 +15,8 @@ def load(run: HasPath, *, whitened: bool = True, device: Device = "auto") -> Mod
 @overload
 def load(run: Path | str = DEFAULT, *, whitened: bool = True, device: Device = "auto") -> Any: ...
 def load(run: AnyRun = DEFAULT, *, whitened: bool = True, device: Device = "auto") -> Any:
-    """The `Model` of a run, of its folder, of one encoder file (`.safetensors` with its card beside it), or of an encoder
-    that comes with the package (`anybody`); or the `Classifier` that was saved in a folder.
+    """The `Model` of a run, of its folder, of one encoder file (`.safetensors` with its card beside it), or of an
+    encoder that comes with the package (`anybody`); or the `Classifier` that was saved in a folder.
 
     `whitened` False leaves features of a model as they are where the card says that they are whitened. Raises
     ValueError where there is neither, or a file is damaged. Nothing in the files is executed.

@@ -466,8 +466,9 @@ def load(run: AnyRun, *, whitened: bool = True, device: Device = "auto") -> Mode
     there is no encoder, or a file is damaged. Nothing in the files is executed.
 
     Example:
-        >>> load("anybody")
-        Model('anybody': bone + bone-motion + distance + distance-motion + lagged-distance + displacement + cylindrical-motion, layout body16, 32 frames, preparation scaled, embeddings of 1792)
+        >>> model = load("anybody")
+        >>> model.layout.name, model.dim
+        ('body16', 1792)
     """
     source = open_source(run)
     loaded = source.encoders()

@@ -76,8 +76,8 @@ def perform_movement(number: int, performance: int, seed: int) -> Float[np.ndarr
 def generate_movements(
     out: Path, clips: int, seed: int, *, progress: Callable[[int], None] | None = None
 ) -> list[Path]:
-    """Writes `clips` recordings into `out`, a thousand a file, and `pairs.csv`, which says what shows the same movement;
-    returns the paths. A longer run begins with the recordings of a shorter one.
+    """Writes `clips` recordings into `out`, a thousand a file, and `pairs.csv`, which says what shows the same
+    movement; returns the paths. A longer run begins with the recordings of a shorter one.
 
     Raises ValueError if `out` holds files, or a number does not fit.
     """
