@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kinestream.augment.transforms import (
     Augmentation,
     JointMask,
+    LimbMask,
     Mirror,
     Noise,
     ResizedCrop,
@@ -18,6 +19,7 @@ from kinestream.augment.transforms import (
     Shear,
     TemporalCrop,
     Transform,
+    limbs_of,
 )
 from kinestream.skeleton.layout import KINECT20, NTU25
 
@@ -29,6 +31,7 @@ ALL: list[Transform] = [
     Mirror(NTU25),
     JointMask(0.3),
     JointMask(0.3, NTU25),
+    LimbMask(NTU25, 0.5),
     Noise(),
 ]
 
@@ -256,3 +259,39 @@ def test_clips_of_a_batch_are_augmented_each_in_its_own_way() -> None:
     x = clips(1).expand(5, -1, -1, -1, -1)
     y = Augmentation((Shear(),))(x, generator())
     assert len({round(float(value), 6) for value in y[:, 0, 0, 0, 0]}) == 5
+
+
+# --- limbs ------------------------------------------------------------------------------------------------------------
+
+
+def test_limbs_are_all_joints_from_an_elbow_knee_or_hip_on() -> None:
+    names = [{NTU25.joints[v] for v in limb} for limb in limbs_of(NTU25)]
+    assert names[0] == {f"left_{joint}" for joint in ("elbow", "wrist", "hand", "hand_tip", "thumb")}
+    assert names[8] == {f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle", "foot")}
+    assert len(names) == 9
+    assert not any(NTU25.root in limb for limb in limbs_of(NTU25))
+
+
+def test_a_hidden_limb_is_where_the_joint_before_it_is() -> None:
+    x = clips(n=200)
+    mask = LimbMask(NTU25, 0.5)
+    drawn = mask.sample(x.shape, generator())
+    masked = mask.apply(x, drawn)
+    hidden = ~drawn["kept"].all(dim=1)
+    assert 0.4 < hidden.double().mean() < 0.6
+    torch.testing.assert_close(masked[~hidden], x[~hidden])
+    for row in torch.nonzero(hidden).flatten().tolist():
+        gone = set(torch.nonzero(~drawn["kept"][row]).flatten().tolist())
+        assert gone in [set(limb) for limb in limbs_of(NTU25)]
+        for v in range(25):
+            at = v
+            while at in gone:
+                at = NTU25.parents[at]
+            torch.testing.assert_close(masked[row, :, :, v], x[row, :, :, at])
+
+
+def test_every_limb_is_hidden_some_time() -> None:
+    kept = LimbMask(NTU25, 1.0).sample((500, 3, 10, 25, 1), generator())["kept"]
+    assert {tuple(torch.nonzero(~row).flatten().tolist()) for row in kept} == {
+        tuple(sorted(limb)) for limb in limbs_of(NTU25)
+    }

@@ -171,3 +171,70 @@ def test_the_means_lead_to_joints_in_the_end() -> None:
 
     for name in MEANS:
         below(name)
+
+
+# --- parts of a body --------------------------------------------------------------------------------------------------
+
+UPPER = SkeletonLayout(
+    name="upper",
+    joints=("nose", *(f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist") for side in ("left", "right"))),
+    parents=(0, 0, 0, 1, 2, 3, 4),
+    pairs=((1, 2), (3, 4), (5, 6)),
+    heading=(1, 2),
+    pelvis=(1, 2),
+)
+
+
+def test_joints_that_a_part_of_a_body_lacks_are_where_the_next_one_is() -> None:
+    body16 = load_layout("body16")
+    with pytest.raises(ValueError, match="pelvis, spine, left_hip, .* cannot be made"):
+        joint_map(UPPER, body16)
+    made = joint_map(UPPER, body16, partly=True)
+    assert made.lacking == ("pelvis", "spine", *(name for name in body16.joints[10:]))
+    own = joint_map(UPPER, body16, partly=True)
+    pose = np.random.default_rng(0).standard_normal((5, 7, 3)).astype(np.float32)
+    mapped = own(pose)
+    at = {name: mapped[:, v] for v, name in enumerate(body16.joints)}
+    np.testing.assert_allclose(at["neck"], pose[:, 1:3].mean(axis=1), atol=1e-6)
+    for name in made.lacking:  # all hang on the neck: nothing is known towards the root
+        np.testing.assert_array_equal(at[name], at["neck"])
+    for v, name in enumerate(UPPER.joints[1:], start=1):
+        np.testing.assert_array_equal(at[name], pose[:, v])
+    assert not set(made.lacking) & set(made.filled)
+
+
+def test_a_limb_that_lacks_its_end_ends_at_the_last_joint_it_has() -> None:
+    names = tuple(name for name in COCO17.joints if not name.endswith(("ankle", "wrist")))
+    short = SkeletonLayout(
+        name="short",
+        joints=names,
+        parents=tuple(names.index(COCO17.joints[COCO17.parents[COCO17.joints.index(name)]]) for name in names),
+        pairs=tuple(
+            (names.index(f"left_{name}"), names.index(f"right_{name}"))
+            for name in ("eye", "ear", "shoulder", "elbow", "hip", "knee")
+        ),
+        heading=(names.index("left_shoulder"), names.index("right_shoulder")),
+        pelvis=(names.index("left_hip"), names.index("right_hip")),
+    )
+    made = joint_map(short, NTU25, partly=True)
+    assert {"left_ankle", "left_foot", "right_wrist", "right_hand_tip"} <= set(made.lacking)
+    for name, joint in (("left_foot", "left_knee"), ("right_hand_tip", "right_elbow")):
+        assert made.parts[NTU25.joints.index(name)] == (names.index(joint),)
+
+
+def test_too_small_a_part_is_refused() -> None:
+    hand = SkeletonLayout(
+        name="arm",
+        joints=("left_shoulder", "right_shoulder", "right_elbow", "right_wrist"),
+        parents=(0, 0, 1, 2),
+        pairs=((0, 1),),
+        heading=(0, 1),
+        pelvis=(0,),
+    )
+    with pytest.raises(ValueError, match="no joint map from layout arm to ntu25"):
+        joint_map(hand, NTU25, partly=True)
+
+
+def test_a_whole_body_is_mapped_alike_partly_or_not() -> None:
+    for source in map(load_layout, layout_names()):
+        assert joint_map(source, load_layout("body16"), partly=True) == joint_map(source, load_layout("body16"))

@@ -34,15 +34,18 @@ Measured = tuple[tuple[int, ...], tuple[int, ...], float, float]
 
 @cache
 def measured(layout: SkeletonLayout) -> tuple[Measured, ...]:
-    """`LENGTHS` by joints of a layout: between which (the middles of) joints, the weight in a sum, and the length.
+    """`LENGTHS` by joints of a layout: between which (the middles of) joints, the weight in a sum, and the length;
+    those that it has.
 
-    Raises ValueError where joints of it cannot be found.
+    Raises ValueError where it has too little of a body.
     """
     body = load_layout(BODY)
-    parts = joint_map(layout, body).parts
-    places = {name: parts[v] for v, name in enumerate(body.joints)}
+    made = joint_map(layout, body, partly=True)
+    places = {name: made.parts[v] for v, name in enumerate(body.joints) if name not in made.lacking}
     rows = []
     for (start, end), length in LENGTHS.items():
+        if not all(name in places for name in (*start.split(), *end.split())):
+            continue
         ends = [tuple(v for name in names.split() for v in places[name]) for names in (start, end)]
         weight = 0.5 if len(start.split()) == 1 else 1.0
         rows.append((ends[0], ends[1], weight, length))

@@ -102,10 +102,15 @@ def clips_as(
     layout: SkeletonLayout,
     seconds: float | int | None = None,
     preparation: str | None = None,
+    *,
+    partly: bool = False,
 ) -> AnyClips:
-    """The clips of a store with the joints of `layout`, see `Clips`. Raises ValueError where some cannot be made."""
+    """The clips of a store with the joints of `layout`, see `Clips`; with `partly` of a part of a body, too.
+
+    Raises ValueError where some cannot be made.
+    """
     clips = Clips(store, frames, seconds, preparation)
-    return clips if store.layout == layout else MappedClips(clips, joint_map(store.layout, layout))
+    return clips if store.layout == layout else MappedClips(clips, joint_map(store.layout, layout, partly=partly))
 
 
 def caution(store: Store, frames: int) -> str | None:

@@ -19,14 +19,16 @@ def clip_of(
     *,
     seconds: float | int | None = None,
     cleaned: bool = False,
+    partly: bool = False,
 ) -> Float32[np.ndarray, "t m v c"]:
-    """One recording as a clip, of `people` bodies. `cleaned` tells that the preparation has cleaned it already.
+    """One recording as a clip, of `people` bodies. `cleaned` tells that the preparation has cleaned it already,
+    `partly` that a part of a body is enough (see `joint_map`).
 
     Raises RecordingError where it cannot be prepared, and ValueError where its joints cannot be mapped.
     """
     own = recording.layout
     assert own is not None, "as_recordings gives each a layout"
-    mapped = None if own == layout else joint_map(own, layout)
+    mapped = None if own == layout else joint_map(own, layout, partly=partly)
     whole = without_gaps(recording, own)
     joints = (whole.joints if cleaned else preparation.clean(whole, own, people)).astype(np.float32, copy=False)
     clip = preparation.clip(timed(joints, seconds, recording.fps), frames, own).astype(np.float32)

@@ -109,7 +109,7 @@ class Session:
         """All clips of the store, as the encoders take them."""
         layout = self.store.layout if self.joint_map is None else self.joint_map.target
         source = self.source
-        return clips_as(self.store, source.frames, layout, source.seconds, source.preparation or None)
+        return clips_as(self.store, source.frames, layout, source.seconds, source.preparation or None, partly=True)
 
     def note(self, text: str) -> None:
         """Something that the user must not miss: told now, and kept with the result."""
@@ -390,7 +390,7 @@ def _map_joints(card: EncoderCard, store: Store, *, allowed: bool) -> JointMap |
             f"the encoder is for layout {card.layout.name}, {store.path} has {store.layout.name}: "
             "'kinestream evaluate transfer' maps joints where that can be done"
         )
-    return joint_map(store.layout, card.layout)
+    return joint_map(store.layout, card.layout, partly=card.partly)
 
 
 def _check_preparation(card: EncoderCard, store: Store) -> None:

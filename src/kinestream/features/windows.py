@@ -36,6 +36,9 @@ class ClipForm:
     seconds: float | int | None = None
     """What of a window is looked at, from its middle; None for all of it."""
 
+    partly: bool = False
+    """A part of a body is enough."""
+
     @property
     def rate(self) -> float | None:
         return None if self.seconds is None else self.frames / self.seconds
@@ -93,7 +96,7 @@ def window_clips(
     made, usable = [], np.zeros(len(starts), dtype=np.bool_)
     preparation, own = preparation_of(form.preparation), recording.layout
     assert own is not None, "as_recordings gives each a layout"
-    mapped = None if own == form.layout else joint_map(own, form.layout)
+    mapped = None if own == form.layout else joint_map(own, form.layout, partly=form.partly)
     for place, start in enumerate(starts.tolist()):
         try:
             part = recording.cut(slice(start, start + size))

@@ -43,6 +43,8 @@ class EncoderCard:
     epochs_done: int
     epochs: int
     readout: Readout = field(default_factory=Readout)
+    partly: bool = False
+    """It learnt with limbs hidden: recordings of a part of a body are taken."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.frames <= 100_000:

@@ -220,6 +220,7 @@ class Recipe:
             epochs_done=epochs_done,
             epochs=self.epochs,
             readout=self.readout,
+            partly=self.augment.limb_mask > 0,
         )
 
 

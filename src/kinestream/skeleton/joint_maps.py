@@ -1,10 +1,11 @@
 """How the joints of one layout are made from those of another, so that an encoder can see recordings of other sensors.
 
 Joints with the same canonical name correspond. One that the source lacks is the mean of some of its joints: as the
-source's own `derive` says, else as the table here. A map with a joint that cannot be made is refused.
+source's own `derive` says, else as the table here. A map with a joint that cannot be made is refused, unless a part of
+a body is enough.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -51,6 +52,8 @@ class JointMap:
     target: SkeletonLayout
     parts: tuple[tuple[int, ...], ...]
     """For each target joint the source joints."""
+    lacking: tuple[str, ...] = ()
+    """Target joints that the source has nothing for: each is where the next one is that it has."""
 
     def __call__(self, clips: Float32[np.ndarray, "*n v c"]) -> Float32[np.ndarray, "*n w c"]:
         mapped = np.stack([clips[..., list(part), :].mean(axis=-2) for part in self.parts], axis=-2)
@@ -63,7 +66,7 @@ class JointMap:
         return {
             self.target.joints[w]: tuple(self.source.joints[v] for v in part)
             for w, (part, name) in enumerate(zip(self.parts, self.target.canonical, strict=True))
-            if [own[v] for v in part] != [name]
+            if [own[v] for v in part] != [name] and self.target.joints[w] not in self.lacking
         }
 
     @property
@@ -73,8 +76,18 @@ class JointMap:
         return tuple(name for v, name in enumerate(self.source.joints) if v not in used)
 
 
-def joint_map(source: SkeletonLayout, target: SkeletonLayout) -> JointMap:
-    """The map from `source` to `target`. Raises ValueError where joints of the target cannot be made, naming them.
+LEAST_SHARE = 0.4
+"""Of the joints of the target, that a source in part must have."""
+
+
+def joint_map(source: SkeletonLayout, target: SkeletonLayout, *, partly: bool = False) -> JointMap:
+    """The map from `source` to `target`.
+
+    With `partly` the source may be a part of a body: joints that cannot be made are where the next one towards the root
+    is that can, and the root where the joint next to it is; as masked joints of a recording are.
+
+    Raises ValueError where joints of the target cannot be made, naming them; with `partly` where most of them cannot,
+    or those by which a body is turned.
 
     Example:
         >>> from kinestream.skeleton.layout import KINECT20, NTU25
@@ -86,12 +99,27 @@ def joint_map(source: SkeletonLayout, target: SkeletonLayout) -> JointMap:
     has |= {name: tuple(map(source.joints.index, parts)) for name, parts in source.derive.items()}
     made = {joint: made_of(name, has) for joint, name in zip(target.joints, target.canonical, strict=True)}
     lacking = [joint for joint, part in made.items() if not part]
-    if lacking:
+    enough = len(made) - len(lacking) >= LEAST_SHARE * len(made) and all(made[target.joints[v]] for v in target.heading)
+    if lacking and not (partly and enough):
         raise ValueError(
             f"no joint map from layout {source.name} to {target.name}: {', '.join(lacking)} cannot be made; "
             f"'aliases' or 'derive' of {source.name} may say how"
         )
-    return JointMap(source=source, target=target, parts=tuple(part for part in made.values() if part))
+    parts = tuple(made[target.joints[v]] or () for v in _stand_ins([bool(part) for part in made.values()], target))
+    return JointMap(source=source, target=target, parts=parts, lacking=tuple(lacking))
+
+
+def _stand_ins(known: Sequence[bool], layout: SkeletonLayout) -> list[int]:
+    """For each joint itself, or the next known one towards the root; where there is none, the known one fewest bones
+    from the root."""
+    nearest = min((v for v, is_known in enumerate(known) if is_known), key=lambda v: layout.depths[v])
+    found = []
+    for v in range(len(known)):
+        at = v
+        while not known[at] and at != layout.root:
+            at = layout.parents[at]
+        found.append(at if known[at] else nearest)
+    return found
 
 
 def made_of(name: str, has: Mapping[str, tuple[int, ...]]) -> tuple[int, ...] | None:

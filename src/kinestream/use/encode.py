@@ -85,6 +85,7 @@ def mapping_in_words(made: JointMap) -> str:
     said = f"joints of {made.source.name} are mapped to {made.target.name}, the encoder's"
     filled = [f"{joint} = {' + '.join(parts)}" for joint, parts in made.filled.items()]
     said += f": {', '.join(filled)}" if filled else ""
+    said += f"; not recorded, and put where the next joint is: {', '.join(made.lacking)}" if made.lacking else ""
     return said + (f"; not used: {', '.join(made.unused)}" if made.unused else "")
 
 
@@ -123,6 +124,7 @@ def _clip(model: "Model", one: Given, piece: Piece, preparation: Preparation) ->
         seconds=model.card.seconds,
         # A part is placed anew, for encoders learnt from clips that begin at the origin.
         cleaned=own and (is_all or preparation.each_frame),
+        partly=model.card.partly,
     )
 
 
@@ -136,7 +138,7 @@ def _check(model: "Model", one: Given, preparation: Preparation, tally: Tally, n
     if own is None:
         raise ValueError(f"recording '{name}' has no layout: say which joints it has, layout= (--layout)")
     if own != model.layout:
-        tally.mapped[mapping_in_words(joint_map(own, model.layout))] += 1
+        tally.mapped[mapping_in_words(joint_map(own, model.layout, partly=model.card.partly))] += 1
 
 
 def _rows(pieces: list[tuple[Given, Piece]]) -> Rows:

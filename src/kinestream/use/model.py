@@ -455,7 +455,7 @@ class Model(TransformerMixin, BaseEstimator):
                 f"{self.name} learnt from preparation '{self.preparation}', {store.path} was prepared "
                 f"'{store.info.preparation}': prepare it as '{self.preparation}'"
             )
-        return clips_as(store, self.frames, self.layout, self.card.seconds, self.preparation)
+        return clips_as(store, self.frames, self.layout, self.card.seconds, self.preparation, partly=self.card.partly)
 
 
 def load(run: AnyRun, *, whitened: bool = True, device: Device = "auto") -> Model:

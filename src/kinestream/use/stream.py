@@ -141,7 +141,13 @@ class Stream:
             recording,
             np.zeros(1, dtype=np.int64),
             len(held),
-            ClipForm(frames=card.frames, seconds=card.seconds, layout=card.layout, preparation=card.preparation),
+            ClipForm(
+                frames=card.frames,
+                seconds=card.seconds,
+                layout=card.layout,
+                preparation=card.preparation,
+                partly=card.partly,
+            ),
             readout=card.readout,
             device=self._device,
         )

@@ -68,7 +68,7 @@ def expected(
 ) -> Float32[np.ndarray, "n d"]:
     """The embeddings as kinestream computes them."""
     chosen = preparation_of(preparation)
-    made = np.stack([clip_of(one, frames, layout, chosen, people) for one in some])
+    made = np.stack([clip_of(one, frames, layout, chosen, people, partly=True) for one in some])
     clips = PreparedClips(clips=made, layout=layout, rate=rate)
     features = {
         stream: torch.from_numpy(rows) for stream, rows in compute_features(encoders, clips, readout=readout).items()

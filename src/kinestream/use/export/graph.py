@@ -68,6 +68,7 @@ class Graph(nn.Module):
         rate: frames a second of a clip, where all have one.
         place: the preparation.
         whitening: by stream; empty for none.
+        partly: joints of a part of a body are taken.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Graph(nn.Module):
         readout: Readout,
         whitening: Mapping[str, Whitening],
         head: LinearHead | None,
+        partly: bool = False,
     ) -> None:
         super().__init__()
         self.streams = tuple(encoders)
@@ -97,7 +99,7 @@ class Graph(nn.Module):
         for number, stream in enumerate(self.streams if whitening else ()):
             self.register_buffer(f"mean{number}", whitening[stream].mean.float())
             self.register_buffer(f"matrix{number}", whitening[stream].directions.float())
-        self.joints = None if source == target else joint_map(source, target)
+        self.joints = None if source == target else joint_map(source, target, partly=partly)
         self.dim = sum(
             len(whitening[stream].directions.T) if whitening else encoder.dim for stream, encoder in encoders.items()
         )

@@ -107,6 +107,7 @@ def export_model(
         readout=card.readout,
         whitening=whitening,
         head=head,
+        partly=card.partly,
     ).eval()
     metadata = _metadata(model, graph, head, prepared=prepared)
     some = recordings(source, frames=card.frames, people=people)
