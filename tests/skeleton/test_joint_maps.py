@@ -187,7 +187,7 @@ UPPER = SkeletonLayout(
 
 def test_joints_that_a_part_of_a_body_lacks_are_where_the_next_one_is() -> None:
     body16 = load_layout("body16")
-    with pytest.raises(ValueError, match="pelvis, spine, left_hip, .* cannot be made"):
+    with pytest.raises(ValueError, match=r"pelvis, spine, left_hip, .* cannot be made"):
         joint_map(UPPER, body16)
     made = joint_map(UPPER, body16, partly=True)
     assert made.lacking == ("pelvis", "spine", *(name for name in body16.joints[10:]))
