@@ -17,6 +17,7 @@ from kinestream.distributed.devices import contact, in_turn, make_fabric
 from kinestream.distributed.launch import Device
 from kinestream.evaluate.source import AnyRun
 from kinestream.progress import Notice, Progress, silent, unheard
+from kinestream.shipped import DEFAULT
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
 from kinestream.use.archive import Embeddings, open_embeddings
 from kinestream.use.archive_files import check_out, write_archive
@@ -36,8 +37,8 @@ _REASONS_SHOWN = 3
 
 def embed(
     sources: Sources,
-    encoder: AnyRun | Model,
-    out: str | Path,
+    encoder: AnyRun | Model = DEFAULT,
+    out: str | Path | None = None,
     *,
     windows: Length | None = None,
     hop: Length | None = None,
@@ -62,7 +63,8 @@ def embed(
 
     Args:
         sources: a store, or its path; a file or folder, or several; recordings or arrays.
-        encoder: a run, its folder, an encoder file, or a model.
+        encoder: a run, its folder, an encoder file, a model, or the name of an encoder that comes with the package.
+        out: where the archive goes; it must be given (`ks.load().embedded` keeps one in memory).
         windows: a row for each stretch of so many seconds (2, "2s") or frames ("60f"), instead of the whole.
         hop: from the start of a window to that of the next; half a window if None.
         people: "together" for all in one row, as in whole recordings; "each" for a row of each, as in windows.
@@ -74,9 +76,11 @@ def embed(
             mapped, or windows are given in seconds and no frame rate is known.
 
     Example:
-        >>> archive = embed("recordings/", "runs/mine", "movements.parquet", windows="2s")  # doctest: +SKIP
+        >>> archive = embed("recordings/", out="movements.parquet", windows="2s")  # doctest: +SKIP
         >>> archive.search("walk@3.2-5.1", k=3)  # doctest: +SKIP
     """
+    if out is None:
+        raise ValueError("say where the archive goes, out=; load().embedded(recordings) keeps one in memory")
     place = Path(out)
     check_out(place)
     cutting = Cutting.of(windows, hop, people)
