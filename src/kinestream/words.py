@@ -28,7 +28,9 @@ def unknown(kind: str, name: object, known: tuple[str, ...], most: int = 12) -> 
     if not most or (near and len(known) > most):
         return f"unknown {kind} '{name}'{hint}"
     there = ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")
-    return f"unknown {kind} '{name}'{hint} There are: {there}" if near else f"unknown {kind} '{name}': there are {there}"
+    return (
+        f"unknown {kind} '{name}'{hint} There are: {there}" if near else f"unknown {kind} '{name}': there are {there}"
+    )
 
 
 def either(names: Sequence[str]) -> str:

@@ -294,8 +294,8 @@ def _read_one(recipe: str) -> dict[str, Any]:
         known = published_recipes()
         if recipe not in known:
             raise ValueError(
-                f"{unknown('recipe', recipe, tuple(known), most=0)} See all with 'kinestream recipes', or give the path "
-                "of a .yaml file"
+                f"{unknown('recipe', recipe, tuple(known), most=0)} See all with 'kinestream recipes', or give the "
+                "path of a .yaml file"
             )
         return known[recipe]
     path = Path(recipe)

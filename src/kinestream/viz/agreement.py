@@ -62,7 +62,9 @@ def _bars(epoch: Epoch, styles: Mapping[str, Any]) -> Figure:
     for axes, (name, bars) in zip(rows, groups, strict=True):
         axes.set_title(name, pad=3, fontsize=7)
         grid(axes, "x")
-        axes.barh(range(len(bars)), [value for _, value, _ in bars], height=0.6, color=[colour for _, _, colour in bars])
+        axes.barh(
+            range(len(bars)), [value for _, value, _ in bars], height=0.6, color=[colour for _, _, colour in bars]
+        )
         for row, (_, value, _) in enumerate(bars):
             axes.annotate(
                 f"{value:.2f}" if name == _COUNTED else f"{value:.0f}",

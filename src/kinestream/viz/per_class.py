@@ -12,9 +12,7 @@ _OWN, _UNTRAINED = "#0072b2", "#d55e00"
 _BAR = 0.155
 
 
-def draw_classes(
-    own: Mapping[str, float | None], untrained: Mapping[str, float | None], *, most: int = 40
-) -> Figure:
+def draw_classes(own: Mapping[str, float | None], untrained: Mapping[str, float | None], *, most: int = 40) -> Figure:
     """A bar for each class that has test clips, the best on top, and a mark where the untrained encoder is. Of more
     than `most` classes the best and the worst halves of that number are shown, and the figure says so.
 
