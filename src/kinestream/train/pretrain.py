@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,10 +23,13 @@ from kinestream.features.whitening_file import make_whitening
 from kinestream.files import replacing
 from kinestream.models.encoder_file import load_encoder, save_encoder
 from kinestream.progress import Notice, Progress, silent, unheard
-from kinestream.recipes import Recipe, resolve
+from kinestream.recipes import Recipe, resolve, with_settings
 from kinestream.train.checkpoint import Position, load_checkpoint
 from kinestream.train.fit import Interrupted, fit
+from kinestream.train.further import further
 from kinestream.train.given_pairs import Given, check_partners, read_given
+from kinestream.train.known_store import store_of
+from kinestream.train.logs import LogName, MakesLog, in_all_logs, maker_of
 from kinestream.train.run_folder import Further, GivenPairs, Log, MetricsLog, Run, RunConfig, SilentLog
 from kinestream.train.same_run import check_same
 from kinestream.train.schedule import make_schedule
@@ -43,8 +47,8 @@ class Chosen:
 
 
 def pretrain(
-    store: Store | str | Path,
-    recipe: Recipe | str | Path,
+    store: Store | str | Path | None = None,
+    recipe: Recipe | str | Path | None = None,
     *,
     out: str | Path,
     epochs: int | None = None,
@@ -53,10 +57,11 @@ def pretrain(
     pairs: str | Path | None = None,
     resume: bool = False,
     device: Device = "auto",
-    precision: Precision = "32-true",
+    precision: Precision | None = None,
     tf32: bool = False,
     compiled: bool = False,
     name: str | None = None,
+    logs: Sequence[LogName | MakesLog] = (),
     progress: Progress = silent,
     notice: Notice = unheard,
 ) -> Run:
@@ -64,14 +69,19 @@ def pretrain(
     process, or in all that were started together with it.
 
     Args:
-        recipe: the name of one (see `kinestream.recipes.recipe_names`), the path of a .yaml file, or a `Recipe`.
-        epochs: instead of the recipe's.
+        store: to learn from; that of the run, where it goes on, if None.
+        recipe: the name of one (see `kinestream.recipes.recipe_names`), the path of a .yaml file, or a `Recipe`; that
+            of the run, where it goes on, if None.
+        epochs: instead of the recipe's; of a run that goes on, how far.
         settings: further changes of the recipe, `key=value`, as `kinestream pretrain --set` takes them.
         also: further stores of unlabelled recordings to learn from.
         pairs: a CSV file of which recordings show the same from other cameras (see `data.partners.parse_pairs`); the
             stores say it if None.
         resume: go on with the run in `out`, or begin it where there is none.
+        precision: of the computation; that of the run, where it goes on, or 32-true if None.
         name: what the run calls its recipe; its name, or that of its file, if None.
+        logs: where the numbers go besides `metrics.jsonl`: "tensorboard", "wandb", or what makes a log of yours (see
+            `kinestream.train.logs`).
         progress: told after every few steps, with the loss.
         notice: told what a user should know, such as that the features have collapsed.
 
@@ -82,17 +92,30 @@ def pretrain(
 
     Example:
         >>> run = pretrain("store/", "laptop", out="runs/mine", epochs=40)  # doctest: +SKIP
+        >>> run = pretrain(out="runs/mine", epochs=80, resume=True)  # doctest: +SKIP
     """
-    changes = [*settings, *([] if epochs is None else [f"epochs={epochs}"])]
-    if isinstance(recipe, Recipe):
-        if changes:
+    run = Run(Path(out))
+    begun = run.config() if resume and (run.path / "config.yaml").is_file() else None
+    if begun is not None and recipe is None:
+        name, recipe = begun.recipe_name, with_settings(begun.recipe, settings)
+        also = also or [one.data for one in begun.also]
+        pairs = pairs or (run.pairs if begun.pairs else None)
+    elif isinstance(recipe, Recipe):
+        if settings or (epochs is not None and begun is None):
             raise ValueError("a recipe that is given as an object is changed with dataclasses.replace, not by settings")
         name = name or "recipe"
-    else:
-        name, recipe = name or Path(recipe).stem, resolve(str(recipe), changes)
-    opened = store if isinstance(store, Store) else Store(Path(store))
+    elif recipe is not None:
+        length = [] if epochs is None or begun is not None else [f"epochs={epochs}"]
+        name, recipe = name or Path(recipe).stem, resolve(str(recipe), [*settings, *length])
+    if recipe is None or (store is None and begun is None):
+        raise ValueError(f"{run.path} holds no run to go on with: to begin one, give a recipe and a store (--data)")
+    if begun is None and resume:
+        notice(f"no run in {run.path} yet: it begins")
+    opened = store if isinstance(store, Store) else store_of(run) if store is None else Store(Path(store))
+    if begun is not None and epochs is not None:
+        recipe = dataclasses.replace(recipe, epochs=begun.recipe.epochs)
     recipe = _fitted(recipe, opened)
-    run = Run(Path(out))
+    precision = precision or (cast(Precision, begun.precision) if begun is not None else "32-true")
     others = [Store(Path(path)) for path in also]
     split = recipe.split
     chosen = [Chosen(store=opened, indices=opened.select(split, "train"))]
@@ -108,8 +131,13 @@ def pretrain(
         store_fingerprint=opened.fingerprint,
         also=tuple(Further(data=str(one.path), store_fingerprint=one.fingerprint) for one in others),
         pairs=None if given is None else GivenPairs(file=str(pairs), sha256=given.sha256),
+        precision=precision,
     )
     resumed = _check_run(run, config, resume=resume)
+    if begun is not None and epochs is not None and epochs != recipe.epochs:
+        config = further(run, config, begun, epochs, notice)
+        recipe = config.recipe
+    makers = [maker_of(log) for log in logs]
     # What any process may refuse is refused above: from here on they wait for each other.
     fabric = make_fabric(device, precision)
     if not fabric.is_global_zero:
@@ -121,7 +149,7 @@ def pretrain(
     with contact():
         check_shares(recipe.batch_size, fabric.world_size)
         _give_notice(recipe, chosen, given, notice)
-        _Training(fabric, chosen, given, run, config, progress, notice).run(resumed=resumed, compiled=compiled)
+        _Training(fabric, chosen, given, run, config, makers, progress, notice).run(resumed=resumed, compiled=compiled)
     return run
 
 
@@ -135,9 +163,11 @@ class _Training:
         given: Given | None,
         run: Run,
         config: RunConfig,
+        logs: Sequence[MakesLog],
         progress: Progress,
         notice: Notice,
     ) -> None:
+        self._logs = logs
         self._fabric, self._folder, self._config = fabric, run, config
         self._chosen, self._given = chosen, given
         self._progress, self._notice = progress, notice
@@ -173,7 +203,10 @@ class _Training:
             self._notice(f"{folder.path} is done: all {recipe.epochs} epochs are trained")
             return
         watch = Watch(recipe, method, clips, fabric.device, self._notice)
-        log: Log = MetricsLog(folder.metrics, keep=position.log_bytes) if fabric.is_global_zero else SilentLog()
+        log: Log = SilentLog()
+        if fabric.is_global_zero:
+            own = MetricsLog(folder.metrics, keep=position.log_bytes)
+            log = in_all_logs(own, self._logs, folder, self._config, self._notice) if self._logs else own
 
         def save_encoders(epochs_done: int) -> None:
             for stream, encoder in method.encoders().items():
@@ -264,6 +297,8 @@ class _Training:
         folder = self._folder
         if not resumed:
             folder.create(self._config)
+        elif folder.config().recipe.epochs != self._recipe.epochs:
+            folder.write_config(dataclasses.replace(folder.config(), recipe=self._recipe))
         if not folder.recordings.is_file():
             write_recordings(folder.recordings, *((one.store, one.indices) for one in self._chosen))
         if self._given is not None and not folder.pairs.is_file():
