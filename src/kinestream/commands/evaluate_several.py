@@ -1,5 +1,5 @@
-"""Evaluates runs in several ways with one call: the named evaluations, or a linear probe and nearest neighbours. The store
-is the one that each run learnt from, unless --data names another. 'kinestream evaluate NAME --help' says what an
+"""Evaluates runs in several ways with one call: the named evaluations, or a linear probe and nearest neighbours. The
+store is the one that each run learnt from, unless --data names another. 'kinestream evaluate NAME --help' says what an
 evaluation does and which options it has when it is called alone.
 
 Examples:
@@ -64,7 +64,12 @@ def run(config: Config) -> None:
             finally:
                 remember_words(typed)
     rows = [
-        (str(one), f"{figure.protocol} {figure.split}", f"{figure.top1:.2f}", *map(_cell, (figure.untrained, figure.raw)))
+        (
+            str(one),
+            f"{figure.protocol} {figure.split}",
+            f"{figure.top1:.2f}",
+            *map(_cell, (figure.untrained, figure.raw)),
+        )
         for one, folder in zip(runs, folders, strict=True)
         for figure in reached(
             [saved for saved in read_evaluations(folder) if any(saved.protocol.startswith(name) for name in names)]

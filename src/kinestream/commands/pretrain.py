@@ -18,7 +18,7 @@ import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kinestream.arguments import optional_word, required_option, typed_words
 from kinestream.console import Screen
@@ -52,6 +52,8 @@ class Config:
     """Passes over the training clips, instead of the recipe's; with --resume, how far to go on."""
     resume: bool = False
     """Go on with the run in --out (or begin it when there is none)."""
+    dry_run: bool = False
+    """Make nothing: say what would be made, and about how long it takes, how much memory and disk."""
     log: tuple[str, ...] = ()
     """Log to tensorboard or wandb, too, or to a log of a plug-in; may be given several times."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -70,26 +72,31 @@ def run(config: Config) -> None:
     if config.devices > 1 and config.recipe is not None:
         check_shares(resolve(config.recipe, config.set).batch_size, config.devices)
     in_processes(typed_words(), config.devices)
-    from kinestream.train.pretrain import pretrain
+    from kinestream.train.pretrain import estimate, pretrain
 
     screen, began = Screen(), time.monotonic()
-    done = pretrain(
-        config.data,
-        config.recipe,
-        out=config.out,
-        epochs=config.epochs,
-        settings=config.set,
-        also=config.also,
-        pairs=config.pairs,
-        resume=config.resume,
-        device=config.device,
-        precision=config.precision,
-        tf32=config.tf32,
-        compiled=config.compile,
-        logs=config.log,
-        progress=screen.progress_callback(),
-        notice=screen.notice,
-    )
+    asked = (config.data, config.recipe)
+    given: dict[str, Any] = {
+        "out": config.out,
+        "epochs": config.epochs,
+        "settings": config.set,
+        "also": config.also,
+        "pairs": config.pairs,
+        "resume": config.resume,
+        "device": config.device,
+        "precision": config.precision,
+        "tf32": config.tf32,
+        "compiled": config.compile,
+        "logs": config.log,
+        "progress": screen.progress_callback(),
+        "notice": screen.notice,
+    }
+    if config.dry_run:
+        rows = estimate(*asked, **given).rows()
+        if is_first():
+            screen.table("this would be made", ("what", "value"), rows)
+        return
+    done = pretrain(*asked, **given)
     if is_first():
         _show(screen, done, (time.monotonic() - began) / 60)
 

@@ -1,5 +1,5 @@
-"""Lists the runs in a folder and below it: how far each is, and what it reached beside the untrained encoder and the raw
-coordinates.
+"""Lists the runs in a folder and below it: how far each is, and what it reached beside the untrained encoder and the
+raw coordinates.
 
 Examples:
   kinestream runs

@@ -27,7 +27,9 @@ class Reached:
 
     def __str__(self) -> str:
         beside = [
-            f"{name} {value:.1f}" for name, value in (("untrained", self.untrained), ("raw", self.raw)) if value is not None
+            f"{name} {value:.1f}"
+            for name, value in (("untrained", self.untrained), ("raw", self.raw))
+            if value is not None
         ]
         return f"{self.protocol} {self.split} {self.top1:.1f}" + (f" ({', '.join(beside)})" if beside else "")
 

@@ -13,8 +13,7 @@ def further(run: Run, config: RunConfig, begun: RunConfig, epochs: int, notice: 
         raise ValueError(f"{run.path} has {done} epochs already: --epochs {epochs} is less")
     recipe = dataclasses.replace(config.recipe, epochs=epochs)
     notice(
-        f"{run.path} goes on to {epochs} epochs, it was begun for {begun.recipe.epochs}: what follows the length of the "
-        "training, such as a cosine schedule, follows the new one from here on, so that the result is not quite that of "
-        f"{epochs} epochs from the start"
+        f"{run.path} goes on to {epochs} epochs instead of {begun.recipe.epochs}. Schedules follow the new length from "
+        f"here on: the result is not quite that of {epochs} epochs from the start"
     )
     return dataclasses.replace(config, recipe=recipe)

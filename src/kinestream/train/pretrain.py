@@ -1,10 +1,12 @@
 """Pre-training as a whole: a store and a recipe in, a run folder with encoders out."""
 
 import dataclasses
+import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,8 +21,10 @@ from kinestream.data.unlabelled import Part, Unlabelled, choose_further
 from kinestream.distributed.collectives import by_themselves
 from kinestream.distributed.devices import contact, in_turn, make_fabric
 from kinestream.distributed.launch import Device, Precision, check_shares
+from kinestream.estimate import Estimate, peak_of_process
 from kinestream.features.whitening_file import make_whitening
 from kinestream.files import replacing
+from kinestream.methods.method import Progress as StepsDone
 from kinestream.models.encoder_file import load_encoder, save_encoder
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.recipes import Recipe, resolve, with_settings
@@ -36,6 +40,11 @@ from kinestream.train.schedule import make_schedule
 from kinestream.train.seeds import derive_seed
 from kinestream.train.views import ViewLoader
 from kinestream.train.watch import Watch
+
+
+_STEPS_TIMED, _SECONDS_TIMED = 8, 15.0
+_LOG_BYTES = 300
+"""About what a step adds to the log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +103,45 @@ def pretrain(
         >>> run = pretrain("store/", "laptop", out="runs/mine", epochs=40)  # doctest: +SKIP
         >>> run = pretrain(out="runs/mine", epochs=80, resume=True)  # doctest: +SKIP
     """
+    given = locals()
+    training, how = _opened(**given)
+    with contact():
+        training.run(**how)
+    return training.folder
+
+
+def estimate(store: Store | str | Path | None, recipe: Recipe | str | Path | None, **given: Any) -> Estimate:
+    """What a training would make and take, from a few timed steps; writes nothing but the clips beside the store, which
+    the training would take. The arguments are those of `pretrain`.
+
+    Example:
+        >>> estimate("store/", "laptop", out="runs/mine", epochs=40).seconds  # doctest: +SKIP
+    """
+    training, _ = _opened(store, recipe, **given)
+    with contact():
+        return training.estimate()
+
+
+def _opened(
+    store: Store | str | Path | None,
+    recipe: Recipe | str | Path | None,
+    *,
+    out: str | Path,
+    epochs: int | None = None,
+    settings: Sequence[str] = (),
+    also: Sequence[str | Path] = (),
+    pairs: str | Path | None = None,
+    resume: bool = False,
+    device: Device = "auto",
+    precision: Precision | None = None,
+    tf32: bool = False,
+    compiled: bool = False,
+    name: str | None = None,
+    logs: Sequence[LogName | MakesLog] = (),
+    progress: Progress = silent,
+    notice: Notice = unheard,
+) -> "tuple[_Training, dict[str, bool]]":
+    """The training that is asked for, and how it is run. Writes nothing; raises ValueError as `pretrain` does."""
     run = Run(Path(out))
     begun = run.config() if resume and (run.path / "config.yaml").is_file() else None
     if begun is not None and recipe is None:
@@ -146,11 +194,10 @@ def pretrain(
         raise ValueError(f"--tf32 and --compile are for CUDA, this would train on {fabric.device.type}: leave them out")
     if tf32:
         torch.set_float32_matmul_precision("high")
-    with contact():
-        check_shares(recipe.batch_size, fabric.world_size)
-        _give_notice(recipe, chosen, given, notice)
-        _Training(fabric, chosen, given, run, config, makers, progress, notice).run(resumed=resumed, compiled=compiled)
-    return run
+    check_shares(recipe.batch_size, fabric.world_size)
+    _give_notice(recipe, chosen, given, notice)
+    training = _Training(fabric, chosen, given, run, config, makers, progress, notice)
+    return training, {"resumed": resumed, "compiled": compiled}
 
 
 class _Training:
@@ -168,14 +215,14 @@ class _Training:
         notice: Notice,
     ) -> None:
         self._logs = logs
-        self._fabric, self._folder, self._config = fabric, run, config
+        self._fabric, self.folder, self._config = fabric, run, config
         self._chosen, self._given = chosen, given
         self._progress, self._notice = progress, notice
         self._recipe = config.recipe
         self._layout = chosen[0].store.layout
 
     def run(self, *, resumed: bool, compiled: bool) -> None:
-        fabric, recipe, folder = self._fabric, self._recipe, self._folder
+        fabric, recipe, folder = self._fabric, self._recipe, self.folder
         clips = self._clips()
         loader = self._loader(clips)
         schedule = make_schedule(
@@ -244,9 +291,56 @@ class _Training:
                 self._keep_whitening()
             fabric.barrier()
 
+    def estimate(self) -> Estimate:
+        """From the second step on: the first is slow. Evaluations of the log and checkpoints are not counted."""
+        fabric, recipe = self._fabric, self._recipe
+        clips = self._clips()
+        loader = self._loader(clips)
+        torch.manual_seed(derive_seed(recipe.seed, "weights"))
+        method = recipe.method.build(recipe.networks(self._layout))
+        optimizer = recipe.optimiser.build(method, fused=fabric.device.type == "cuda")
+        module, wrapped = fabric.setup(method, optimizer)
+        method.start_epoch(0)
+        times: list[float] = []
+        for step, batch in enumerate(loader.epoch(0, 0)):
+            began = time.monotonic()
+            terms = module(batch)
+            wrapped.zero_grad()
+            fabric.backward(terms["loss"])
+            wrapped.step()
+            method.after_step(StepsDone(step=step + 1, steps=recipe.epochs * loader.steps, epoch=0))
+            terms["loss"].item()  # waits for the device
+            times.append(time.monotonic() - began)
+            if len(times) > 1 and (len(times) > _STEPS_TIMED or sum(times) > _SECONDS_TIMED):
+                break
+        a_step = statistics.median(times[1:] or times)
+        steps = recipe.epochs * loader.steps
+        weights = sum(one.numel() * one.element_size() for one in method.state_dict().values())
+        moments = sum(
+            one.numel() * one.element_size()
+            for state in optimizer.state.values()
+            for one in state.values()
+            if isinstance(one, torch.Tensor)
+        )
+        encoders = {stream: encoder.state_dict().values() for stream, encoder in method.encoders().items()}
+        saved = sum(one.numel() * one.element_size() for values in encoders.values() for one in values)
+        on_cuda = fabric.device.type == "cuda"
+        return Estimate(
+            makes=(
+                ("run", str(self.folder.path)),
+                ("clips to learn from", f"{sum(len(one.indices) for one in self._chosen):,}"),
+                ("steps", f"{recipe.epochs:,} epochs of {loader.steps:,} = {steps:,}"),
+                ("encoders", f"{len(encoders)}: {', '.join(encoders)}"),
+            ),
+            seconds=steps * a_step,
+            memory=torch.cuda.max_memory_allocated(fabric.device) if on_cuda else peak_of_process(),
+            disk=weights + moments + saved + steps * _LOG_BYTES,
+            timed=f"{max(1, len(times) - 1)} steps of {a_step:.3g} s on {fabric.device.type}, without 1-NN evaluations",
+        )
+
     def _keep_whitening(self) -> None:
         """So that the run can be used where its store is not; of the encoders as they were saved."""
-        folder, store = self._folder, self._chosen[0].store
+        folder, store = self.folder, self._chosen[0].store
         encoders = {stream: load_encoder(folder.encoder(stream))[0] for stream in self._recipe.streams}
         clips = clips_as(store, self._recipe.frames, self._layout, self._recipe.seconds)
         train = store.select(self._recipe.split, "train")
@@ -294,7 +388,7 @@ class _Training:
         )
 
     def _write_sources(self, *, resumed: bool) -> None:
-        folder = self._folder
+        folder = self.folder
         if not resumed:
             folder.create(self._config)
         elif folder.config().recipe.epochs != self._recipe.epochs:
