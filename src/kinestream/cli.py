@@ -174,8 +174,29 @@ def _completion(shell: str) -> int:
         print(f"kinestream completion: no script for '{shell}': bash, zsh or fish", file=sys.stderr)
         return _MISUSE
     from kinestream.arguments import print_completion
+    from kinestream.data.datasets import dataset_names, load_dataset
+    from kinestream.recipes.families import published_recipes
+    from kinestream.skeleton.layout import layout_names
 
-    print_completion({name: (command_module(name).Config, text) for name, (_, text) in COMMANDS.items()}, shell)
+    recipes, data = list(published_recipes()), list(dataset_names())
+    splits = dict.fromkeys(split for name in data for split in load_dataset(name).splits)
+    print_completion(
+        {name: (command_module(name).Config, text) for name, (_, text) in COMMANDS.items()},
+        shell,
+        words={
+            **dict.fromkeys(("pretrain", "reproduce", "sweep"), recipes),
+            **dict.fromkeys(("prepare", "generate"), data),
+            "plot": ["embedding", "confusion", "curves", "classes", "agreement"],
+        },
+        values={
+            "--split": list(splits),
+            "--layout": list(layout_names()),
+            "--log": ["tensorboard", "wandb"],
+            "--evaluate": list(BUILTIN),
+            "--protocol": list(BUILTIN),
+            "recipes --name": recipes,
+        },
+    )
     return 0
 
 

@@ -77,7 +77,8 @@ def test_every_plot_is_the_same_each_time(
     assert outs[0].read_bytes() == outs[1].read_bytes()
     caption = outs[0].with_suffix(".txt").read_text("utf-8")
     assert caption == outs[1].with_suffix(".txt").read_text("utf-8")
-    assert caption.count("\n") == 1 and len(caption) > 40
+    assert caption.count("\n") == 1
+    assert len(caption) > 40
 
 
 def test_a_plot_goes_into_the_run_unless_said_otherwise(trained: Path) -> None:

@@ -72,8 +72,8 @@ def resolve_splits(
         raise ValueError(
             f"no split file in {'or beside ' if folder is None else ''}{folder or raw}: get "
             f"{' and '.join(split.lists[0] for split in listed.values())} from the folder Split of the downloads of "
-            f"{dataset.title} ({dataset.home}) and put them beside the data, or name their folder with --splits FOLDER, "
-            "or go without: --splits none"
+            f"{dataset.title} ({dataset.home}) and put them beside the data, name their folder with --splits "
+            "FOLDER, or go without: --splits none"
         )
     return splits, tuple(used)
 

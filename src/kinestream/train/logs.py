@@ -3,7 +3,7 @@
     @kinestream.train.logs.register("mine")
     class Mine:
         def __init__(self, run: Run, config: RunConfig) -> None: ...
-        def append(self, entry: Mapping[str, Any]) -> None: ...   # a line of metrics.jsonl: kind, step or epoch, numbers
+        def append(self, entry: Mapping[str, Any]) -> None: ...  # a line of metrics.jsonl
         def close(self) -> None: ...
 
 Then `kinestream --plugin mine.py pretrain ... --log mine`, or `pretrain(..., logs=["mine"])`, or `logs=[Mine]`. Only
@@ -70,8 +70,8 @@ class TensorBoard:
 
 @register("wandb")
 class WeightsAndBiases:
-    """A run of the project that WANDB_PROJECT names, else `kinestream`; called as the folder is. It is the same one when
-    the training goes on."""
+    """A run of the project that WANDB_PROJECT names, else of `kinestream`, called as the folder is. It is the same one
+    when the training goes on."""
 
     def __init__(self, run: Run, config: RunConfig) -> None:
         try:

@@ -41,7 +41,6 @@ from kinestream.train.seeds import derive_seed
 from kinestream.train.views import ViewLoader
 from kinestream.train.watch import Watch
 
-
 _STEPS_TIMED, _SECONDS_TIMED = 8, 15.0
 _LOG_BYTES = 300
 """About what a step adds to the log."""

@@ -13,7 +13,7 @@ _TITLES = {"linear": "linear probe", "knn": "nearest neighbour", "probe-grid": "
 def headline_of(clips: ShownClips, evaluations: Sequence[SavedResult]) -> str:
     """What the run came to, in a sentence or two."""
     if clips.guesses is None:
-        return f"{len(clips.names):,} recordings without labels to judge by: the map below is what the encoder makes of them."
+        return f"{len(clips.names):,} recordings without labels to judge by: the map is what the encoder makes of them."
     first, own = _first(evaluations)
     if first is None or own is None:
         right = clips.after.right
