@@ -47,7 +47,8 @@ class Config:
     """CSV file (recording,partner) of which recordings show the same from other cameras; the stores tell if not given.
     It counts as often as the recipe's other_camera says."""
     set: tuple[str, ...] = ()
-    """Change a setting of the recipe: KEY=VALUE, as in epochs=10 or optimiser.rate=0.05; may be given several times."""
+    """Change a setting of the recipe: KEY=VALUE, as in batch_size=64 or learning_rate=0.05; may be given several
+    times. Several values of one: 'kinestream sweep'."""
     epochs: int | None = None
     """Passes over the training clips, instead of the recipe's; with --resume, how far to go on."""
     resume: bool = False
