@@ -30,7 +30,7 @@ class Estimate:
         ]
 
 
-def in_words(seconds: float) -> str:
+def in_words(seconds: int | float) -> str:
     """
     Example:
         >>> in_words(40), in_words(4000), in_words(100_000)
@@ -42,7 +42,7 @@ def in_words(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
 
 
-def in_bytes(size: float) -> str:
+def in_bytes(size: int | float) -> str:
     """
     Example:
         >>> in_bytes(2_500), in_bytes(3_400_000), in_bytes(5e9)

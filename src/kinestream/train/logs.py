@@ -53,11 +53,17 @@ register = LOGS.register
 class TensorBoard:
     """Event files in `RUN/tensorboard`: look with `tensorboard --logdir RUNS`."""
 
-    def __init__(self, run: Run, config: RunConfig) -> None:
+    @staticmethod
+    def check() -> None:
+        """Raises ValueError where it is not installed."""
         try:
-            from torch.utils.tensorboard import SummaryWriter
+            import torch.utils.tensorboard  # noqa: F401
         except ImportError:
             raise ValueError("--log tensorboard needs tensorboard: pip install tensorboard") from None
+
+    def __init__(self, run: Run, config: RunConfig) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
         self._writer = SummaryWriter(str(run.path / "tensorboard"))  # type: ignore[no-untyped-call]
 
     def append(self, entry: Mapping[str, Any]) -> None:
@@ -73,11 +79,17 @@ class WeightsAndBiases:
     """A run of the project that WANDB_PROJECT names, else of `kinestream`, called as the folder is. It is the same one
     when the training goes on."""
 
-    def __init__(self, run: Run, config: RunConfig) -> None:
+    @staticmethod
+    def check() -> None:
+        """Raises ValueError where it is not installed."""
         try:
-            import wandb
+            import wandb  # noqa: F401
         except ImportError:
             raise ValueError("--log wandb needs wandb: pip install wandb, then wandb login") from None
+
+    def __init__(self, run: Run, config: RunConfig) -> None:
+        import wandb
+
         file = run.path / "wandb-id.txt"
         known = file.read_text("utf-8").strip() if file.is_file() else wandb.util.generate_id()
         file.write_text(f"{known}\n", encoding="utf-8")
@@ -97,14 +109,21 @@ class WeightsAndBiases:
 
 
 def maker_of(log: LogName | MakesLog) -> MakesLog:
-    """Raises ValueError for a name that is not registered."""
-    return LOGS.get(log) if isinstance(log, str) else log
+    """Raises ValueError for a name that is not registered, and where the log has a `check()` that raises it."""
+    maker = LOGS.get(log) if isinstance(log, str) else log
+    getattr(maker, "check", lambda: None)()
+    return maker
 
 
 def in_all_logs(own: Log, makers: Sequence[MakesLog], run: Run, config: RunConfig, notice: Notice) -> Log:
-    """The log of the run with others beside it. Raises ValueError where one of them cannot be made for lack of what it
-    needs."""
-    return _Together(own, [make(run, config) for make in makers], notice)
+    """The log of the run with others beside it. One that cannot be made is told of and left out."""
+    others = []
+    for make in makers:
+        try:
+            others.append(make(run, config))
+        except Exception as error:  # noqa: BLE001  what others wrote, or a network, must not end a training
+            notice(f"log {getattr(make, '__name__', make)} cannot be opened: {shown(str(error), 200)}")
+    return _Together(own, others, notice)
 
 
 class _Together:

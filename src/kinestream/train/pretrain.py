@@ -156,8 +156,7 @@ def _opened(
         name, recipe = name or Path(recipe).stem, resolve(str(recipe), [*settings, *length])
     if recipe is None or (store is None and begun is None):
         raise ValueError(f"{run.path} holds no run to go on with: to begin one, give a recipe and a store (--data)")
-    if begun is None and resume:
-        notice(f"no run in {run.path} yet: it begins")
+    said = [f"no run in {run.path} yet: it begins"] if begun is None and resume else []
     opened = store if isinstance(store, Store) else store_of(run) if store is None else Store(Path(store))
     if begun is not None and epochs is not None:
         recipe = dataclasses.replace(recipe, epochs=begun.recipe.epochs)
@@ -182,7 +181,7 @@ def _opened(
     )
     resumed = _check_run(run, config, resume=resume)
     if begun is not None and epochs is not None and epochs != recipe.epochs:
-        config = further(run, config, begun, epochs, notice)
+        config = further(run, config, begun, epochs, said.append)
         recipe = config.recipe
     makers = [maker_of(log) for log in logs]
     # What any process may refuse is refused above: from here on they wait for each other.
@@ -194,6 +193,8 @@ def _opened(
     if tf32:
         torch.set_float32_matmul_precision("high")
     check_shares(recipe.batch_size, fabric.world_size)
+    for text in said:
+        notice(text)
     _give_notice(recipe, chosen, given, notice)
     training = _Training(fabric, chosen, given, run, config, makers, progress, notice)
     return training, {"resumed": resumed, "compiled": compiled}

@@ -43,7 +43,7 @@ def estimate(
         given += found
         refused += not found
     for one in encode(model, given, cutting, Tally(), device=place):
-        rows += isinstance(one, tuple)
+        rows += len(one[0]) if isinstance(one, tuple) else 0
     seconds = time.monotonic() - began
     share = len(listed) / max(1, len(chosen))
     return Estimate(
