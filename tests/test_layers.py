@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "kinestream"
 
 FLOORS = (
-    {"files", "progress", "shipped", "words"},
+    {"estimate", "files", "progress", "shipped", "words"},
     {"plugins"},
     {"config", "console"},
     {"skeleton"},
@@ -23,7 +23,7 @@ FLOORS = (
     {"evaluate"},
     {"use"},
     {"viz"},
-    {"reproduction"},
+    {"reproduction", "sweep"},
     {"arguments"},
     {"commands"},
     {"cli"},

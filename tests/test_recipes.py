@@ -14,7 +14,7 @@ from kinestream.methods.self_distillation import SelfDistillationSettings
 from kinestream.models.bigru import BiGRU, BiGRUSettings
 from kinestream.models.readout import Readout
 from kinestream.models.stgcn import STGCNSettings
-from kinestream.recipes import PublishedFigure, Recipe, recipe_names, resolve
+from kinestream.recipes import PublishedFigure, Recipe, recipe_names, resolve, with_settings
 from kinestream.skeleton.streams import STREAMS, make_streams
 from kinestream.train.run_folder import Run
 from kinestream.train.schedule import make_schedule
@@ -241,6 +241,40 @@ def test_settings_of_another_method_are_refused_in_one_line(overrides: list[str]
     with pytest.raises(ValueError, match=words) as caught:
         resolve("caca-joint-ntu60-xsub", overrides)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("learning_rate=0.0625", "optimiser.rate"),
+        ("lr=0.0625", "optimiser.rate"),
+        ("optimiser.learning_rate=0.0625", "optimiser.rate"),
+        ("optimizer.rate=0.0625", "optimiser.rate"),
+        ("optimizer.lr=0.0625", "optimiser.rate"),
+        ("warmup=0.0625", "optimiser.warmup_epochs"),
+    ],
+)
+def test_a_setting_may_be_called_as_others_call_it(override: str, key: str) -> None:
+    assert resolve("nw-ucla", [override]) == resolve("nw-ucla", [f"{key}=0.0625"]) != resolve("nw-ucla")
+    assert with_settings(resolve("nw-ucla"), [override]) == resolve("nw-ucla", [override])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "override", "words"),
+    [
+        ("laptop", "weight_decay=1", r"unknown key 'weight_decay': did you mean optimiser\.weight_decay\?"),
+        ("laptop", "learningrate=1", r"unknown key 'learningrate': did you mean optimiser\.rate"),
+        ("laptop", "epohcs=3", r"unknown key 'epohcs': did you mean epochs\?"),
+        ("caca-joint-ntu60-xsub", "hidden=3", r"did you mean method\.hidden or encoder\.hidden\?"),
+        ("laptop", "zzz=3", "unknown key 'zzz': no setting is called so; 'kinestream recipes --name"),
+        ("caca-ntu60", "epochs=3", r"unknown recipe 'caca-ntu60': did you mean caca-3s-ntu60-xsub, .* See all with"),
+        ("laptp", "epochs=3", r"unknown recipe 'laptp': did you mean laptop\? See all with"),
+    ],
+)
+def test_of_unknown_names_the_nearest_are_said(recipe: str, override: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        resolve(recipe, [override])
+    assert len(str(caught.value)) < 220
 
 
 def test_another_encoder_takes_nothing_over_from_the_one_it_replaces(tmp_path: Path) -> None:

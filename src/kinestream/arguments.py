@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import inspect
 import io
+import json
 import os
 import re
 import shutil
@@ -89,9 +90,16 @@ def misuse(command: str, text: str) -> NoReturn:
     raise SystemExit(_MISUSE) from None
 
 
-def print_completion(commands: Mapping[str, tuple[type[Any], str]], shell: str) -> None:
+def print_completion(
+    commands: Mapping[str, tuple[type[Any], str]],
+    shell: str,
+    *,
+    words: Mapping[str, Sequence[str]],
+    values: Mapping[str, Sequence[str]],
+) -> None:
     """Prints a script that completes the words of `commands` (the dataclass and a line of help for each) in bash, zsh
-    or fish. Ends with SystemExit."""
+    or fish: their options, the `words` that a command takes first, and the `values` of options (by `--option`, or
+    by `command --option` for those of one command)."""
     every: Any = SubcommandApp()
     groups = {"": every}
     for name, (config, text) in commands.items():
@@ -99,7 +107,40 @@ def print_completion(commands: Mapping[str, tuple[type[Any], str]], shell: str) 
         if group not in groups:
             groups[group] = every.command(SubcommandApp(), name=group)
         groups[group].command(config, name=last, help=text)
-    every.cli(prog="kinestream", args=["--tyro-write-completion", shell, "-"], config=_STYLE, registry=_registry)
+    script = io.StringIO()
+    with contextlib.redirect_stdout(script), contextlib.suppress(SystemExit):
+        every.cli(prog="kinestream", args=["--tyro-write-completion", shell, "-"], config=_STYLE, registry=_registry)
+    # Within the script tyro's Python looks up what a command takes; names are told to it before it does.
+    more = _MORE.replace("WORDS", _plain(words)).replace("VALUES", _plain(values))
+    if shell == "fish":  # there it stands in double quotes
+        more = re.sub(r'(["\\$])', r"\\\1", more)
+    before = "import sys\nfrom typing import"
+    assert before in script.getvalue(), "tyro writes another kind of script"
+    sys.stdout.write(script.getvalue().replace(before, f"{more}{before}", 1))
+
+
+def _plain(names: Mapping[str, Sequence[str]]) -> str:
+    return json.dumps({key: [one for one in some if re.fullmatch(r"[\w.=+-]+", one)] for key, some in names.items()})
+
+
+_MORE = """\
+def _add_names(part, name, words, values):
+    for option in part["options"]:
+        flag = option["flags"][0]
+        some = values.get(name + " " + flag) or values.get(flag)
+        if some:
+            option.update({"type": "choice", "choices": some})
+    same = dict(part, subcommands={}, frontier_groups=[])
+    for inner, below in part["subcommands"].items():
+        _add_names(below, name + " " + inner, words, values)
+    for word in words.get(name, ()):
+        part["subcommands"][word] = dict(same, description=word)
+
+
+for _name, _part in COMPLETION_SPEC["subcommands"].items():
+    _add_names(_part, _name, WORDS, VALUES)
+
+"""
 
 
 _STYLE = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone, tyro.conf.PositionalMetavarFromFieldName)

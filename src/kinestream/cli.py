@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import itertools
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ COMMANDS = {
     "show": ("show", "draw a recording of a store as a strip of frames or an animation"),
     "layouts": ("layouts", "list skeleton layouts, check one of your own, or draw one"),
     "recipes": ("recipes", "list what can be run by name, with its published figure"),
+    "runs": ("runs", "list runs: how far each is, and what it reached beside its baselines"),
+    "sweep": ("sweep", "run a recipe with several seeds or settings: means and deviations of what they reach"),
     "pretrain": ("pretrain", "learn an encoder from unlabelled clips, as a recipe says"),
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
     "embed": ("embed", "embed recordings, or windows of them, into an archive of any size"),
@@ -62,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         table = _with_registered() if words[:1] == ["evaluate"] else COMMANDS
         known = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in table), None)
+        if _evaluates_several(words, table):
+            known = "evaluate"
         if known is None:
             is_completion = words[:1] == ["completion"] and len(words) == 2
             return _completion(words[1]) if is_completion else _overview(words, table)
@@ -104,7 +109,19 @@ def command_module(name: str) -> Any:
         from kinestream.commands.evaluate import command
 
         return command(name.removeprefix("evaluate "))
+    if name == "evaluate":
+        return importlib.import_module("kinestream.commands.evaluate_several")
     return importlib.import_module(f"kinestream.commands.{COMMANDS[name][0]}")
+
+
+def _evaluates_several(words: Sequence[str], table: Mapping[str, tuple[str, str]]) -> bool:
+    """`evaluate RUN`, several evaluations, or several runs: not one evaluation with options of its own."""
+    if words[:1] != ["evaluate"] or len(words) < 2 or words[1].startswith("-"):
+        return False
+    plain = list(itertools.takewhile(lambda word: not word.startswith("-"), words[1:]))
+    if f"evaluate {words[1]}" in table:
+        return len(plain) > 2
+    return "," in words[1] or len(plain) > 1 or os.path.exists(words[1])  # noqa: PTH110  before pathlib is needed
 
 
 def _add_plugins(words: Sequence[str]) -> list[str]:
@@ -142,6 +159,8 @@ def _overview(words: Sequence[str], table: Mapping[str, tuple[str, str]]) -> int
     print("usage: kinestream COMMAND ...   (kinestream COMMAND --help for its arguments and examples)\n")
     for name in group or table:
         print(f"  {name:<20} {table[name][1]}")
+    if group:
+        print("\nSeveral in one call: kinestream evaluate [NAME ...] RUN; linear and knn if none is named.")
     print("\nBefore the command: --plugin FILE.py|MODULE loads what others added; may be given several times.")
     print("Completion in a shell: kinestream completion bash|zsh|fish prints a script for it.")
     print("\nA first look, from nothing to an accuracy:")
@@ -155,8 +174,29 @@ def _completion(shell: str) -> int:
         print(f"kinestream completion: no script for '{shell}': bash, zsh or fish", file=sys.stderr)
         return _MISUSE
     from kinestream.arguments import print_completion
+    from kinestream.data.datasets import dataset_names, load_dataset
+    from kinestream.recipes.families import published_recipes
+    from kinestream.skeleton.layout import layout_names
 
-    print_completion({name: (command_module(name).Config, text) for name, (_, text) in COMMANDS.items()}, shell)
+    recipes, data = list(published_recipes()), list(dataset_names())
+    splits = dict.fromkeys(split for name in data for split in load_dataset(name).splits)
+    print_completion(
+        {name: (command_module(name).Config, text) for name, (_, text) in COMMANDS.items()},
+        shell,
+        words={
+            **dict.fromkeys(("pretrain", "reproduce", "sweep"), recipes),
+            **dict.fromkeys(("prepare", "generate"), data),
+            "plot": ["embedding", "confusion", "curves", "classes", "agreement"],
+        },
+        values={
+            "--split": list(splits),
+            "--layout": list(layout_names()),
+            "--log": ["tensorboard", "wandb"],
+            "--evaluate": list(BUILTIN),
+            "--protocol": list(BUILTIN),
+            "recipes --name": recipes,
+        },
+    )
     return 0
 
 

@@ -125,7 +125,7 @@ def reproduce(
             replace(recipe, seed=seed),
             out=folder,
             also=also,
-            resume=True,
+            resume=(folder / "config.yaml").is_file(),
             device=device,
             precision=precision,
             name=name,

@@ -60,7 +60,7 @@ def trained(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     ],
     ids=" ".join,
 )
-@pytest.mark.parametrize("suffix", [".png", ".svg"])
+@pytest.mark.parametrize("suffix", [".png", ".pdf"])
 def test_every_plot_is_the_same_each_time(
     words: list[str],
     suffix: str,
@@ -75,6 +75,10 @@ def test_every_plot_is_the_same_each_time(
         assert main(["plot", words[0], str(trained), *words[1:], *data, "--out", str(out)]) == 0
         assert str(out) in capsys.readouterr().out
     assert outs[0].read_bytes() == outs[1].read_bytes()
+    caption = outs[0].with_suffix(".txt").read_text("utf-8")
+    assert caption == outs[1].with_suffix(".txt").read_text("utf-8")
+    assert caption.count("\n") == 1
+    assert len(caption) > 40
 
 
 def test_a_plot_goes_into_the_run_unless_said_otherwise(trained: Path) -> None:
@@ -139,7 +143,11 @@ def test_the_report_holds_results_figures_commands_and_every_test_clip(
     assert f"{top1:.2f} (" in words
     assert "60.00" in words
     assert f"{top1 - 60:+.2f}" in words
-    assert words.count(">60.00<") == 1, "beside the row of its kind alone"
+    assert words.count(">60.00<") == 2, "in the headline, and beside the row of its kind alone"
+    assert "% of 13 test clips are recognised (linear probe, small, streams together)" in words
+    assert words.index("are recognised") < words.index("map-title") < words.index("results-title"), "the headline opens"
+    assert words.count("<details class=") == 1, "an evaluation, folded"
+    assert "untrained encoder" in words.partition("map-title")[0]
     assert f"kinestream evaluate linear {trained} --data {small_store} --epochs 2" in words
     assert "cross_epoch: 1" in words
     assert not re.search(r"""(?:src|href)=["'](?!data:)""", words), "nothing is loaded from elsewhere"
@@ -176,7 +184,7 @@ def test_recordings_without_labels_or_splits_have_a_page(
         trained, store, out=tmp_path / "r.html", baselines=False, progress=lambda what, *more: told.append(what)
     )
     assert done.figures == ("embedding-tsne", "embedding-pca", "curves", "agreement")
-    assert [one.name for one in done.left_out] == ["confusion", "classes"]
+    assert not done.left_out, "what takes labels is not lacking where there are none"
     data = embedded(tmp_path / "r.html")
     assert data["names"] == list(store.table.name), "all of them"
     assert data["predicted"] is None

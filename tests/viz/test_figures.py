@@ -47,26 +47,26 @@ def log(epochs: int = 12, change: int = 8) -> list[dict[str, float]]:
     return lines
 
 
-def embedding(classes: int = 12) -> Figure:
+def embedding(classes: int = 12, panels: int = 2) -> Figure:
     rng = np.random.default_rng(0)
     points = rng.normal(size=(200, 2)).astype(np.float32)
-    panels = [
+    both = [
         Panel(title="untrained encoder\n1-NN 50.0 %", points=points),
-        Panel(title="after\n1-NN", points=points * 3),
+        Panel(title="after\n1-NN", points=points * np.float32([3, 1])),
     ]
-    return draw_embedding(panels, np.arange(200) % classes, NAMES, "t-SNE of the test clips, nw-ucla xview")
+    return draw_embedding(both[:panels], np.arange(200) % classes, NAMES)
 
 
 def confusion(classes: int = 12) -> Figure:
     rng = np.random.default_rng(0)
     labels = np.arange(300) % classes
     guessed = np.where(rng.random(300) < 0.3, rng.integers(0, classes, 300), labels)
-    return draw_confusion(confusion_matrix(labels, guessed, classes), NAMES, "confusion, linear layer, ntu60 xsub")
+    return draw_confusion(confusion_matrix(labels, guessed, classes), NAMES)
 
 
 def classes(number: int = 60) -> Figure:
     own = {name: 100.0 - 90 * i / number for i, name in enumerate(NAMES[:number])}
-    return draw_classes(own, {name: share / 2 for name, share in own.items()}, title="linear, run: 80.0 %")
+    return draw_classes(own, {name: share / 2 for name, share in own.items()})
 
 
 def comparison() -> Figure:
@@ -94,10 +94,13 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "embedding of 2 classes": lambda: embedding(2),
     "confusion": confusion,
     "confusion of 60 classes": lambda: confusion(60),
-    "confusion without a mistake": lambda: draw_confusion(np.eye(3, dtype=np.int64), NAMES, "none"),
-    "curves": lambda: draw_curves(log(), stage_change=8, title="caca-3s"),
+    "confusion without a mistake": lambda: draw_confusion(np.eye(3, dtype=np.int64), NAMES),
+    "curves": lambda: draw_curves(log(), stage_change=8),
     "curves of one epoch": lambda: draw_curves(log(1)),
-    "agreement": lambda: draw_agreement(log(), title="caca-3s"),
+    "agreement": lambda: draw_agreement(log()),
+    "agreement of one epoch": lambda: draw_agreement(log(9)),
+    "curves of a stage 2 of one epoch": lambda: draw_curves(log(9), stage_change=8),
+    "embedding without the untrained encoder": lambda: embedding(panels=1),
     "classes": classes,
     "comparison": comparison,
 }
@@ -116,7 +119,7 @@ def test_nothing_is_cut_off_and_no_letter_is_tiny(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["embedding", "confusion", "curves", "agreement", "classes", "comparison"])
-@pytest.mark.parametrize("suffix", [".png", ".svg"])
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_a_figure_is_the_same_bytes_each_time(name: str, suffix: str, tmp_path: Path) -> None:
     for number in range(2):
         with theme():
@@ -135,7 +138,7 @@ def test_a_figure_is_one_column_wide_and_dark_on_demand() -> None:
 
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
-    with theme(), pytest.raises(ValueError, match=r"'\.jpg' is not one of \.png, \.svg"):
+    with theme(), pytest.raises(ValueError, match=r"'\.jpg' is not one of \.png, \.svg, \.pdf"):
         save(FIGURES["curves"](), tmp_path / "x.jpg")
     assert not list(tmp_path.iterdir())
 
@@ -147,17 +150,55 @@ def test_a_log_without_stage_2_has_no_agreement_and_an_empty_one_no_curves() -> 
         with pytest.raises(ValueError, match="no epoch is finished"):
             draw_curves([])
         with pytest.raises(ValueError, match="no class has an accuracy"):
-            draw_classes({"x": None}, {}, title="")
+            draw_classes({"x": None}, {})
+
+
+def headings(figure: Figure) -> list[str]:
+    return [title for axes in figure.axes if (title := axes.get_title(loc="left"))]
 
 
 def test_every_kind_of_term_has_a_panel() -> None:
     with theme():
-        titles = [axes.get_title(loc="left") for axes in draw_curves(log(), stage_change=8).axes]
-        plain = [
-            axes.get_title(loc="left") for axes in draw_curves([{"epoch": 1, "loss": 2.0, "loss/joint": 2.0}]).axes
-        ]
+        titles = headings(draw_curves(log(), stage_change=8))
+        plain = headings(draw_curves([{"epoch": 1, "loss": 2.0, "loss/joint": 2.0}]))
     assert [title.split()[0] for title in titles] == ["loss,", "loss", "agreement", "online", "spread", "spread"]
     assert plain == ["loss of each stream"], "a sum of one term is no other curve"
+
+
+def test_losses_of_each_stage_have_their_own_scale() -> None:
+    with theme():
+        first, second, *_ = draw_curves(log(), stage_change=8).axes
+    assert first.get_ylim()[1] < 0 < 200 < second.get_ylim()[0], "one axis would show two flat lines"
+    assert first.get_xlim()[1] == second.get_xlim()[0] == 8.5
+    assert [len(axes.get_lines()[0].get_xdata()) for axes in (first, second)] == [8, 4]
+
+
+def test_the_points_of_an_embedding_fill_their_panels() -> None:
+    with theme():
+        for axes in embedding().axes:
+            seen = np.concatenate([np.asarray(part.get_offsets()) for part in axes.collections])
+            shares = np.ptp(seen, axis=0) / np.abs([np.diff(axes.get_xlim())[0], np.diff(axes.get_ylim())[0]])
+            assert (shares > 0.9).all()
+
+
+def test_one_epoch_of_agreement_is_bars_with_their_numbers() -> None:
+    with theme():
+        figure = draw_agreement(log(9))
+    assert [len(axes.patches) for axes in figure.axes] == [2, 2, 3]
+    assert [text.get_text() for text in figure.axes[1].texts] == ["80", "10"]
+
+
+def test_a_confusion_matrix_names_its_axes_and_its_scale() -> None:
+    with theme():
+        figure = confusion()
+    names = {text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)}
+    assert {"true class", "taken for", "share of the true class, %"} <= names
+
+
+def test_no_figure_has_a_title_of_its_own() -> None:
+    with theme():
+        for draw in FIGURES.values():
+            assert not (figure := draw()).get_suptitle(), figure
 
 
 def test_of_many_classes_the_best_and_worst_are_shown() -> None:

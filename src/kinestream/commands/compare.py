@@ -23,7 +23,7 @@ class Config:
     runs: tuple[Path, ...]
     """Folders of pre-training runs, two or more."""
     out: Path = Path("compare.png")
-    """Picture to write, .png or .svg."""
+    """Picture to write, .png, .svg or .pdf."""
     dark: bool = False
     """Light on dark."""
 

@@ -53,6 +53,8 @@ class Config:
     """Which array of a file is meant, and the order of its axes, as in poses:ntvc."""
     trust: bool = False
     """Take what does not look like a body, too."""
+    dry_run: bool = False
+    """Make nothing: say what would be made, and about how long it takes, how much memory and disk."""
     device: Device = "auto"
     """Where to compute."""
     devices: int = 1
@@ -60,6 +62,9 @@ class Config:
 
 
 def run(config: Config) -> None:
+    if config.dry_run:
+        _estimate(config)
+        return
     in_processes(typed_words(), config.devices)
     from kinestream.use.embed import embed
 
@@ -87,3 +92,30 @@ def run(config: Config) -> None:
     )
     screen.say(repr(archive))
     screen.say(f"next: kinestream search {shlex.quote(archive.rows.name[0])} --in {shlex.quote(str(config.out))}")
+
+
+def _estimate(config: Config) -> None:
+    from kinestream.use.estimate import estimate
+    from kinestream.use.made_by import Reading
+
+    reading = Reading(
+        layout=config.layout,
+        format=config.format,
+        fps=config.fps,
+        units=config.units,
+        up=config.up,
+        columns=config.columns,
+        variable=config.variable,
+        trust=config.trust,
+    )
+    done = estimate(
+        list(config.recordings),
+        config.encoder,
+        config.out,
+        reading,
+        windows=config.windows,
+        hop=config.hop,
+        people=config.people,
+        device=config.device,
+    )
+    Screen().table("this would be made", ("what", "value"), done.rows())

@@ -31,7 +31,7 @@ class Config:
     run: Path
     """Folder of a pre-training run; it may still be learning."""
     out: Path | None = None
-    """Picture to write, .png or .svg; RUN/figures/FIGURE.png if not given."""
+    """Picture to write, .png, .svg or .pdf, with a caption as .txt beside; RUN/figures/FIGURE.png if not given."""
     dark: bool = False
     """Light on dark."""
     data: Path | None = None

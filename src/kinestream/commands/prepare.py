@@ -16,6 +16,8 @@ Examples:
   kinestream prepare nw-ucla all_sqe/ nw-ucla/ --processes 8
   kinestream prepare pku2 pku-mmd-2/ pku2/ --splits pku-mmd-2/Split
   kinestream prepare pku2 pku-mmd-2/ pku2-whole/ --continuous
+  kinestream prepare pku2 one-video/ look/ --continuous --splits none
+  kinestream prepare recordings/ store/ --dry-run
   kinestream prepare ntu60 ntu60_hrnet.pkl ntu60-2d/
   kinestream prepare ntu60 NTU60_CS.npz ntu60/ --split xsub
   kinestream prepare falls.pkl falls/ --layout h36m17 --split random:20%
@@ -40,7 +42,8 @@ from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.prepare import prepare
 from kinestream.data.recording import Up
 from kinestream.data.rejected import FILE, Rejected, read_rejected
-from kinestream.data.understanding import ToldUnits
+from kinestream.data.understanding import Told, ToldUnits
+from kinestream.skeleton.layout import load_layout
 
 _REASONS_SHOWN = 12
 
@@ -100,11 +103,14 @@ class Config:
     missing: Path | None = None
     """The data set's official list of clips without skeletons; looked for beside the files if not given."""
     splits: Path | None = None
-    """PKU-MMD: folder with the official split files; looked for beside the files if not given."""
+    """PKU-MMD: folder with the official split files, or none to go without splits; looked for beside the files if not
+    given."""
     labels: Path | None = None
     """PKU-MMD: folder with the label files; looked for below and beside the other files if not given."""
     continuous: bool = False
     """PKU-MMD: keep whole videos with their track of labels (segments.csv) instead of cutting them into actions."""
+    dry_run: bool = False
+    """Make nothing: say what would be made, and about how long it takes, how much memory and disk."""
     strict: bool = False
     """Stop at the first file that cannot be used."""
     processes: int = os.cpu_count() or 1
@@ -125,18 +131,22 @@ def run(config: Config) -> None:
         misuse("kinestream prepare", f"{len(config.words)} words: give RECORDINGS STORE, or DATASET RAW STORE")
     dataset = load_dataset(config.words[0]) if len(config.words) == 3 else None
     source, out = map(Path, config.words[-2:])
+    if out.exists():
+        raise ValueError(f"{out} exists already: choose another folder, or remove it first")
     if source.exists() and collection_at(source, config.format) is not None:
         _refuse(config, _OF_DATA_SETS, "it is for the raw files of a data set")
         _refuse(config, _OWN_ONLY, f"{source} says it itself, or it is for files of one recording each")
+        if config.dry_run:
+            raise ValueError(f"{source} is what others prepared, it is copied: leave out --dry-run")
         _take_collection(config, dataset, source, out)
     elif dataset is None:
         _refuse(config, _OF_DATA_SETS, "it is for a data set, DATASET RAW STORE")
         _refuse(config, _COLLECTED, "it is for what others prepared, many recordings in a file")
-        _prepare_own(config, source, out)
+        (_estimate_own if config.dry_run else _prepare_own)(config, source, out)
     else:
         _refuse(config, (*_OWN, "format"), f"{dataset.name} says it itself")
         _refuse(config, _COLLECTED, "it is for what others prepared, many recordings in a file")
-        _prepare_dataset(config, dataset, source, out)
+        (_estimate_dataset if config.dry_run else _prepare_dataset)(config, dataset, source, out)
 
 
 def _refuse(config: Config, options: Sequence[str], reason: str) -> None:
@@ -180,6 +190,48 @@ def _prepare_own(config: Config, source: Path, out: Path) -> None:
     screen.say(repr(store))
     notes = [note for note in store.info.notes if note not in said]
     _show(screen, out, read_rejected(out), notes, follow=f"kinestream pretrain laptop --data {out} --out RUN")
+
+
+def _estimate_own(config: Config, source: Path, out: Path) -> None:
+    from kinestream.data.estimate import estimate_own
+
+    told = Told(
+        layout=None if config.layout is None else load_layout(config.layout),
+        fps=config.fps,
+        units=config.units,
+        up=config.up,
+        columns=config.columns,
+        variable=config.variable,
+        trust=config.trust,
+    )
+    done = estimate_own(
+        source,
+        out,
+        told,
+        format=config.format,
+        preparation=config.preparation,
+        people=_people(config.people),
+        windows=config.windows,
+        hop=config.hop,
+        processes=config.processes,
+    )
+    Screen().table("this would be made", ("what", "value"), done.rows())
+
+
+def _estimate_dataset(config: Config, dataset: Dataset, raw: Path, out: Path) -> None:
+    from kinestream.data.estimate import estimate_dataset
+
+    done = estimate_dataset(
+        dataset,
+        raw,
+        out,
+        preparation=PREPARATIONS.get(config.preparation or dataset.preparation),
+        missing_list=config.missing,
+        label_folder=config.labels,
+        continuous=config.continuous,
+        processes=config.processes,
+    )
+    Screen().table("this would be made", ("what", "value"), done.rows())
 
 
 def _people(told: str | None) -> People:

@@ -63,7 +63,8 @@ def build_store(
 
     Args:
         missing_list: text file with the names of clips without skeletons; looked for beside the data when None.
-        split_folder: folder with the official split files, where the data set has such; looked for when None.
+        split_folder: folder with the official split files, where the data set has such; looked for when None; or
+            `split_lists.WITHOUT`.
         label_folder: folder with the label files, where the data set has such; looked for when None.
         continuous: keep the recordings whole, with their tracks of labels, instead of cutting them by those.
         strict: stop at the first file that cannot be used.

@@ -41,7 +41,7 @@ def make_plan(dataset: Dataset, raw: Path, *, missing_list: Path | None, labels:
     if not raw.is_dir():
         raise ValueError(f"{raw} is no folder: give the one with the *{dataset.format.suffix} files of {dataset.title}")
     missing = _read_missing_list(dataset, missing_list) if missing_list else frozenset()
-    label_files = _label_files(dataset, raw, labels)
+    label_files = find_label_files(dataset, raw, labels)
     not_ours = frozenset(label_files)
     plan = Plan()
     kinds: Counter[str] = Counter()
@@ -125,7 +125,7 @@ def _read_missing_list(dataset: Dataset, path: Path) -> frozenset[str]:
 # --- label files ----------------------------------------------------------------------------------------------------
 
 
-def _label_files(dataset: Dataset, raw: Path, given: Path | None) -> list[Path]:
+def find_label_files(dataset: Dataset, raw: Path, given: Path | None) -> list[Path]:
     """The files of the folder given; else those in folders with "label" in their name below `raw`, else beside it."""
     if dataset.format.parse_labels is None:
         if given is not None:

@@ -24,6 +24,10 @@ class SplitList:
     """Names in the lists without a raw file."""
 
 
+WITHOUT = Path("none")
+"""In place of the folder: the data set without the splits that need official files, all of it for training."""
+
+
 def resolve_splits(
     dataset: Dataset, raw: Path, names: Set[str], folder: Path | None = None
 ) -> tuple[Mapping[str, Split], tuple[SplitList, ...]]:
@@ -32,7 +36,8 @@ def resolve_splits(
 
     Args:
         names: stems of the raw files.
-        folder: where the files are; looked for beside and below `raw`, also in a folder Split there, when None.
+        folder: where the files are; looked for beside and below `raw`, also in a folder Split there, when None; or
+            `WITHOUT`.
 
     Raises:
         ValueError: no file is found, or one is not what it should be.
@@ -42,8 +47,10 @@ def resolve_splits(
         if folder is not None:
             raise ValueError(f"the splits of {dataset.name} need no files: leave out --splits {folder}")
         return dataset.splits, ()
-    found = {_plain(path.name): path for path in reversed([*_candidates(raw, folder)])}
     splits = {name: split for name, split in dataset.splits.items() if not split.lists}
+    if folder == WITHOUT:
+        return splits, ()
+    found = {_plain(path.name): path for path in reversed([*_candidates(raw, folder)])}
     used = []
     for name, split in listed.items():
         path = next((found[_plain(file)] for file in split.lists if _plain(file) in found), None)
@@ -65,7 +72,8 @@ def resolve_splits(
         raise ValueError(
             f"no split file in {'or beside ' if folder is None else ''}{folder or raw}: get "
             f"{' and '.join(split.lists[0] for split in listed.values())} from the folder Split of the downloads of "
-            f"{dataset.title} ({dataset.home}) and put them beside the data, or name their folder with --splits FOLDER"
+            f"{dataset.title} ({dataset.home}) and put them beside the data, name their folder with --splits "
+            "FOLDER, or go without: --splits none"
         )
     return splits, tuple(used)
 

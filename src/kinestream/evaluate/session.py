@@ -28,6 +28,7 @@ from kinestream.models.encoder_file import EncoderCard, read_card
 from kinestream.models.readout import Readout
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.skeleton.joint_maps import JointMap, joint_map
+from kinestream.train.known_store import store_of
 
 _NAMES: Mapping[Kind, str] = {
     "untrained": "untrained encoder",
@@ -271,7 +272,7 @@ def open_session(
     Raises ValueError when they do not go together, or when test clips are where they must not be.
     """
     source = open_source(run)
-    opened = store if isinstance(store, Store) else Store(Path(source.of_run().data if store is None else store))
+    opened = store if isinstance(store, Store) else _opened(source, store)
     judged = judged or bool(opened.info.classes and opened.info.splits and not opened.continuous)
     if whole_videos:
         part_of = split or _usual_split(source, opened)
@@ -326,6 +327,14 @@ def open_session(
             "--whitening 0 leaves them as they are"
         )
     return session
+
+
+def _opened(source: Source, store: Path | str | None) -> Store:
+    if store is not None:
+        return Store(Path(store))
+    if source.config is None:
+        raise ValueError(f"{source.path} is one encoder, which does not say where its data is: give a store, --data")
+    return store_of(source.folder)
 
 
 def _usual_split(source: Source, store: Store) -> str:

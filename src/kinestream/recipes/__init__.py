@@ -2,8 +2,9 @@
 file of one's own.
 
 The YAML keys are the fields of `Recipe`; unknown keys and values that do not fit are refused. `resolve` reads a recipe
-by name or path and applies overrides `key=value`, with dots into its parts: `optimiser.rate=0.05`. A file that begins
-with `base: NAME` holds only what differs from that recipe.
+by name or path and applies overrides `key=value`, with dots into its parts: `optimiser.rate=0.05`; a field may have
+further names, as `learning_rate` (see `kinestream.recipes.keys`). A file that begins with `base: NAME` holds only what
+differs from that recipe.
 """
 
 import dataclasses
@@ -20,6 +21,7 @@ from kinestream.methods import METHODS
 from kinestream.models import ENCODERS
 from kinestream.models.readout import Readout
 from kinestream.recipes.families import REGISTRIES, USUAL, is_of_another_kind, laid_over, published_recipes
+from kinestream.recipes.keys import also_called, place_of
 from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import SkeletonLayout
 from kinestream.words import unknown
@@ -40,7 +42,7 @@ class OptimiserSettings:
 
     name: Literal["sgd", "adamw"] = "sgd"
     """SGD without Nesterov, or AdamW."""
-    rate: float = 0.1
+    rate: float = dataclasses.field(default=0.1, metadata=also_called("learning_rate", "lr"))
     """Learning rate after the warm-up."""
     momentum: float = 0.9
     """Of SGD."""
@@ -48,8 +50,8 @@ class OptimiserSettings:
     """On every parameter."""
     schedule: Literal["constant", "step", "cosine"] = "constant"
     """Course of the learning rate over the training."""
-    warmup_epochs: float = 0.0
-    """Linear rise from 0 at the beginning."""
+    warmup_epochs: float = dataclasses.field(default=0.0, metadata=also_called("warmup"))
+    """Linear rise from 0 at the beginning; half of a training that is no longer than this."""
     milestones: tuple[int, ...] = ()
     """Epochs after which schedule `step` multiplies the rate by `factor`."""
     factor: float = 0.1
@@ -150,7 +152,9 @@ class Recipe:
     encoder: Annotated[Any, BeforeValidator(registered(ENCODERS, "encoder"))]
     """The settings of an encoder, see `kinestream.models`."""
     augment: AugmentSettings = dataclasses.field(default_factory=AugmentSettings)
-    optimiser: OptimiserSettings = dataclasses.field(default_factory=OptimiserSettings)
+    optimiser: OptimiserSettings = dataclasses.field(
+        default_factory=OptimiserSettings, metadata=also_called("optimizer")
+    )
     monitor: MonitorSettings = dataclasses.field(default_factory=MonitorSettings)
     readout: Readout = dataclasses.field(default_factory=Readout)
     """How the evaluations of frozen features read a clip, and whether they whiten features."""
@@ -253,10 +257,24 @@ def resolve(recipe: str, overrides: Sequence[str] = ()) -> Recipe:
         0.05
     """
     plain = _read(recipe)
+    return _changed(plain, overrides, f"recipe '{recipe}'")
+
+
+def with_settings(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """A recipe with `key=value` overrides applied. Raises ValueError for an unknown key or value.
+
+    Example:
+        >>> with_settings(resolve("laptop"), ["epochs=3", "learning_rate=0.01"]).optimiser.rate
+        0.01
+    """
+    return _changed(recipe.to_dict(), overrides, "the recipe") if overrides else recipe
+
+
+def _changed(plain: dict[str, Any], overrides: Sequence[str], where: str) -> Recipe:
     # Names first: where one changes the kind of method or encoder, what is set besides belongs to the new one.
     for override in sorted(overrides, key=lambda override: not override.startswith(_NAMES)):
         _apply(plain, override)
-    return Recipe.from_dict(plain, f"recipe '{recipe}'")
+    return Recipe.from_dict(plain, where)
 
 
 def _read(recipe: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -277,7 +295,8 @@ def _read_one(recipe: str) -> dict[str, Any]:
         known = published_recipes()
         if recipe not in known:
             raise ValueError(
-                f"{unknown('recipe', recipe, tuple(known))}: see 'kinestream recipes', or give the path of a .yaml file"
+                f"{unknown('recipe', recipe, tuple(known), most=0)} See all with 'kinestream recipes', or give the "
+                "path of a .yaml file"
             )
         return known[recipe]
     path = Path(recipe)
@@ -293,7 +312,7 @@ def _apply(plain: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise ValueError(f"'{override}' is no setting: write key=value, as in epochs=10 or optimiser.rate=0.05")
-    *parts, last = key.split(".")
+    *parts, last = place_of(key, Recipe, plain)
     target = plain
     for part in parts:
         target = target.setdefault(part, {})

@@ -1,9 +1,12 @@
 """Pre-training as a whole: a store and a recipe in, a run folder with encoders out."""
 
 import dataclasses
+import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,20 +21,29 @@ from kinestream.data.unlabelled import Part, Unlabelled, choose_further
 from kinestream.distributed.collectives import by_themselves
 from kinestream.distributed.devices import contact, in_turn, make_fabric
 from kinestream.distributed.launch import Device, Precision, check_shares
+from kinestream.estimate import Estimate, peak_of_process
 from kinestream.features.whitening_file import make_whitening
 from kinestream.files import replacing
+from kinestream.methods.method import Progress as StepsDone
 from kinestream.models.encoder_file import load_encoder, save_encoder
 from kinestream.progress import Notice, Progress, silent, unheard
-from kinestream.recipes import Recipe, resolve
+from kinestream.recipes import Recipe, resolve, with_settings
 from kinestream.train.checkpoint import Position, load_checkpoint
 from kinestream.train.fit import Interrupted, fit
+from kinestream.train.further import further
 from kinestream.train.given_pairs import Given, check_partners, read_given
+from kinestream.train.known_store import store_of
+from kinestream.train.logs import LogName, MakesLog, in_all_logs, maker_of
 from kinestream.train.run_folder import Further, GivenPairs, Log, MetricsLog, Run, RunConfig, SilentLog
 from kinestream.train.same_run import check_same
 from kinestream.train.schedule import make_schedule
 from kinestream.train.seeds import derive_seed
 from kinestream.train.views import ViewLoader
 from kinestream.train.watch import Watch
+
+_STEPS_TIMED, _SECONDS_TIMED = 8, 15.0
+_LOG_BYTES = 300
+"""About what a step adds to the log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +55,8 @@ class Chosen:
 
 
 def pretrain(
-    store: Store | str | Path,
-    recipe: Recipe | str | Path,
+    store: Store | str | Path | None = None,
+    recipe: Recipe | str | Path | None = None,
     *,
     out: str | Path,
     epochs: int | None = None,
@@ -53,10 +65,11 @@ def pretrain(
     pairs: str | Path | None = None,
     resume: bool = False,
     device: Device = "auto",
-    precision: Precision = "32-true",
+    precision: Precision | None = None,
     tf32: bool = False,
     compiled: bool = False,
     name: str | None = None,
+    logs: Sequence[LogName | MakesLog] = (),
     progress: Progress = silent,
     notice: Notice = unheard,
 ) -> Run:
@@ -64,14 +77,19 @@ def pretrain(
     process, or in all that were started together with it.
 
     Args:
-        recipe: the name of one (see `kinestream.recipes.recipe_names`), the path of a .yaml file, or a `Recipe`.
-        epochs: instead of the recipe's.
+        store: to learn from; that of the run, where it goes on, if None.
+        recipe: the name of one (see `kinestream.recipes.recipe_names`), the path of a .yaml file, or a `Recipe`; that
+            of the run, where it goes on, if None.
+        epochs: instead of the recipe's; of a run that goes on, how far.
         settings: further changes of the recipe, `key=value`, as `kinestream pretrain --set` takes them.
         also: further stores of unlabelled recordings to learn from.
         pairs: a CSV file of which recordings show the same from other cameras (see `data.partners.parse_pairs`); the
             stores say it if None.
         resume: go on with the run in `out`, or begin it where there is none.
+        precision: of the computation; that of the run, where it goes on, or 32-true if None.
         name: what the run calls its recipe; its name, or that of its file, if None.
+        logs: where the numbers go besides `metrics.jsonl`: "tensorboard", "wandb", or what makes a log of yours (see
+            `kinestream.train.logs`).
         progress: told after every few steps, with the loss.
         notice: told what a user should know, such as that the features have collapsed.
 
@@ -82,17 +100,68 @@ def pretrain(
 
     Example:
         >>> run = pretrain("store/", "laptop", out="runs/mine", epochs=40)  # doctest: +SKIP
+        >>> run = pretrain(out="runs/mine", epochs=80, resume=True)  # doctest: +SKIP
     """
-    changes = [*settings, *([] if epochs is None else [f"epochs={epochs}"])]
-    if isinstance(recipe, Recipe):
-        if changes:
+    given = locals()
+    training, how = _opened(**given)
+    with contact():
+        training.run(**how)
+    return training.folder
+
+
+def estimate(store: Store | str | Path | None, recipe: Recipe | str | Path | None, **given: Any) -> Estimate:
+    """What a training would make and take, from a few timed steps; writes nothing but the clips beside the store, which
+    the training would take. The arguments are those of `pretrain`.
+
+    Example:
+        >>> estimate("store/", "laptop", out="runs/mine", epochs=40).seconds  # doctest: +SKIP
+    """
+    training, _ = _opened(store, recipe, **given)
+    with contact():
+        return training.estimate()
+
+
+def _opened(
+    store: Store | str | Path | None,
+    recipe: Recipe | str | Path | None,
+    *,
+    out: str | Path,
+    epochs: int | None = None,
+    settings: Sequence[str] = (),
+    also: Sequence[str | Path] = (),
+    pairs: str | Path | None = None,
+    resume: bool = False,
+    device: Device = "auto",
+    precision: Precision | None = None,
+    tf32: bool = False,
+    compiled: bool = False,
+    name: str | None = None,
+    logs: Sequence[LogName | MakesLog] = (),
+    progress: Progress = silent,
+    notice: Notice = unheard,
+) -> "tuple[_Training, dict[str, bool]]":
+    """The training that is asked for, and how it is run. Writes nothing; raises ValueError as `pretrain` does."""
+    run = Run(Path(out))
+    begun = run.config() if resume and (run.path / "config.yaml").is_file() else None
+    if begun is not None and recipe is None:
+        name, recipe = begun.recipe_name, with_settings(begun.recipe, settings)
+        also = also or [one.data for one in begun.also]
+        pairs = pairs or (run.pairs if begun.pairs else None)
+    elif isinstance(recipe, Recipe):
+        if settings or (epochs is not None and begun is None):
             raise ValueError("a recipe that is given as an object is changed with dataclasses.replace, not by settings")
         name = name or "recipe"
-    else:
-        name, recipe = name or Path(recipe).stem, resolve(str(recipe), changes)
-    opened = store if isinstance(store, Store) else Store(Path(store))
+    elif recipe is not None:
+        length = [] if epochs is None or begun is not None else [f"epochs={epochs}"]
+        name, recipe = name or Path(recipe).stem, resolve(str(recipe), [*settings, *length])
+    if recipe is None or (store is None and begun is None):
+        raise ValueError(f"{run.path} holds no run to go on with: to begin one, give a recipe and a store (--data)")
+    said = [f"no run in {run.path} yet: it begins"] if begun is None and resume else []
+    opened = store if isinstance(store, Store) else store_of(run) if store is None else Store(Path(store))
+    if begun is not None and epochs is not None:
+        recipe = dataclasses.replace(recipe, epochs=begun.recipe.epochs)
     recipe = _fitted(recipe, opened)
-    run = Run(Path(out))
+    precision = precision or (cast(Precision, begun.precision) if begun is not None else "32-true")
     others = [Store(Path(path)) for path in also]
     split = recipe.split
     chosen = [Chosen(store=opened, indices=opened.select(split, "train"))]
@@ -108,8 +177,13 @@ def pretrain(
         store_fingerprint=opened.fingerprint,
         also=tuple(Further(data=str(one.path), store_fingerprint=one.fingerprint) for one in others),
         pairs=None if given is None else GivenPairs(file=str(pairs), sha256=given.sha256),
+        precision=precision,
     )
     resumed = _check_run(run, config, resume=resume)
+    if begun is not None and epochs is not None and epochs != recipe.epochs:
+        config = further(run, config, begun, epochs, said.append)
+        recipe = config.recipe
+    makers = [maker_of(log) for log in logs]
     # What any process may refuse is refused above: from here on they wait for each other.
     fabric = make_fabric(device, precision)
     if not fabric.is_global_zero:
@@ -118,11 +192,12 @@ def pretrain(
         raise ValueError(f"--tf32 and --compile are for CUDA, this would train on {fabric.device.type}: leave them out")
     if tf32:
         torch.set_float32_matmul_precision("high")
-    with contact():
-        check_shares(recipe.batch_size, fabric.world_size)
-        _give_notice(recipe, chosen, given, notice)
-        _Training(fabric, chosen, given, run, config, progress, notice).run(resumed=resumed, compiled=compiled)
-    return run
+    check_shares(recipe.batch_size, fabric.world_size)
+    for text in said:
+        notice(text)
+    _give_notice(recipe, chosen, given, notice)
+    training = _Training(fabric, chosen, given, run, config, makers, progress, notice)
+    return training, {"resumed": resumed, "compiled": compiled}
 
 
 class _Training:
@@ -135,17 +210,19 @@ class _Training:
         given: Given | None,
         run: Run,
         config: RunConfig,
+        logs: Sequence[MakesLog],
         progress: Progress,
         notice: Notice,
     ) -> None:
-        self._fabric, self._folder, self._config = fabric, run, config
+        self._logs = logs
+        self._fabric, self.folder, self._config = fabric, run, config
         self._chosen, self._given = chosen, given
         self._progress, self._notice = progress, notice
         self._recipe = config.recipe
         self._layout = chosen[0].store.layout
 
     def run(self, *, resumed: bool, compiled: bool) -> None:
-        fabric, recipe, folder = self._fabric, self._recipe, self._folder
+        fabric, recipe, folder = self._fabric, self._recipe, self.folder
         clips = self._clips()
         loader = self._loader(clips)
         schedule = make_schedule(
@@ -173,7 +250,10 @@ class _Training:
             self._notice(f"{folder.path} is done: all {recipe.epochs} epochs are trained")
             return
         watch = Watch(recipe, method, clips, fabric.device, self._notice)
-        log: Log = MetricsLog(folder.metrics, keep=position.log_bytes) if fabric.is_global_zero else SilentLog()
+        log: Log = SilentLog()
+        if fabric.is_global_zero:
+            own = MetricsLog(folder.metrics, keep=position.log_bytes)
+            log = in_all_logs(own, self._logs, folder, self._config, self._notice) if self._logs else own
 
         def save_encoders(epochs_done: int) -> None:
             for stream, encoder in method.encoders().items():
@@ -211,9 +291,56 @@ class _Training:
                 self._keep_whitening()
             fabric.barrier()
 
+    def estimate(self) -> Estimate:
+        """From the second step on: the first is slow. Evaluations of the log and checkpoints are not counted."""
+        fabric, recipe = self._fabric, self._recipe
+        clips = self._clips()
+        loader = self._loader(clips)
+        torch.manual_seed(derive_seed(recipe.seed, "weights"))
+        method = recipe.method.build(recipe.networks(self._layout))
+        optimizer = recipe.optimiser.build(method, fused=fabric.device.type == "cuda")
+        module, wrapped = fabric.setup(method, optimizer)
+        method.start_epoch(0)
+        times: list[float] = []
+        for step, batch in enumerate(loader.epoch(0, 0)):
+            began = time.monotonic()
+            terms = module(batch)
+            wrapped.zero_grad()
+            fabric.backward(terms["loss"])
+            wrapped.step()
+            method.after_step(StepsDone(step=step + 1, steps=recipe.epochs * loader.steps, epoch=0))
+            terms["loss"].item()  # waits for the device
+            times.append(time.monotonic() - began)
+            if len(times) > 1 and (len(times) > _STEPS_TIMED or sum(times) > _SECONDS_TIMED):
+                break
+        a_step = statistics.median(times[1:] or times)
+        steps = recipe.epochs * loader.steps
+        weights = sum(one.numel() * one.element_size() for one in method.state_dict().values())
+        moments = sum(
+            one.numel() * one.element_size()
+            for state in optimizer.state.values()
+            for one in state.values()
+            if isinstance(one, torch.Tensor)
+        )
+        encoders = {stream: encoder.state_dict().values() for stream, encoder in method.encoders().items()}
+        saved = sum(one.numel() * one.element_size() for values in encoders.values() for one in values)
+        on_cuda = fabric.device.type == "cuda"
+        return Estimate(
+            makes=(
+                ("run", str(self.folder.path)),
+                ("clips to learn from", f"{sum(len(one.indices) for one in self._chosen):,}"),
+                ("steps", f"{recipe.epochs:,} epochs of {loader.steps:,} = {steps:,}"),
+                ("encoders", f"{len(encoders)}: {', '.join(encoders)}"),
+            ),
+            seconds=steps * a_step,
+            memory=torch.cuda.max_memory_allocated(fabric.device) if on_cuda else peak_of_process(),
+            disk=weights + moments + saved + steps * _LOG_BYTES,
+            timed=f"{max(1, len(times) - 1)} steps of {a_step:.3g} s on {fabric.device.type}, without 1-NN evaluations",
+        )
+
     def _keep_whitening(self) -> None:
         """So that the run can be used where its store is not; of the encoders as they were saved."""
-        folder, store = self._folder, self._chosen[0].store
+        folder, store = self.folder, self._chosen[0].store
         encoders = {stream: load_encoder(folder.encoder(stream))[0] for stream in self._recipe.streams}
         clips = clips_as(store, self._recipe.frames, self._layout, self._recipe.seconds, self._recipe.preparation)
         train = store.select(self._recipe.split, "train")
@@ -270,9 +397,11 @@ class _Training:
         )
 
     def _write_sources(self, *, resumed: bool) -> None:
-        folder = self._folder
+        folder = self.folder
         if not resumed:
             folder.create(self._config)
+        elif folder.config().recipe.epochs != self._recipe.epochs:
+            folder.write_config(dataclasses.replace(folder.config(), recipe=self._recipe))
         if not folder.recordings.is_file():
             write_recordings(folder.recordings, *((one.store, one.indices) for one in self._chosen))
         if self._given is not None and not folder.pairs.is_file():

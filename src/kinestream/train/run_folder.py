@@ -55,6 +55,8 @@ class RunConfig:
     """The further stores that it learns from."""
     pairs: GivenPairs | None = None
     """Which recordings stand in for each other; None where the stores tell."""
+    precision: str = "32-true"
+    """Number format of the computation."""
 
 
 class Run:
@@ -111,12 +113,17 @@ class Run:
         self.check_free()
         self.path.mkdir(parents=True, exist_ok=True)
         self.environment.write_text(_environment(), encoding="utf-8")
+        self.write_config(config)
+
+    def write_config(self, config: RunConfig) -> None:
+        """In place of what it was, if anything."""
         plain = {
             "recipe_name": config.recipe_name,
             "data": config.data,
             "store_fingerprint": config.store_fingerprint,
             **({"also": [vars(one) for one in config.also]} if config.also else {}),
             **({"pairs": vars(config.pairs)} if config.pairs else {}),
+            **({"precision": config.precision} if config.precision != "32-true" else {}),
             "recipe": config.recipe.to_dict(),
         }
         with replacing(self.path / "config.yaml") as part:
@@ -136,6 +143,7 @@ class Run:
                 store_fingerprint=plain["store_fingerprint"],
                 also=tuple(Further(**one) for one in plain.get("also", ())),
                 pairs=GivenPairs(**plain["pairs"]) if "pairs" in plain else None,
+                precision=str(plain.get("precision", "32-true")),
             )
         except (yaml.YAMLError, KeyError, TypeError) as error:
             raise ValueError(f"{file} was edited or damaged ({' '.join(str(error).split())})") from None

@@ -24,7 +24,9 @@ def check_same(found: RunConfig, asked: RunConfig, run: Run) -> None:
     begun, now = (replace(config.recipe, **no_settings) for config in (found, asked))
     if begun != now:
         changed = ", ".join(_differences(begun.to_dict(), now.to_dict()))
-        raise ValueError(f"{out} was begun with other settings ({changed}): resume with those, or begin a new run")
+        only_epochs = begun == replace(now, epochs=begun.epochs)
+        other = f"to train further, --epochs {now.epochs}" if only_epochs else "or begin a new run"
+        raise ValueError(f"{out} was begun with other settings ({changed}): resume with those, {other}")
 
 
 def _differences(found: Mapping[str, Any], asked: Mapping[str, Any], path: str = "") -> list[str]:

@@ -49,7 +49,7 @@ class Comparison:
         return {key: [in_yaml(value) for value in values] for key, values in found.items() if key != "title"}
 
     def save(self, path: Path, *, dark: bool = False) -> None:
-        """Draws the comparison into a .png or .svg file. Raises ValueError when there is nothing of any run to draw."""
+        """Draws the comparison into a .png, .svg or .pdf file. Raises ValueError where there is nothing to draw."""
         format_of(path)
         with theme(dark=dark):
             save(draw_comparison(self.runs), path)

@@ -7,12 +7,15 @@ import numpy as np
 from jaxtyping import Float, Int64
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from kinestream.viz.style import COLUMN, SMALL, shortened
 
 _NAMES_UP_TO = 30
 _NUMBERS_UP_TO = 12
 _LINE = 0.125
+_LABEL, _SCALE = 0.14, 0.52
+"""Inches for the name of the axis at the left, and for the scale of the colours at the right."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,25 +60,30 @@ def worst_pairs(matrix: Int64[np.ndarray, "c c"], most: int = 5) -> tuple[Confus
     )
 
 
-def draw_confusion(matrix: Int64[np.ndarray, "c c"], classes: Sequence[str], title: str) -> Figure:
-    """Shares of each true class (row), in percent, and the five worst pairs by name below. Classes that do not occur
-    are left out; above 30 only every tenth has its number."""
+def draw_confusion(matrix: Int64[np.ndarray, "c c"], classes: Sequence[str]) -> Figure:
+    """Shares of each true class (row), in percent, with their scale, and the five worst pairs by name below. Classes
+    that do not occur are left out; above 30 only every tenth has its number."""
     there = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
     worst = worst_pairs(matrix)
     inner = matrix[np.ix_(there, there)]
     counts = inner.sum(axis=1, keepdims=True)
     shares = 100 * inner / np.where(counts > 0, counts, 1)
     named = len(there) <= _NAMES_UP_TO
-    names = [shortened(classes[number], 24) for number in there.tolist()]
-    left = 0.3 + (0.052 * max(map(len, names), default=0) if named else 0.1)
-    side = COLUMN - left - 0.08
+    names = [shortened(classes[number], 18) for number in there.tolist()]
+    left = _LABEL + 0.2 + (0.05 * max(map(len, names), default=0) if named else 0.1)
+    side = COLUMN - left - _SCALE
     below = 0.36 + 0.17 + _LINE * max(1, len(worst)) + 0.05
-    height = 0.3 + side + below
+    height = 0.08 + side + below
     figure = Figure(figsize=(COLUMN, height))
     axes = figure.add_axes((left / COLUMN, below / height, side / COLUMN, side / height))
-    _draw_shares(axes, shares)
+    drawn = _draw_shares(axes, shares)
     _name_classes(axes, there, names if named else [])
-    figure.text(0.02, 1 - 0.06 / height, title, fontsize=7.5, va="top")
+    middle = (below + side / 2) / height
+    figure.text(0.05 / COLUMN, middle, "true class", fontsize=7, rotation=90, va="center", ha="left")
+    scale = figure.add_axes(((left + side + 0.07) / COLUMN, below / height, 0.07 / COLUMN, side / height))
+    figure.colorbar(drawn, cax=scale, ticks=[0, 25, 50, 75, 100])
+    scale.tick_params(labelsize=SMALL, length=1.5, pad=1.5)
+    scale.set_ylabel("share of the true class, %", fontsize=7, labelpad=1)
     figure.text(
         0.02, (below - 0.33) / height, "most confused (true → taken for)", fontsize=6.5, va="top", weight="bold"
     )
@@ -90,14 +98,14 @@ def draw_confusion(matrix: Int64[np.ndarray, "c c"], classes: Sequence[str], tit
     return figure
 
 
-def _draw_shares(axes: Axes, shares: Float[np.ndarray, "c c"]) -> None:
-    axes.imshow(shares, cmap="cividis", vmin=0, vmax=100, aspect="equal", interpolation="nearest")
-    if len(shares) > _NUMBERS_UP_TO:
-        return
-    for row, column in np.argwhere(shares >= 0.5).tolist():
+def _draw_shares(axes: Axes, shares: Float[np.ndarray, "c c"]) -> AxesImage:
+    drawn = axes.imshow(shares, cmap="cividis", vmin=0, vmax=100, aspect="equal", interpolation="nearest")
+    written = np.argwhere(shares >= 0.5).tolist() if len(shares) <= _NUMBERS_UP_TO else []
+    for row, column in written:
         value = shares[row, column]
         colour = "#101010" if value > 55 else "#ffffff"
         axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=SMALL, color=colour)
+    return drawn
 
 
 def _name_classes(axes: Axes, there: Int64[np.ndarray, " c"], names: Sequence[str]) -> None:
@@ -108,5 +116,5 @@ def _name_classes(axes: Axes, there: Int64[np.ndarray, " c"], names: Sequence[st
     beside = [f"{name}  {number}" for name, number in zip(names, numbers, strict=True)] if names else numbers
     axes.set_yticks(ticks, beside, fontsize=SMALL if len(ticks) <= 20 else 5.0)
     axes.tick_params(length=0 if names else 2, pad=2)
-    axes.set_xlabel("taken for, %", labelpad=2)
+    axes.set_xlabel("taken for", labelpad=2)
     axes.spines[:].set_visible(False)

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, pairwise
 from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from kinestream.viz.palette import LINE_COLOURS, TOGETHER_COLOUR
 from kinestream.viz.style import COLUMN, grid, new_figure
@@ -35,10 +36,22 @@ class _Panel:
     prefix: str
     """Of the keys whose lines it holds; what follows is the stream."""
     suffix: str = ""
+    by_stage: bool = False
+    """Whether its values in the two stages are of different kinds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A panel of `draw_panels`."""
+
+    title: str
+    draw: Callable[[Axes], object]
+    by_stage: bool = False
+    """Give each stage a scale of its own."""
 
 
 _PANELS = (
-    _Panel(title="loss of each stream", prefix="loss/"),
+    _Panel(title="loss of each stream", prefix="loss/", by_stage=True),
     _Panel(title="agreement of the streams (weighted)", prefix="agreement/"),
     _Panel(title="online 1-NN accuracy on the test clips, %", prefix="knn/"),
     _Panel(title="spread of the features (1 isotropic, 0 collapsed)", prefix="spread/"),
@@ -46,26 +59,25 @@ _PANELS = (
 )
 
 
-def draw_curves(epochs: Sequence[Epoch], *, stage_change: int | None = None, title: str = "") -> Figure:
+def draw_curves(epochs: Sequence[Epoch], *, stage_change: int | None = None) -> Figure:
     """One panel below the other for each kind of term that the log has, the total loss first where it is a sum;
-    `stage_change` is the last epoch of stage 1.
+    `stage_change` is the last epoch of stage 1. The losses of the two stages are other sums, so that each stage has a
+    scale of its own.
 
     Raises ValueError when there is no epoch.
     """
     if not epochs:
         raise ValueError("no epoch is finished: there is no curve to draw")
     styles = line_styles(epochs)
-    kinds = [(panel.title, _lines(epochs, panel, styles)) for panel in _PANELS]
-    kinds = [(name, lines) for name, lines in kinds if lines]
+    kinds = [(panel.title, lines, panel.by_stage) for panel in _PANELS if (lines := _lines(epochs, panel, styles))]
     terms = [key for epoch in epochs for key in epoch if key.startswith(("loss/", "agreement/"))]
     if len(set(terms)) > 1:
-        kinds.insert(0, ("loss, all terms together", {"": _series(epochs, "loss")}))
-    shown = [stream for stream in styles if any(stream in lines for _, lines in kinds)]
+        kinds.insert(0, ("loss, all terms together", {"": _series(epochs, "loss")}, True))
+    shown = [stream for stream in styles if any(stream in lines for _, lines, _ in kinds)]
     return draw_panels(
-        [(name, _drawing(lines, styles)) for name, lines in kinds],
+        [Drawn(title=name, draw=_drawing(lines, styles), by_stage=by_stage) for name, lines, by_stage in kinds],
         epochs=(float(epochs[0]["epoch"]), float(epochs[-1]["epoch"])),
         stage_change=stage_change,
-        title=title,
         handles=[Line2D([], [], label=stream, **styles[stream]) for stream in shown],
     )
 
@@ -87,37 +99,63 @@ def line_styles(epochs: Sequence[Epoch]) -> Mapping[str, Any]:
 
 
 def draw_panels(
-    panels: Sequence[tuple[str, Callable[[Axes], object]]],
+    panels: Sequence[Drawn],
     *,
     epochs: tuple[float, float],
     stage_change: int | None,
-    title: str,
     handles: Sequence[Line2D],
 ) -> Figure:
     """Panels over the epochs (first and last), one below the other, with one legend below all."""
     first, last = epochs
-    changes = stage_change is not None and first <= stage_change < last
+    change = float(stage_change) if stage_change is not None and first <= stage_change < last else None
     entries = list(handles) if len(handles) > 1 else []
-    if changes:
+    if change is not None:
         entries.append(Line2D([], [], label="stage 2 begins", **_CHANGE))
     columns = _columns([str(entry.get_label()) for entry in entries])
-    figure = new_figure(0.4 + _PANEL * len(panels) + 0.16 * math.ceil(len(entries) / columns) + 0.16 * bool(title))
-    rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    margin = 0.02 * max(last - first, 1)
-    for axes, (name, draw) in zip(rows, panels, strict=True):
-        axes.set_title(name, pad=3, fontsize=7)
-        grid(axes)
-        draw(axes)
-        axes.set_xlim(first - margin, last + margin)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        if stage_change is not None and changes:
-            axes.axvline(stage_change + 0.5, **_CHANGE)
-    rows[-1].set_xlabel("epoch", labelpad=2)
-    if title:
-        figure.suptitle(title, x=0.02, ha="left", fontsize=7.5)
+    figure = new_figure(0.4 + _PANEL * len(panels) + 0.16 * math.ceil(len(entries) / columns))
+    margin = 0.02 * (last - first) or 0.5
+    whole = (first - margin, last + margin)
+    ends = whole if change is None else (whole[0], change + 0.5, whole[1])
+    places = figure.add_gridspec(len(panels), len(ends) - 1, width_ratios=_widths(ends))
+    for row, panel in enumerate(panels):
+        parts = list(pairwise(ends)) if panel.by_stage else [whole]
+        for column, limits in enumerate(parts):
+            axes = figure.add_subplot(places[row, column] if len(parts) > 1 else places[row, :])
+            axes.set_title(panel.title if not column else "", pad=3, fontsize=7)
+            grid(axes)
+            panel.draw(axes)
+            _keep_within(axes, limits)
+            if column:  # stage 2, whose scale is at the right
+                axes.yaxis.tick_right()
+                axes.spines["left"].set(visible=True, **_CHANGE)
+            elif change is not None and len(parts) == 1:
+                axes.axvline(change + 0.5, **_CHANGE)
+            axes.xaxis.set_major_locator(MaxNLocator(5 if len(parts) > 1 else 9, integer=True))
+            is_last = row + 1 == len(panels)
+            axes.tick_params(labelbottom=is_last)
+            axes.set_xlabel("epoch" if is_last else "", labelpad=2)
     if entries:
         figure.legend(handles=entries, loc="outside lower center", ncols=columns, handlelength=2.0, columnspacing=0.7)
     return figure
+
+
+def _widths(ends: Sequence[float]) -> list[float]:
+    """Of the parts of a panel, by their epochs; each has room for its ticks."""
+    parts = [end - begin for begin, end in pairwise(ends)]
+    return [max(part, 0.3 * sum(parts)) for part in parts]
+
+
+def _keep_within(axes: Axes, limits: tuple[float, float]) -> None:
+    """Shows these epochs only, on a scale that is theirs."""
+    low, high = limits
+    for line in axes.get_lines():
+        x, y = (np.asarray(values, dtype=float) for values in line.get_data())
+        inside = (x >= low) & (x <= high)
+        line.set_data(x[inside], y[inside])
+    axes.set_xlim(low, high)
+    if axes.get_autoscaley_on():
+        axes.relim()
+        axes.autoscale_view(scalex=False)
 
 
 def _columns(labels: Sequence[str]) -> int:

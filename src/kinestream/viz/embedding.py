@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kinestream.viz.palette import class_symbol
-from kinestream.viz.style import COLUMN, MARKERS, SMALL, class_colours, faint, shortened
+from kinestream.viz.style import COLUMN, MARKERS, class_colours, faint, shortened
 
 _LEGEND_LINE = 0.125
 _LETTERS = 29
@@ -24,23 +24,21 @@ class Panel:
     points: Float32[np.ndarray, "n 2"]
 
 
-def draw_embedding(
-    panels: Sequence[Panel], labels: Int64[np.ndarray, " n"], classes: Sequence[str], note: str
-) -> Figure:
-    """Points of one class share colour and shape; the classes that have points are listed below, and `note` says what
-    is seen. Each panel has its own scale, the same in both axes.
+def draw_embedding(panels: Sequence[Panel], labels: Int64[np.ndarray, " n"], classes: Sequence[str]) -> Figure:
+    """Points of one class share colour and shape; the classes that have points are listed below. The points fill each
+    panel: its axes have scales of their own, for neither t-SNE nor PCA has a unit.
 
     Raises ValueError when panels and labels do not go together.
     """
     if not panels or any(len(panel.points) != len(labels) for panel in panels):
         raise ValueError(f"{len(labels)} labels for panels of {[len(panel.points) for panel in panels]} points")
     shown = np.unique(labels).tolist()
-    side = (COLUMN - 0.06) / max(len(panels), 2)
+    side = (COLUMN - 0.06) / len(panels)
     lines = -(-len(shown) // 2)
-    title, note_line = 0.36, 0.16
-    height = title + side + 0.06 + lines * _LEGEND_LINE + note_line
+    title = 0.36
+    height = title + side + 0.1 + lines * _LEGEND_LINE
     figure = Figure(figsize=(COLUMN, height))
-    left = (COLUMN - side * len(panels)) / 2
+    left = 0.03
     for number, panel in enumerate(panels):
         box = (
             (left + number * side + 0.02) / COLUMN,
@@ -60,7 +58,6 @@ def draw_embedding(
         labelspacing=0.25,
         handlelength=1.0,
     )
-    figure.text(0.02, 0.05 / height, note, fontsize=SMALL, va="bottom")
     return figure
 
 
@@ -79,10 +76,10 @@ def _draw_panel(axes: Axes, panel: Panel, labels: Int64[np.ndarray, " n"], lette
             linewidths=0.15 if symbol.filled else 0.6,
             alpha=0.9,
         )
-    middle = (panel.points.max(axis=0) + panel.points.min(axis=0)) / 2
-    half = 0.54 * float(np.ptp(panel.points, axis=0).max()) or 1.0
-    axes.set_xlim(middle[0] - half, middle[0] + half)
-    axes.set_ylim(middle[1] - half, middle[1] + half)
+    low, high = panel.points.min(axis=0), panel.points.max(axis=0)
+    margin = np.where(high > low, 0.04 * (high - low), 1.0)  # all in one place: that is the middle
+    axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
+    axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(True)

@@ -12,9 +12,7 @@ _OWN, _UNTRAINED = "#0072b2", "#d55e00"
 _BAR = 0.155
 
 
-def draw_classes(
-    own: Mapping[str, float | None], untrained: Mapping[str, float | None], *, title: str, most: int = 40
-) -> Figure:
+def draw_classes(own: Mapping[str, float | None], untrained: Mapping[str, float | None], *, most: int = 40) -> Figure:
     """A bar for each class that has test clips, the best on top, and a mark where the untrained encoder is. Of more
     than `most` classes the best and the worst halves of that number are shown, and the figure says so.
 
@@ -27,7 +25,7 @@ def draw_classes(
     shown: Sequence[tuple[str, float] | None] = shares
     if left_out:
         shown = [*shares[: most // 2], None, *shares[-(most - most // 2) :]]
-    figure = new_figure(0.75 + _BAR * len(shown))
+    figure = new_figure(0.58 + _BAR * len(shown))
     axes = figure.subplots()
     names = []
     for row, entry in enumerate(shown):
@@ -50,7 +48,6 @@ def draw_classes(
     axes.spines["left"].set_visible(False)
     grid(axes, "x")
     axes.set_xlabel("recognised test clips of the class, %", labelpad=2)
-    figure.suptitle(title, x=0.02, ha="left", fontsize=7.5)
     handles: list[Patch | Line2D] = [Patch(color=_OWN, label="after pre-training")]
     if any(share is not None for share in untrained.values()):
         handles.append(

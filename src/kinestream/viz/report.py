@@ -13,7 +13,7 @@ from jaxtyping import Float32, Int64
 from kinestream.data.clips import Clips
 from kinestream.data.store import Store
 from kinestream.distributed.launch import Device
-from kinestream.evaluate.run_results import SavedResult, SavedRow, read_evaluations
+from kinestream.evaluate.run_results import SavedResult, read_evaluations
 from kinestream.evaluate.session import Session
 from kinestream.evaluate.source import AnyRun, open_source
 from kinestream.files import replacing
@@ -22,9 +22,10 @@ from kinestream.train.run_folder import RunConfig
 from kinestream.viz.encoded import METHODS, ShownClips, encode, plane_of
 from kinestream.viz.page.coloured import colouring, symbols
 from kinestream.viz.page.packing import PackedClips, bodies_of, budget, in_unit_square, nearest, pack_clips, text_of
-from kinestream.viz.page.page import Cell, Page, Picture, Row, render
+from kinestream.viz.page.page import Page, Picture, render
 from kinestream.viz.page.skeletons import skeletons
 from kinestream.viz.projection import sample, unit
+from kinestream.viz.results import beside_of, groups_of, headline_of
 from kinestream.viz.run_figures import LeftOut, RunFigure, epochs_of, figures_of_run
 from kinestream.viz.settings import changed_settings
 from kinestream.viz.style import encoded, theme
@@ -200,10 +201,6 @@ def _page(clips: ShownClips, map_note: str, pictures: Sequence[Picture], left_ou
             f"{copied.copies} of the {copied.test_clips} test clips are copies of a training clip, to the bit: what "
             "they add to an accuracy is no generalisation. Figures without them stand beside the usual ones."
         )
-    mixed = any(result.without_copies is not None for one in evaluations for result in one.rows)
-    headings = ["protocol", "features", "top-1 and 95 % interval", *(["without copies"] if mixed else []), "mean class"]
-    if recipe.published is not None:
-        headings += ["published", "difference"]
     note = (
         "Top-1 accuracy in percent, after the last epoch. Bold: what stands for the run, all its streams together or "
         "its only one."
@@ -211,7 +208,7 @@ def _page(clips: ShownClips, map_note: str, pictures: Sequence[Picture], left_ou
     if recipe.published is not None:
         note += f" Published: {recipe.published.accuracy:.2f}, {recipe.published.what}."
     if clips.guesses is None:
-        note = "The store has no labels or no split into training and test clips, which an evaluation needs."
+        note = "None: the store has no labels or no split into training and test clips, which an evaluation needs."
     elif not evaluations:
         missing = shlex.join(["kinestream", "evaluate", "linear", str(folder.path), "--data", str(session.store.path)])
         note = f"This run has not been evaluated on split {session.split}: '{missing}' does it; then make the report "
@@ -221,8 +218,9 @@ def _page(clips: ShownClips, map_note: str, pictures: Sequence[Picture], left_ou
         subtitle=f"A kinestream run: what an encoder learnt from unlabelled skeletons of {info.title}.",
         facts=facts,
         warnings=list(dict.fromkeys(warnings)),
-        headings=headings,
-        rows=[_row(one, result, config, mixed) for one in evaluations for result in one.rows],
+        headline=headline_of(clips, evaluations),
+        beside=list(beside_of(clips, evaluations, recipe)),
+        groups=list(groups_of(evaluations, recipe)),
         results_note=note,
         map_note=map_note,
         pictures=pictures,
@@ -232,32 +230,6 @@ def _page(clips: ShownClips, map_note: str, pictures: Sequence[Picture], left_ou
         commands=_commands(session, config, evaluations),
         guessed=clips.guesses is not None,
     )
-
-
-def _row(evaluation: SavedResult, result: SavedRow, config: RunConfig, mixed: bool) -> Row:
-    own = result is evaluation.headline()
-    cells = [
-        Cell(text="1-NN" if evaluation.protocol == "knn" else evaluation.protocol),
-        Cell(text=result.name),
-        Cell(
-            text=f"{result.top1:.2f} ({result.low:.1f} to {result.high:.1f})",
-            value=result.top1,
-            low=result.low,
-            high=result.high,
-        ),
-    ]
-    if mixed:
-        cells.append(Cell(text="-" if result.without_copies is None else f"{result.without_copies:.2f}"))
-    cells.append(Cell(text="-" if result.mean_class is None else f"{result.mean_class:.2f}"))
-    if (published := config.recipe.published) is not None:
-        is_same = (
-            result.kind == "run"
-            and evaluation.split == config.recipe.split
-            and published.is_like(evaluation.protocol, result.how, result.streams, evaluation.fusion)
-        )
-        cells.append(Cell(text=f"{published.accuracy:.2f}" if is_same else "-"))
-        cells.append(Cell(text=f"{result.top1 - published.accuracy:+.2f}" if is_same else "-"))
-    return Row(cells=cells, strong=own)
 
 
 def _commands(session: Session, config: RunConfig, evaluations: Sequence[SavedResult]) -> list[str]:

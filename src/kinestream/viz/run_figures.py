@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kinestream.evaluate.run_results import SavedResult, SavedRow, read_evaluations
+from kinestream.files import replacing
+from kinestream.recipes import Recipe
 from kinestream.train.run_folder import Run, read_metrics
 from kinestream.viz.agreement import draw_agreement
 from kinestream.viz.confusion import confusion_matrix, draw_confusion, worst_pairs
@@ -32,10 +34,16 @@ class RunFigure:
     draw: Callable[[], Figure]
     """Draws in the theme in force; what is slow has been done before."""
 
+    @property
+    def caption(self) -> str:
+        return f"{self.title}. {self.words}"
+
     def save(self, path: Path, *, dark: bool = False) -> None:
-        """Writes a .png or .svg file."""
+        """Writes a .png, .svg or .pdf file, and beside it the caption as .txt."""
         with theme(dark=dark):
             save(self.draw(), path)
+        with replacing(path.with_suffix(".txt")) as part:
+            part.write_text(f"{self.caption}\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +57,17 @@ class LeftOut:
 def figures_of_run(clips: ShownClips) -> Iterator[RunFigure | LeftOut]:
     """In the order of the report."""
     folder, split = clips.session.source.folder, clips.session.split
-    makers: Mapping[str, Callable[[], RunFigure]] = {
+    # What is not of the method, or of a store without labels and splits, is not lacking either.
+    makers: dict[str, Callable[[], RunFigure]] = {
         "embedding-tsne": lambda: embedding_figure(clips, "tsne"),
         "embedding-pca": lambda: embedding_figure(clips, "pca"),
-        "confusion": lambda: confusion_figure(clips),
-        "classes": lambda: classes_figure(folder, split),
-        "curves": lambda: curves_figure(folder),
-        "agreement": lambda: agreement_figure(folder),
     }
+    if clips.guesses is not None:
+        makers["confusion"] = lambda: confusion_figure(clips)
+        makers["classes"] = lambda: classes_figure(folder, split)
+    makers["curves"] = lambda: curves_figure(folder)
+    if folder.config().recipe.method.stage_change is not None:
+        makers["agreement"] = lambda: agreement_figure(folder)
     for name, make in makers.items():
         try:
             yield make()
@@ -89,7 +100,7 @@ def embedding_figure(
         name=f"embedding-{method}",
         title=f"Embedding, {METHODS[method]}",
         words=words,
-        draw=lambda: draw_embedding(panels, clips.labels[rows], clips.classes, note),
+        draw=lambda: draw_embedding(panels, clips.labels[rows], clips.classes),
     )
 
 
@@ -104,12 +115,12 @@ def confusion_figure(clips: ShownClips) -> RunFigure:
         for pair in worst_pairs(matrix, 3)
     ]
     right = 100 * float(np.trace(matrix)) / max(1, int(matrix.sum()))
-    title = f"confusion, {guesses.how}, {clips.where}, {right:.1f} % right"
     return RunFigure(
         name="confusion",
         title="Confusion matrix",
-        words=f"Shares of each true class, by the {guesses.how}. Worst: {'; '.join(worst) if worst else 'none'}.",
-        draw=lambda: draw_confusion(matrix, clips.classes, title),
+        words=f"What the {guesses.how} takes the clips of each class for, in percent of the class; {clips.where}, "
+        f"{right:.1f} % right. Worst: {'; '.join(worst) if worst else 'none'}.",
+        draw=lambda: draw_confusion(matrix, clips.classes),
     )
 
 
@@ -139,8 +150,9 @@ def curves_figure(folder: Run) -> RunFigure:
     return RunFigure(
         name="curves",
         title="Learning curves",
-        words=f"{len(epochs)} of {config.recipe.epochs} epochs. The online 1-NN uses labels for this display only.",
-        draw=lambda: draw_curves(epochs, stage_change=config.recipe.method.stage_change, title=config.recipe_name),
+        words=f"{config.recipe_name}, {len(epochs)} of {config.recipe.epochs} epochs.{_stages(config.recipe, epochs)} "
+        "The online 1-NN uses labels for this display only.",
+        draw=lambda: draw_curves(epochs, stage_change=config.recipe.method.stage_change),
     )
 
 
@@ -149,16 +161,27 @@ def agreement_figure(folder: Run) -> RunFigure:
     config = folder.config()
     epochs = epochs_of(folder)
     if not any("positives/beyond" in epoch for epoch in epochs):
-        raise ValueError(
-            f"{folder.path} has no pseudo-positives in its log: they are of stage 2 of three-stream recipes (caca-3s-*)"
+        change = config.recipe.method.stage_change
+        why = (
+            f"stage 2 begins after epoch {change}, the run has {len(epochs)}"
+            if change is not None and change >= len(epochs)
+            else "they are of stage 2 of three-stream recipes (caca-3s-*)"
         )
+        raise ValueError(f"{folder.path} has no pseudo-positives in its log: {why}")
     return RunFigure(
         name="agreement",
         title="Agreement of the streams",
-        words="Stage 2: clips that the streams take for positives of each other, and how right they are by the labels, "
-        "which serve this display only.",
-        draw=lambda: draw_agreement(epochs, title=config.recipe_name),
+        words=f"{config.recipe_name}, stage 2: clips that the streams take for positives of each other, and how right "
+        "they are by the labels, which serve this display only.",
+        draw=lambda: draw_agreement(epochs),
     )
+
+
+def _stages(recipe: Recipe, epochs: Sequence[Epoch]) -> str:
+    change = recipe.method.stage_change
+    if change is None or not any(epoch["epoch"] > change for epoch in epochs):
+        return ""
+    return f" Stage 2 begins after epoch {change}; losses of the two stages have scales of their own."
 
 
 def epochs_of(folder: Run) -> Sequence[Epoch]:
@@ -171,11 +194,10 @@ def epochs_of(folder: Run) -> Sequence[Epoch]:
 def _classes_of(evaluation: SavedResult, own: SavedRow, most: int) -> RunFigure:
     untrained = evaluation.headline("untrained")
     before: Mapping[str, float | None] = untrained.per_class if untrained else {}
-    words = f"Accuracy by class, {evaluation.protocol} on split {evaluation.split}; all classes: {own.top1:.1f} %"
-    title = f"{evaluation.protocol}, {own.name}: {own.top1:.1f} %"
+    words = f"Accuracy by class, {evaluation.protocol} on split {evaluation.split}, {own.name}; all: {own.top1:.1f} %"
     return RunFigure(
         name="classes",
         title="Class by class",
         words=f"{words}, untrained {untrained.top1:.1f} %." if untrained else f"{words}.",
-        draw=lambda: draw_classes(own.per_class, before, title=title, most=most),
+        draw=lambda: draw_classes(own.per_class, before, most=most),
     )

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ COLUMN = 3.45
 SMALL = 6.0
 """Font size of what is secondary, in points."""
 
-Format = Literal["png", "svg"]
+Format = Literal["png", "svg", "pdf"]
 MARKERS = {"circle": "o", "square": "s", "up": "^", "diamond": "D", "down": "v", "plus": "P"}
 """The shapes of `palette` by matplotlib's names."""
 
@@ -95,30 +95,30 @@ def grid(axes: Axes, which: Literal["x", "y"] = "y") -> None:
 
 
 def format_of(path: Path) -> Format:
-    """What the suffix says. Raises ValueError for another than .png and .svg.
+    """What the suffix says. Raises ValueError for another than .png, .svg and .pdf.
 
     Example:
         >>> format_of(Path("curves.svg"))
         'svg'
     """
-    if path.suffix == ".png":
-        return "png"
-    if path.suffix == ".svg":
-        return "svg"
-    raise ValueError(f"{path}: the suffix '{path.suffix}' is not one of .png, .svg")
+    for form in get_args(Format):
+        if path.suffix == f".{form}":
+            return cast(Format, form)
+    raise ValueError(f"{path}: the suffix '{path.suffix}' is not one of .png, .svg, .pdf")
 
 
 def encoded(figure: Figure, form: Format, *, dpi: int = 300) -> bytes:
     """The figure as a file's content: the same figure gives the same bytes."""
     content = io.BytesIO()
-    metadata = {"Date": None} if form == "svg" else {"Software": None}
-    with mpl.rc_context({"svg.hashsalt": "kinestream"}):
+    dated: dict[Format, tuple[str, ...]] = {"png": ("Software",), "svg": ("Date",), "pdf": ("CreationDate", "Producer")}
+    metadata = dict.fromkeys(dated[form])
+    with mpl.rc_context({"svg.hashsalt": "kinestream", "pdf.fonttype": 42}):
         figure.savefig(content, format=form, dpi=dpi, metadata=metadata)
     return content.getvalue()
 
 
 def save(figure: Figure, path: Path, *, dpi: int = 300) -> None:
-    """Writes a .png of `dpi` dots an inch or an .svg, whole or not at all."""
+    """Writes a .png of `dpi` dots an inch, an .svg or a .pdf, whole or not at all."""
     content = encoded(figure, format_of(path), dpi=dpi)
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)

@@ -19,11 +19,12 @@ from tests.viz.page.conftest import opened
 
 from kinestream.viz.page.coloured import colouring, symbols
 from kinestream.viz.page.packing import in_unit_square, nearest, pack_clips, text_of
-from kinestream.viz.page.page import Cell, Page, Picture, Row, render
+from kinestream.viz.page.page import Cell, Group, Page, Picture, Row, render
 
 EVIL = "</script><b>wave & {{style}} \u2028'\""
 CLASSES = ["carry", EVIL, "throw"]
 COUNT = 60
+ROW = Row(cells=[Cell(text=EVIL), Cell(text="80", value=80.0, low=75.0, high=84.0)], strong=True)
 
 
 def points() -> np.ndarray:
@@ -66,8 +67,9 @@ def write_page(path: Path) -> Path:
         subtitle=EVIL,
         facts=[(EVIL, EVIL)],
         warnings=[EVIL],
-        headings=["protocol", "top-1"],
-        rows=[Row(cells=[Cell(text=EVIL), Cell(text="80", value=80.0, low=75.0, high=84.0)], strong=True)],
+        headline=EVIL,
+        beside=[Row(cells=[Cell(text=EVIL), Cell(text="80", value=80.0)], strong=True)],
+        groups=[Group(title=EVIL, summary=EVIL, headings=[EVIL, "top-1"], rows=[ROW])],
         results_note=EVIL,
         map_note=EVIL,
         pictures=[Picture(title=EVIL, words=EVIL, light=b"<svg/>", dark=b"<svg/>")],

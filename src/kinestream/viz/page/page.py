@@ -12,7 +12,7 @@ _SCRIPTS = ("data.js", "player.js", "map.js", "legend.js")
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """What stands in a table: words, or an accuracy with its interval, drawn as a bar of 0..100."""
+    """What stands in a table: words, or an accuracy, drawn as a bar of 0..100, with its interval where there is one."""
 
     text: str
     value: float | None = None
@@ -26,6 +26,17 @@ class Row:
 
     cells: Sequence[Cell]
     strong: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The results of one evaluation, folded."""
+
+    title: str
+    summary: str
+    """What is seen of it while it is folded."""
+    headings: Sequence[str]
+    rows: Sequence[Row]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +58,11 @@ class Page:
     subtitle: str
     facts: Sequence[tuple[str, str]]
     warnings: Sequence[str]
-    headings: Sequence[str]
-    rows: Sequence[Row]
+    headline: str
+    """What the run came to, in a sentence."""
+    beside: Sequence[Row]
+    """Its figure, and those of its baselines: what it is of, and the accuracy."""
+    groups: Sequence[Group]
     results_note: str
     map_note: str
     pictures: Sequence[Picture]
