@@ -38,6 +38,11 @@ def required_option(called: str | None = None) -> Any:
     return dataclasses.field(metadata={"option": True, "called": called})
 
 
+def option(called: str) -> Any:
+    """A field that is None unless the command line has `--called VALUE`, a word that Python keeps for itself."""
+    return dataclasses.field(default=None, metadata={"option": True, "called": called})
+
+
 def optional_word() -> Any:
     """A field that is None unless the command line has a positional word for it."""
     return dataclasses.field(default=None, metadata={"positional": True})

@@ -10,6 +10,7 @@ Examples:
   kinestream pretrain nw-ucla --data nw-ucla/ --out runs/quick --epochs 10 --set learning_rate=0.002
   kinestream pretrain nw-ucla --data nw-ucla/ --also generated/ --out runs/more
   kinestream pretrain nw-ucla --data nw-ucla/ --pairs pairs.csv --set partner=0.5 --out runs/second
+  kinestream pretrain laptop --data store/ --from anybody --out runs/tuned --epochs 20
   kinestream pretrain my-recipe.yaml --data ntu60/ --out runs/mine --device cuda --precision bf16-mixed
   kinestream pretrain caca-3s-ntu60-xsub --data ntu60/ --out runs/3s --device cuda --devices 8
 """
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kinestream.arguments import optional_word, required_option, typed_words
+from kinestream.arguments import option, optional_word, required_option, typed_words
 from kinestream.console import Screen
 from kinestream.distributed.launch import check_shares, in_processes, is_first
 from kinestream.recipes import resolve
@@ -46,6 +47,8 @@ class Config:
     pairs: Path | None = None
     """CSV file (recording,partner) of which recordings show the same from other cameras; the stores tell if not given.
     It counts as often as the recipe's partner says."""
+    start: Path | None = option(called="from")
+    """Go on from the weights of a run, or of anybody, which comes with the package, instead of random ones."""
     set: tuple[str, ...] = ()
     """Change a setting of the recipe: KEY=VALUE, as in batch_size=64 or learning_rate=0.05; may be given several
     times. Several values of one: 'kinestream sweep'."""
@@ -83,6 +86,7 @@ def run(config: Config) -> None:
         "settings": config.set,
         "also": config.also,
         "pairs": config.pairs,
+        "start": config.start,
         "resume": config.resume,
         "device": config.device,
         "precision": config.precision,

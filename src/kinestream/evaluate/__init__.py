@@ -68,7 +68,6 @@ class Evaluation:
         measure: from a session and settings to the rows of the result.
         first: heads the column of the accuracy in the table.
         columns: from the settings to further columns: heading, and a key of the rows' `extra` or what makes the cell.
-        other_layouts: whether the store may have another layout than the encoders, whose joints are then mapped.
     """
 
     __name__: str
@@ -80,14 +79,12 @@ class Evaluation:
         *,
         first: str = "top-1 %",
         columns: Callable[[Any], Mapping[str, "str | Callable[[Row], str]"]] = lambda settings: {},
-        other_layouts: bool = False,
     ) -> None:
         self.name = name
         self.measure = measure
         self.settings = _settings_of(name, measure)
         self.first = first
         self.columns = columns
-        self.other_layouts = other_layouts
         update_wrapper(self, measure)
         self.__doc__ = inspect.getdoc(self.settings)
         self.__signature__ = _signature(self.settings)
@@ -140,7 +137,6 @@ class Evaluation:
             readout=readout,
             device=device,
             allow_leak=allow_leak,
-            other_layouts=self.other_layouts,
             whole_videos=takes_whole_videos(self.settings),
             progress=progress,
             notice=notice,

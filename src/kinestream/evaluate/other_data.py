@@ -13,7 +13,7 @@ from kinestream.evaluate.training import trained_rows, training_settings
 from kinestream.skeleton.joint_maps import JointMap
 
 
-@register("transfer", other_layouts=True)
+@register("transfer")
 def transfer(session: Session, settings: TransferSettings) -> Iterator[Row]:
     """1-NN and k-NN and the linear probe on frozen features, and fine-tuning where it is asked for."""
     source, info, made = session.source, session.store.info, session.joint_map
@@ -21,8 +21,6 @@ def transfer(session: Session, settings: TransferSettings) -> Iterator[Row]:
     linear = LinearSettings(epochs=settings.probe_epochs, seed=settings.seed)
     session.protocol = f"transfer-{info.dataset}"
     session.note(f"from {source.dataset or 'unknown data'} {source.split} to {info.dataset} {session.split}")
-    if made is not None:
-        session.note(_in_words(made))
     session.settings = {
         "pretrained_on": {"dataset": source.dataset, "split": source.split},
         "joint_map": None if made is None else _plain(made),
@@ -40,17 +38,6 @@ def transfer(session: Session, settings: TransferSettings) -> Iterator[Row]:
     if settings.finetune:  # last, for it takes longest
         yield from trained_rows(session, "run", settings, training, protocol="transfer", variant="fine-tuned")
     yield from frozen
-
-
-def _in_words(made: JointMap) -> str:
-    """How the joints are made, where they are not those of the same name."""
-    joints = {joint: " + ".join(parts) for joint, parts in _plain(made)["joints"].items()}
-    changed = [f"{joint} = {parts or 'nothing'}" for joint, parts in joints.items() if joint != parts]
-    said = f"joints of {made.source.name} (the store) to {made.target.name} (the encoder): "
-    said += ", ".join(changed) or "as they are"
-    if made.filled:
-        said += f"; without a joint of their own in the store: {', '.join(made.filled)}"
-    return said + (f"; unknown to the encoder: {', '.join(made.unused)}" if made.unused else "")
 
 
 def _plain(made: JointMap) -> dict[str, dict[str, list[str]]]:

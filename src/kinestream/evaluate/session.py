@@ -253,7 +253,6 @@ def open_session(
     readout: Readout | Mapping[str, Any] | None = None,
     device: Device = "auto",
     allow_leak: bool = False,
-    other_layouts: bool = False,
     judged: bool = True,
     whole_videos: bool = False,
     progress: Progress = silent,
@@ -265,7 +264,6 @@ def open_session(
         split: that of the pre-training if None.
         uses: what counts of the encoders; where that is only their form, what they learnt from is no leak.
         readout: of frozen encoders, or what differs from how they say themselves.
-        other_layouts: take a store of another layout, whose joints are mapped.
         judged: labelled training and test clips are needed; without it a store that has none is taken as a whole.
         whole_videos: take a store of videos, whose parts have labels; `train` and `test` are videos then.
 
@@ -285,7 +283,7 @@ def open_session(
         part_of, train, test = "", np.arange(len(opened)), np.arange(len(opened))
     cards = {stream: read_card(file) for stream, file in source.files.items()}
     card = next(iter(cards.values()))
-    mapped = _map_joints(card, opened, allowed=other_layouts)
+    mapped = None if card.layout == opened.layout else joint_map(opened.layout, card.layout, partly=card.partly)
     for one in cards.values():
         _check_preparation(one, opened)
     read_as = _readout(card, readout)
@@ -315,6 +313,8 @@ def open_session(
     )
     for text in verdict.notes:
         session.note(text)
+    if mapped is not None:
+        session.note(mapped.in_words())
     for stream, one in cards.items() if pretrained else ():
         if one.epochs_done < one.epochs:
             session.note(f"stream {stream} is at epoch {one.epochs_done} of {one.epochs}: not finished")
@@ -389,17 +389,6 @@ def _readout(card: EncoderCard, given: Readout | Mapping[str, Any] | None) -> Re
     if "whitened_by" in changes and not readout.whitening:
         raise ValueError(f"--whitened-by {readout.whitened_by} has no effect without --whitening above 0: 1 is wholly")
     return readout
-
-
-def _map_joints(card: EncoderCard, store: Store, *, allowed: bool) -> JointMap | None:
-    if card.layout == store.layout:
-        return None
-    if not allowed:
-        raise ValueError(
-            f"the encoder is for layout {card.layout.name}, {store.path} has {store.layout.name}: "
-            "'kinestream evaluate transfer' maps joints where that can be done"
-        )
-    return joint_map(store.layout, card.layout, partly=card.partly)
 
 
 def _check_preparation(card: EncoderCard, store: Store) -> None:

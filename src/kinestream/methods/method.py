@@ -2,7 +2,7 @@
 loop asks of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Bool
@@ -85,6 +85,8 @@ class Networks:
     streams: tuple[str, ...]
     layout: SkeletonLayout
     settings: EncoderSettings
+    start: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    """Weights of an encoder by stream, instead of random ones."""
 
     @property
     def dim(self) -> int:
@@ -92,9 +94,11 @@ class Networks:
         return self.settings.dim
 
     def encoder(self, stream: str) -> Encoder:
-        """A new encoder of a stream, initialised as its settings say."""
+        """A new encoder of a stream, initialised as its settings say, or with the weights to start from."""
         encoder = self.settings.build(stream, self.layout)
         self.settings.initialise(encoder)
+        if stream in self.start:
+            encoder.load_state_dict(self.start[stream])
         return encoder
 
     def initialise(self, *heads: nn.Module) -> None:

@@ -69,6 +69,14 @@ class JointMap:
             if [own[v] for v in part] != [name] and self.target.joints[w] not in self.lacking
         }
 
+    def in_words(self) -> str:
+        """What becomes of the joints, for users: the target is what an encoder takes."""
+        said = f"joints of {self.source.name} are mapped to {self.target.name}, the encoder's"
+        filled = [f"{joint} = {' + '.join(parts)}" for joint, parts in self.filled.items()]
+        said += f": {', '.join(filled)}" if filled else ""
+        said += f"; not recorded, and put where the next joint is: {', '.join(self.lacking)}" if self.lacking else ""
+        return said + (f"; not used: {', '.join(self.unused)}" if self.unused else "")
+
     @property
     def unused(self) -> tuple[str, ...]:
         """Source joints that no target joint is made of."""

@@ -24,6 +24,7 @@ from kinestream.distributed.launch import Device, Precision, check_shares
 from kinestream.estimate import Estimate, peak_of_process
 from kinestream.features.whitening_file import make_whitening
 from kinestream.files import replacing
+from kinestream.methods.method import Networks
 from kinestream.methods.method import Progress as StepsDone
 from kinestream.models.encoder_file import load_encoder, save_encoder
 from kinestream.progress import Notice, Progress, silent, unheard
@@ -38,6 +39,7 @@ from kinestream.train.run_folder import Further, GivenPairs, Log, MetricsLog, Ru
 from kinestream.train.same_run import check_same
 from kinestream.train.schedule import make_schedule
 from kinestream.train.seeds import derive_seed
+from kinestream.train.start import Start, read_start
 from kinestream.train.views import ViewLoader
 from kinestream.train.watch import Watch
 
@@ -63,6 +65,7 @@ def pretrain(
     settings: Sequence[str] = (),
     also: Sequence[str | Path] = (),
     pairs: str | Path | None = None,
+    start: str | Path | None = None,
     resume: bool = False,
     device: Device = "auto",
     precision: Precision | None = None,
@@ -85,6 +88,8 @@ def pretrain(
         also: further stores of unlabelled recordings to learn from.
         pairs: a CSV file of which recordings show the same from other cameras (see `data.partners.parse_pairs`); the
             stores say it if None.
+        start: a run, or the name of an encoder of the package, whose weights are gone on from. Recordings of other
+            layouts are mapped to its own.
         resume: go on with the run in `out`, or begin it where there is none.
         precision: of the computation; that of the run, where it goes on, or 32-true if None.
         name: what the run calls its recipe; its name, or that of its file, if None.
@@ -100,6 +105,7 @@ def pretrain(
 
     Example:
         >>> run = pretrain("store/", "laptop", out="runs/mine", epochs=40)  # doctest: +SKIP
+        >>> run = pretrain("store/", "laptop", out="runs/tuned", start="anybody", epochs=20)  # doctest: +SKIP
         >>> run = pretrain(out="runs/mine", epochs=80, resume=True)  # doctest: +SKIP
     """
     given = locals()
@@ -130,6 +136,7 @@ def _opened(
     settings: Sequence[str] = (),
     also: Sequence[str | Path] = (),
     pairs: str | Path | None = None,
+    start: str | Path | None = None,
     resume: bool = False,
     device: Device = "auto",
     precision: Precision | None = None,
@@ -147,6 +154,7 @@ def _opened(
         name, recipe = begun.recipe_name, with_settings(begun.recipe, settings)
         also = also or [one.data for one in begun.also]
         pairs = pairs or (run.pairs if begun.pairs else None)
+        start = start or (begun.start.encoder if begun.start else None)
     elif isinstance(recipe, Recipe):
         if settings or (epochs is not None and begun is None):
             raise ValueError("a recipe that is given as an object is changed with dataclasses.replace, not by settings")
@@ -160,7 +168,8 @@ def _opened(
     opened = store if isinstance(store, Store) else store_of(run) if store is None else Store(Path(store))
     if begun is not None and epochs is not None:
         recipe = dataclasses.replace(recipe, epochs=begun.recipe.epochs)
-    recipe = _fitted(recipe, opened)
+    begin = None if start is None else read_start(start, recipe)
+    recipe = _fitted(recipe if begin is None else begin.fitted(recipe), opened)
     precision = precision or (cast(Precision, begun.precision) if begun is not None else "32-true")
     others = [Store(Path(path)) for path in also]
     split = recipe.split
@@ -177,6 +186,7 @@ def _opened(
         store_fingerprint=opened.fingerprint,
         also=tuple(Further(data=str(one.path), store_fingerprint=one.fingerprint) for one in others),
         pairs=None if given is None else GivenPairs(file=str(pairs), sha256=given.sha256),
+        start=None if begin is None else begin.config,
         precision=precision,
     )
     resumed = _check_run(run, config, resume=resume)
@@ -196,7 +206,7 @@ def _opened(
     for text in said:
         notice(text)
     _give_notice(recipe, chosen, given, notice)
-    training = _Training(fabric, chosen, given, run, config, makers, progress, notice)
+    training = _Training(fabric, chosen, given, begin, run, config, makers, progress, notice)
     return training, {"resumed": resumed, "compiled": compiled}
 
 
@@ -208,6 +218,7 @@ class _Training:
         fabric: Fabric,
         chosen: Sequence[Chosen],
         given: Given | None,
+        begin: Start | None,
         run: Run,
         config: RunConfig,
         logs: Sequence[MakesLog],
@@ -219,7 +230,8 @@ class _Training:
         self._chosen, self._given = chosen, given
         self._progress, self._notice = progress, notice
         self._recipe = config.recipe
-        self._layout = chosen[0].store.layout
+        self._begin = begin
+        self._layout = chosen[0].store.layout if begin is None else begin.layout
 
     def run(self, *, resumed: bool, compiled: bool) -> None:
         fabric, recipe, folder = self._fabric, self._recipe, self.folder
@@ -235,7 +247,7 @@ class _Training:
         if fabric.is_global_zero:
             self._write_sources(resumed=resumed)
         torch.manual_seed(derive_seed(recipe.seed, "weights"))
-        method = recipe.method.build(recipe.networks(self._layout))
+        method = recipe.method.build(self._networks())
         optimizer = recipe.optimiser.build(method, fused=fabric.device.type == "cuda")
         if compiled:
             for encoder in method.encoders().values():
@@ -297,7 +309,7 @@ class _Training:
         clips = self._clips()
         loader = self._loader(clips)
         torch.manual_seed(derive_seed(recipe.seed, "weights"))
-        method = recipe.method.build(recipe.networks(self._layout))
+        method = recipe.method.build(self._networks())
         optimizer = recipe.optimiser.build(method, fused=fabric.device.type == "cuda")
         module, wrapped = fabric.setup(method, optimizer)
         method.start_epoch(0)
@@ -369,6 +381,10 @@ class _Training:
     def _pairs(self, clips: Unlabelled) -> ClipPairs:
         """By number of the clip."""
         return self._given.pairs if self._given else pairs_of_equal(clips.performances())
+
+    def _networks(self) -> Networks:
+        made = self._recipe.networks(self._layout)
+        return made if self._begin is None else dataclasses.replace(made, start=self._begin.weights)
 
     def _clips(self) -> Unlabelled:
         recipe = self._recipe

@@ -43,6 +43,16 @@ class GivenPairs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StartedFrom:
+    """Encoders whose weights a run begins with."""
+
+    encoder: str
+    """Their name or path, as the user gave it."""
+    sha256: str
+    """Of the weights of each stream."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """What `config.yaml` holds."""
 
@@ -55,6 +65,8 @@ class RunConfig:
     """The further stores that it learns from."""
     pairs: GivenPairs | None = None
     """Which recordings stand in for each other; None where the stores tell."""
+    start: StartedFrom | None = None
+    """What it goes on from; None for random weights."""
     precision: str = "32-true"
     """Number format of the computation."""
 
@@ -123,6 +135,7 @@ class Run:
             "store_fingerprint": config.store_fingerprint,
             **({"also": [vars(one) for one in config.also]} if config.also else {}),
             **({"pairs": vars(config.pairs)} if config.pairs else {}),
+            **({"start": vars(config.start)} if config.start else {}),
             **({"precision": config.precision} if config.precision != "32-true" else {}),
             "recipe": config.recipe.to_dict(),
         }
@@ -143,6 +156,7 @@ class Run:
                 store_fingerprint=plain["store_fingerprint"],
                 also=tuple(Further(**one) for one in plain.get("also", ())),
                 pairs=GivenPairs(**plain["pairs"]) if "pairs" in plain else None,
+                start=StartedFrom(**plain["start"]) if "start" in plain else None,
                 precision=str(plain.get("precision", "32-true")),
             )
         except (yaml.YAMLError, KeyError, TypeError) as error:

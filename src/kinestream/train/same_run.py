@@ -19,6 +19,9 @@ def check_same(found: RunConfig, asked: RunConfig, run: Run) -> None:
     if (found.pairs and found.pairs.sha256) != (asked.pairs and asked.pairs.sha256):
         before = f"--pairs {run.pairs}" if found.pairs else "without --pairs"
         raise ValueError(f"{out} was begun with other pairs of recordings: resume as it was begun, {before}")
+    if (found.start and found.start.sha256) != (asked.start and asked.start.sha256):
+        before = f"--from {found.start.encoder}" if found.start else "without --from"
+        raise ValueError(f"{out} was begun from other weights: resume as it was begun, {before}")
     # What the literature reports, what a recipe is recommended for and how features are read are no settings of a run.
     no_settings: dict[str, Any] = {"published": None, "recommended": None, "readout": Readout()}
     begun, now = (replace(config.recipe, **no_settings) for config in (found, asked))

@@ -12,7 +12,7 @@ from jaxtyping import Float32, Int64
 from kinestream.data.held import clip_of
 from kinestream.data.preparation import Preparation, preparation_of
 from kinestream.data.recording import Recording, RecordingError
-from kinestream.skeleton.joint_maps import JointMap, joint_map
+from kinestream.skeleton.joint_maps import joint_map
 from kinestream.skeleton.layout import SkeletonLayout
 from kinestream.use.pieces import Cutting, Piece, Tally, pieces_of
 from kinestream.use.rows import Rows
@@ -80,15 +80,6 @@ def encode(
             yield _rows([(one, piece) for one, piece, _ in made]), model.vectors(stacked, device=device)
 
 
-def mapping_in_words(made: JointMap) -> str:
-    """What becomes of the joints of a layout that is not the encoder's."""
-    said = f"joints of {made.source.name} are mapped to {made.target.name}, the encoder's"
-    filled = [f"{joint} = {' + '.join(parts)}" for joint, parts in made.filled.items()]
-    said += f": {', '.join(filled)}" if filled else ""
-    said += f"; not recorded, and put where the next joint is: {', '.join(made.lacking)}" if made.lacking else ""
-    return said + (f"; not used: {', '.join(made.unused)}" if made.unused else "")
-
-
 def _clips(
     model: "Model", given: Iterable[Given], cutting: Cutting, tally: Tally
 ) -> Iterator[tuple[Given, Piece, np.ndarray] | Unusable]:
@@ -138,7 +129,7 @@ def _check(model: "Model", one: Given, preparation: Preparation, tally: Tally, n
     if own is None:
         raise ValueError(f"recording '{name}' has no layout: say which joints it has, layout= (--layout)")
     if own != model.layout:
-        tally.mapped[mapping_in_words(joint_map(own, model.layout, partly=model.card.partly))] += 1
+        tally.mapped[joint_map(own, model.layout, partly=model.card.partly).in_words()] += 1
 
 
 def _rows(pieces: list[tuple[Given, Piece]]) -> Rows:
