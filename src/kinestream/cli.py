@@ -14,6 +14,7 @@ from kinestream.evaluate.settings import BUILTIN
 from kinestream.plugins import add_plugin
 
 COMMANDS = {
+    "demo": ("demo", "show in a minute or two what kinestream does, without any data of your own"),
     "generate": ("generate", "write made-up recordings in a data set's raw format, to try things out"),
     "inspect": ("inspect", "say what recordings are: format, layout, people, rate, units, gaps; nothing is written"),
     "prepare": ("prepare", "read recordings into a store: your own, a data set's, or prepared by others"),
