@@ -31,6 +31,7 @@ METHODS: Registry[Any] = Registry(
             "skeletonclr": "kinestream.methods.momentum_contrast",
             "crosclr": "kinestream.methods.momentum_contrast",
             "aimclr": "kinestream.methods.aimclr",
+            "tranclr": "kinestream.methods.tranclr",
             "nt-xent": "kinestream.methods.nt_xent",
             "vicreg": "kinestream.methods.vicreg",
         }
