@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from kinestream.augment.mixing import Mixing, Mixture, with_mixtures
+from kinestream.methods.dense import LEVELS, DenseDecorrelation, DenseNetwork
 from kinestream.methods.in_batch import InBatch, Projected
 from kinestream.methods.losses import nt_xent_loss, vicreg_loss
 from kinestream.methods.online_target import OnlineTarget
@@ -46,6 +47,15 @@ def nt_xent(networks: Mapping[str, Projected], temperature: float = 0.1) -> InBa
 
 def vicreg(networks: Mapping[str, Projected]) -> InBatch:
     return InBatch(networks, vicreg_loss)
+
+
+def dense_network(seed: int = 0) -> DenseNetwork:
+    torch.manual_seed(seed)
+    return DenseNetwork(encoder(), {level: mlp_head(DIM, 16, EMBEDDING) for level in LEVELS})
+
+
+def dense(networks: Mapping[str, DenseNetwork], **weights: float) -> DenseDecorrelation:
+    return DenseDecorrelation(networks, weights or dict.fromkeys(LEVELS, 1.0), moments=2)
 
 
 def pair(seed: int = 0) -> OnlineTarget:

@@ -10,7 +10,7 @@ from torch import multiprocessing
 from kinestream.distributed.collectives import gather_rows, mean_over_processes
 
 
-EXACT = ("loss", "agreement", "distribution", "spread", "intra", "inter", "cross", "mixture")
+EXACT = ("loss", "agreement", "distribution", "spread", "intra", "inter", "cross", "mixture", "instance", "time", "joints")
 
 
 @pytest.fixture(scope="module")

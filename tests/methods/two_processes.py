@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tests.methods.networks import mixed_views, nt_xent, pair, projected, query_key, recurrent_encoder, vicreg, views
+from tests.methods.networks import dense, dense_network, mixed_views, nt_xent, pair, projected, query_key, recurrent_encoder, vicreg, views
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -52,6 +52,7 @@ METHODS: dict[str, Callable[[], Any]] = {
     "nt-xent, bigru": lambda: nt_xent(
         {"joint": projected(0, recurrent_encoder), "bone": projected(1, recurrent_encoder)}
     ),
+    "dense": lambda: dense({"joint": dense_network(0)}),
     "vicreg": lambda: vicreg({"joint": projected(0)}),
 }
 

@@ -9,6 +9,7 @@ import torch
 from tests.runs import stopped_is_the_same, train
 
 from kinestream.methods.aimclr import AimCLR, AimCLRSettings
+from kinestream.methods.dense import DenseSettings
 from kinestream.methods.method import MethodSettings
 from kinestream.methods.momentum_contrast import MomentumContrast, MomentumContrastSettings
 from kinestream.methods.nt_xent import NTXentSettings
@@ -63,7 +64,7 @@ def test_resuming_with_mixtures_is_exact(
     stopped_is_the_same(TranCLR, recipe, small_store, tmp_path / "whole", tmp_path / "stopped", monkeypatch)
 
 
-@pytest.mark.parametrize("settings", [NTXentSettings(**HEAD), VICRegSettings(**HEAD)], ids=["nt-xent", "vicreg"])
+@pytest.mark.parametrize("settings", [NTXentSettings(**HEAD), VICRegSettings(**HEAD), DenseSettings(**HEAD)], ids=["nt-xent", "vicreg", "dense"])
 def test_in_batch_methods_train(
     small_recipe: Recipe, small_store: Path, tmp_path: Path, settings: MethodSettings
 ) -> None:

@@ -34,6 +34,7 @@ METHODS: Registry[Any] = Registry(
             "tranclr": "kinestream.methods.tranclr",
             "nt-xent": "kinestream.methods.nt_xent",
             "vicreg": "kinestream.methods.vicreg",
+            "dense": "kinestream.methods.dense",
         }
     ),
     _check,
