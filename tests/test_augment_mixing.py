@@ -125,7 +125,9 @@ def test_parts_of_another_stream_are_refused() -> None:
         mixing.apply(x, x, mixing.sample(4, 9, drawn(0)))
     averaged = MixingSettings(local=0.0).build(KINECT20)
     assert averaged.apply(x, x, averaged.sample(4, 9, drawn(0))).shape == x.shape
-    with pytest.raises(ValueError, match=r"mixing.local \(0.5\) exchanges .* stream distance is of pairs of joints: set"):
+    with pytest.raises(
+        ValueError, match=r"mixing.local \(0.5\) exchanges .* stream distance is of pairs of joints: set"
+    ):
         MixingSettings().check_streams(["joint", "distance"])
     MixingSettings(local=0.0).check_streams(["distance"])
 

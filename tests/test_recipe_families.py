@@ -37,7 +37,15 @@ def test_the_settings_of_a_published_name_stay(name: str) -> None:
 def test_the_names_are_those_of_before_and_one_for_any_store() -> None:
     new = {name for name in recipe_names() if name.startswith(("tranclr", "dense"))}
     assert set(recipe_names()) == {*FROZEN, "laptop", *new}
-    assert {"dense", "dense-nw-ucla", "dense-3s-nw-ucla", "tranclr", "tranclr-nw-ucla", "tranclr-3s-ntu120-xset", "tranclr-joint-pku2-xsub"} <= new
+    assert {
+        "dense",
+        "dense-nw-ucla",
+        "dense-3s-nw-ucla",
+        "tranclr",
+        "tranclr-nw-ucla",
+        "tranclr-3s-ntu120-xset",
+        "tranclr-joint-pku2-xsub",
+    } <= new
 
 
 def test_what_a_caller_changes_in_a_recipe_is_the_callers_own() -> None:

@@ -1,5 +1,7 @@
 """The area under the ROC curve against counting, and movements done correctly or not."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,13 @@ from kinestream.skeleton.layout import KINECT20
 
 
 def counted(scores: list[float], positive: list[bool]) -> float:
-    pairs = [(p, n) for p, yes in zip(scores, positive, strict=True) if yes for n, no in zip(scores, positive, strict=True) if not no]
+    pairs = [
+        (p, n)
+        for p, yes in zip(scores, positive, strict=True)
+        if yes
+        for n, no in zip(scores, positive, strict=True)
+        if not no
+    ]
     return sum(1.0 if p > n else 0.5 if p == n else 0.0 for p, n in pairs) / len(pairs)
 
 
@@ -42,7 +50,9 @@ def test_a_movement_by_loops(seed: int, k: int) -> None:
 
     def near(query: np.ndarray, label: int) -> float:
         rows = train[train_labels == label].numpy()
-        cosines = sorted((float(query @ row / np.linalg.norm(query) / np.linalg.norm(row)) for row in rows), reverse=True)
+        cosines = sorted(
+            (float(query @ row / np.linalg.norm(query) / np.linalg.norm(row)) for row in rows), reverse=True
+        )
         return float(np.mean(cosines[:k]))
 
     asked = [i for i in range(10) if test_labels[i] in (0, 2)]
@@ -55,21 +65,29 @@ def test_a_movement_by_loops(seed: int, k: int) -> None:
     assert nearness(test, train, 1).max() <= 1 + 1e-9
 
 
+@dataclass(frozen=True)
+class Exercises:
+    """What a store tells of them."""
+
+    name: str = "exercises"
+    title: str = "Exercises"
+    classes: tuple[str, ...] = ("squat", "lunge", "squat incorrect", "lunge incorrect", "rest")
+    splits: Mapping[str, Split] = field(
+        default_factory=lambda: {
+            "unseen": Split(
+                name="unseen", title="by person", field="subject", train=frozenset({1, 2, 3}), published=None
+            )
+        }
+    )
+
+
 @pytest.fixture
 def exercises(tmp_path: Path) -> Path:
     """Two movements by four people; done wrongly, an arm goes another way."""
     path, rng = tmp_path / "store", np.random.default_rng(0)
     path.mkdir()
-    classes = ("squat", "lunge", "squat incorrect", "lunge incorrect", "rest")
     postures = rng.normal(0, 0.4, (2, 20, 3))
 
-    class Exercises:
-        name, title = "exercises", "Exercises"
-        splits = {
-            "unseen": Split(name="unseen", title="by person", field="subject", train=frozenset({1, 2, 3}), published=None)
-        }
-
-    Exercises.classes = classes  # type: ignore[attr-defined]
     with StoreWriter(path, KINECT20, 1) as writer:
         for number in range(48):
             label, person = number % 4, number // 4 % 4 + 1
@@ -78,7 +96,7 @@ def exercises(tmp_path: Path) -> Path:
             name = f"r{number:02}"
             source = Source(path=Path(name), name=name, action=label + 1, subject=person, camera=1, repetition=number)
             writer.add(source, joints[:, None].astype(np.float32))
-        writer.finish(Exercises(), PREPARATIONS["tracked"], excluded=0, rejected=0)  # type: ignore[arg-type]
+        writer.finish(Exercises(), PREPARATIONS["tracked"], excluded=0, rejected=0)
     return path
 
 
@@ -99,11 +117,13 @@ def test_what_is_done_wrongly_is_told_from_what_is_done_right(exercises: Path, t
 
 
 def test_classes_that_are_not_called_so_are_refused(run: Path, small_store: Path) -> None:
-    with pytest.raises(ValueError, match=r"no class is called as --incorrect '\{\} incorrect' says, .*: there are pick up"):
+    with pytest.raises(
+        ValueError, match=r"no class is called as --incorrect '\{\} incorrect' says, .*: there are pick up"
+    ):
         evaluate.correctness(run, small_store)
     assert find_pairs(("a", "not a", "b"), "not {}") == [(0, 1)]
     for wrong in ("incorrect", "{}", "{} {}"):
-        with pytest.raises(ValueError, match="it needs {} once"):
+        with pytest.raises(ValueError, match=r"it needs \{\} once"):
             CorrectnessSettings(incorrect=wrong)
     with pytest.raises(ValueError, match="--k 0: 1 or more"):
         CorrectnessSettings(k=0)

@@ -147,7 +147,7 @@ def write_ntu120(path: Path, *, exemplars: int = 20) -> Path:
 def test_the_protocol_of_ntu120(tmp_path: Path) -> None:
     store = write_ntu120(tmp_path / "store")
     run = write_small_run(tmp_path / "run", store, dataset="ntu120", split="xsub")
-    with pytest.raises(ValueError, match="was pre-trained on .* of the test clips, by name"):
+    with pytest.raises(ValueError, match=r"was pre-trained on .* of the test clips, by name"):
         evaluate.one_shot(run, store, split="xsub", exemplars="ntu120")
     result = evaluate.one_shot(run, store, split="xsub", exemplars="ntu120", allow_leak=True)
     assert result.leak is not None

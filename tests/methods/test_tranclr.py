@@ -52,26 +52,33 @@ def slope(loss: object, at: Tensor) -> np.ndarray:
 # --- terms ------------------------------------------------------------------------------------------------------------
 
 
-@given(seed=st.integers(0, 200), nearest=st.integers(1, 9), t_k=st.floats(0.03, 0.5), t_q=st.floats(0.05, 0.5))
-def test_soft_alignment(seed: int, nearest: int, t_k: float, t_q: float) -> None:
+@given(
+    seed=st.integers(0, 200),
+    nearest=st.integers(1, 9),
+    t_k=st.floats(0.03, 0.5),
+    t_q=st.floats(0.05, 0.5),
+    centred=st.booleans(),
+)
+def test_soft_alignment(seed: int, nearest: int, t_k: float, t_q: float, centred: bool) -> None:
     (q, k), (bank,) = rows(seed, 2), rows(1000 + seed, batch=9)
-    alignment = SoftAlignment(nearest=nearest, target_temperature=t_k, query_temperature=t_q)
-    expected = literal.soft_alignment(q.numpy(), k.numpy(), bank.numpy(), nearest, t_k, t_q)
+    alignment = SoftAlignment(nearest=nearest, target_temperature=t_k, query_temperature=t_q, centred=centred)
+    expected = literal.soft_alignment(q.numpy(), k.numpy(), bank.numpy(), nearest, t_k, t_q, centred)
     assert alignment.loss(q, k, bank).item() == pytest.approx(expected, rel=1e-6, abs=1e-12)
     assert expected >= -1e-12, "a divergence is never below 0"
 
 
-def test_the_gradient_of_soft_alignment_is_that_of_the_query_alone() -> None:
+@pytest.mark.parametrize("centred", [False, True])
+def test_the_gradient_of_soft_alignment_is_that_of_the_query_alone(centred: bool) -> None:
     (q, k), (bank,) = rows(0, 2), rows(1, batch=9)
     q.requires_grad_()
     k.requires_grad_()
     bank.requires_grad_()
-    alignment = SoftAlignment(nearest=4)
+    alignment = SoftAlignment(nearest=4, centred=centred)
     alignment.loss(q, k, bank.detach()).backward()
     assert k.grad is None
     assert q.grad is not None
     target, keys = k.detach().numpy(), bank.detach().numpy()
-    expected = slope(lambda moved: literal.soft_alignment(moved, target, keys, 4, 0.05, 0.1), q)
+    expected = slope(lambda moved: literal.soft_alignment(moved, target, keys, 4, 0.05, 0.1, centred), q)
     np.testing.assert_allclose(q.grad.numpy(), expected, rtol=1e-4, atol=1e-7)
 
 
@@ -204,9 +211,7 @@ def test_nt_xent_with_mixtures() -> None:
     (z1, _), (z2, _), (mixture, _) = (alone(view["joint"]) for view in views)
     terms = method(views)
     assert terms["loss/joint"].item() == pytest.approx(nt_xent_loss(z1, z2).item())
-    expected = literal.mixture_in_batch(
-        mixture.detach().numpy(), z2.detach().numpy(), views[2][SHARE].numpy(), 0.1
-    )
+    expected = literal.mixture_in_batch(mixture.detach().numpy(), z2.detach().numpy(), views[2][SHARE].numpy(), 0.1)
     assert terms["mixture/joint"].item() == pytest.approx(expected)
     assert terms["loss"].item() == pytest.approx(terms["loss/joint"].item() + expected)
 
@@ -227,9 +232,7 @@ def test_skeletonclr_with_mixtures_and_soft_targets(soft: bool) -> None:
         mixed = literal.soft_alignment(mixture.numpy(), target, bank, 4, 0.05, 0.1)
     else:
         own = literal_contrast.info_nce(q.numpy(), key.numpy(), bank, 0.07)
-        mixed = literal.mixture_nce(
-            mixture.numpy(), key.numpy(), key.flip(0).numpy(), share.numpy(), bank, 0.07
-        )
+        mixed = literal.mixture_nce(mixture.numpy(), key.numpy(), key.flip(0).numpy(), share.numpy(), bank, 0.07)
     assert terms["loss/joint"].item() == pytest.approx(own)
     assert terms["mixture/joint"].item() == pytest.approx(mixed)
     assert terms["loss"].item() == pytest.approx(own + mixed)
@@ -242,7 +245,10 @@ def test_skeletonclr_with_mixtures_and_soft_targets(soft: bool) -> None:
     ("make", "words"),
     [
         (lambda: TranCLRSettings(bank=100), r"nearest \(8192\) must be at most 100, the length of the bank"),
-        (lambda: TranCLRSettings(intra=0.0, inter=0.0, cross=0.0), r"levels \(intra 0, inter 0, cross 0\) must be 0 or more"),
+        (
+            lambda: TranCLRSettings(intra=0.0, inter=0.0, cross=0.0),
+            r"levels \(intra 0, inter 0, cross 0\) must be 0 or more",
+        ),
         (lambda: TranCLRSettings(intra=-1.0), "one of them above 0"),
         (lambda: TranCLRSettings(decay=1.5), r"decay \(1.5\) must be in \[0, 1\]"),
         (lambda: SoftAlignment(nearest=0), r"nearest \(0\) must be at least 1"),

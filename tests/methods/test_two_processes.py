@@ -9,8 +9,19 @@ from torch import multiprocessing
 
 from kinestream.distributed.collectives import gather_rows, mean_over_processes
 
-
-EXACT = ("loss", "agreement", "distribution", "spread", "intra", "inter", "cross", "mixture", "instance", "time", "joints")
+EXACT = (
+    "loss",
+    "agreement",
+    "distribution",
+    "spread",
+    "intra",
+    "inter",
+    "cross",
+    "mixture",
+    "instance",
+    "time",
+    "joints",
+)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tests.methods.networks import dense, dense_network, mixed_views, nt_xent, pair, projected, query_key, recurrent_encoder, vicreg, views
+from tests.methods.networks import (
+    dense,
+    dense_network,
+    mixed_views,
+    nt_xent,
+    pair,
+    projected,
+    query_key,
+    recurrent_encoder,
+    vicreg,
+    views,
+)
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
 from tests.reference.literal_contrast import vicreg
 
 Array = NDArray[np.float64]

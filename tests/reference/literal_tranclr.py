@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
 from tests.reference.literal_contrast import log_softmax, unit
 
 Array = NDArray[np.float64]
@@ -28,7 +27,7 @@ def put_in(
         # The centre of frame t of the window, as a place in the stretch and so in the first clip.
         at = cut_from + (t - start + 0.5) * cut / length - 0.5
         at = min(max(at, 0.0), frames - 1.0)
-        before = int(math.floor(at))
+        before = math.floor(at)
         after = min(before + 1, frames - 1)
         for v in joints:
             mixed[:, t, v] = (1 - (at - before)) * first[:, before, v] + (at - before) * first[:, after, v]
@@ -36,9 +35,14 @@ def put_in(
     return mixed, replaced / (frames * first.shape[2])
 
 
-def soft_alignment(query: Array, target: Array, bank: Array, nearest: int, t_target: float, t_query: float) -> float:
+def soft_alignment(
+    query: Array, target: Array, bank: Array, nearest: int, t_target: float, t_query: float, centred: bool = False
+) -> float:
     """`KL(softmax(p_k / t_target) || softmax(p_q / t_query))` over the entries most similar to the target."""
     total = 0.0
+    if centred:
+        centre = sum(bank) / len(bank)
+        query, target, bank = (unit(np.stack([row - centre for row in rows])) for rows in (query, target, bank))
     for q, k in zip(query, target, strict=True):
         similar = [float(sum(k * entry)) for entry in bank]
         chosen = sorted(range(len(bank)), key=lambda j: -similar[j])[:nearest]
@@ -68,7 +72,7 @@ def levels(
     t_target: float,
     t_query: float,
 ) -> dict[str, float]:
-    """The three losses: `keys` of x1, x2 and A2, `queries` of A and A1, `shares` of A, A1 and A2, a row for each clip."""
+    """The three losses: `keys` of x1, x2, A2, `queries` of A and A1, `shares` of A, A1 and A2, a row for each clip."""
     batch = len(keys["x1"])
     other = [batch - 1 - i for i in range(batch)]
     targets = {

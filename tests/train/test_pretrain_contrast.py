@@ -64,7 +64,11 @@ def test_resuming_with_mixtures_is_exact(
     stopped_is_the_same(TranCLR, recipe, small_store, tmp_path / "whole", tmp_path / "stopped", monkeypatch)
 
 
-@pytest.mark.parametrize("settings", [NTXentSettings(**HEAD), VICRegSettings(**HEAD), DenseSettings(**HEAD)], ids=["nt-xent", "vicreg", "dense"])
+@pytest.mark.parametrize(
+    "settings",
+    [NTXentSettings(**HEAD), VICRegSettings(**HEAD), DenseSettings(**HEAD)],
+    ids=["nt-xent", "vicreg", "dense"],
+)
 def test_in_batch_methods_train(
     small_recipe: Recipe, small_store: Path, tmp_path: Path, settings: MethodSettings
 ) -> None:

@@ -1,7 +1,7 @@
 """Two clips put together: the transitional anchors of TranCLR (CVPR 2026), on which methods learn what lies between.
 
-A mixture is made of the streams of two views, for each body and stream alike, so that bones stay bones and nothing jumps
-where a stretch is put in. Its *share* says how much of it is of the first clip.
+A mixture is made of the streams of two views, with the same draw for every stream and body: bones that are put in stay
+whole, and so does their motion. Its *share* says how much of it is of the first clip.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from kinestream.augment.transforms import Parameters, take_frames, uniform
 
 SHARE = "share of the first"
-"""Where a view that is a mixture keeps, beside its streams, the share of each of its clips: `(n,)`."""
+"""Where a view that is a mixture keeps, beside its streams, the share of each clip: `(n,)`."""
 
 Streams = Mapping[str, Tensor]
 
@@ -23,10 +23,10 @@ Streams = Mapping[str, Tensor]
 class Mixing:
     """How two clips are put together, drawn for each pair.
 
-    With probability `local`, of the body parts 2 or 3 are drawn (but not all that there are), and of the frames a window;
-    from the same parts of the first clip a stretch of 1/2 to 2 times its length is cut, resized to it by linear
-    interpolation (half-pixel centres), and put into the second clip; the share is that of the joints and frames that it
-    replaces. Else all of the two are averaged, `share * first + (1 - share) * second`, share uniform in (0, 1).
+    With probability `local` 2 or 3 parts of the body are drawn, but never all, and a window of frames; from the same
+    parts of the first clip a stretch of 1/2 to 2 times the length of the window is cut, resized to it by linear
+    interpolation (half-pixel centres), and put into the second clip; the share is that of the joints and frames that
+    are replaced. Else the two are averaged, `share * first + (1 - share) * second`, share uniform in (0, 1).
 
     Args:
         parts: the joints of each part of the body.
@@ -103,8 +103,8 @@ def _resized(x: Float[Tensor, "n c t v m"], parameters: Parameters) -> Float[Ten
 class Mixture:
     """A further view of a batch, each clip of it put together of two.
 
-    With `across` these are clip i of view `first` and clip B - 1 - i of view `second`, B the batch: the opposite one, which
-    is mixed with it in turn by the same draw; else clip i of both, each by a draw of its own.
+    With `across` these are clip i of view `first` and clip B - 1 - i of view `second`, B the batch: the opposite one,
+    which is mixed with it in turn by the same draw; else clip i of both, each by a draw of its own.
     """
 
     mixing: Mixing
@@ -145,8 +145,6 @@ def with_mixtures(
             drawn = {name: value[torch.minimum(clip, total - 1 - clip)] for name, value in drawn.items()}
         own = {name: value[rows].to(some.device) for name, value in drawn.items()}
         others = (opposite if mixture.across else views)[mixture.second]
-        view = {
-            stream: mixture.mixing.apply(x, others[stream], own) for stream, x in views[mixture.first].items()
-        }
+        view = {stream: mixture.mixing.apply(x, others[stream], own) for stream, x in views[mixture.first].items()}
         made.append({**view, SHARE: mixture.mixing.shares(own, some.shape[2]).to(some.dtype)})
     return made

@@ -1,4 +1,4 @@
-"""Which transforms a view goes through, and how views are mixed, as recipes say it. Knows no torch until they are built."""
+"""Which transforms a view goes through and how views are mixed, as recipes say. Knows no torch until they are built."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -20,8 +20,8 @@ Clips = Float[Tensor, "n c t v m"]
 
 
 def missing_joints(x: Clips, share: float, generator: Generator, layout: SkeletonLayout) -> Clips:
-    """That share of the joints of each clip, rounded, is not seen in any frame: each stands where the nearest joint that
-    is seen towards the root does, as preparations put joints that they cannot fill in. The root is always seen."""
+    """That share of the joints of each clip, rounded, is not seen in any frame: each stands where the nearest joint
+    that is seen towards the root does, as preparations put joints that they cannot fill in. The root is always seen."""
     others = [joint for joint in range(x.shape[3]) if joint != layout.root]
     order = torch.rand(len(x), len(others), generator=generator).argsort(dim=1).argsort(dim=1)
     kept = torch.ones(len(x), x.shape[3], dtype=torch.bool)

@@ -68,9 +68,7 @@ def _kinds(
                 return {stream: values[session.test] for stream, values in every.items()}
             advance = session.advance(f"features, {name} {level:g}", "clips")
             readout, device = replace(session.readout, whitening=0.0), session.device
-            found = compute_features(
-                encoders, corrupted(name, level), readout=readout, device=device, progress=advance
-            )
+            found = compute_features(encoders, corrupted(name, level), readout=readout, device=device, progress=advance)
             return {stream: torch.from_numpy(values) for stream, values in found.items()}
 
         yield kind, session.streams, {stream: values[session.train] for stream, values in every.items()}, of_test
@@ -84,9 +82,7 @@ def _kinds(
         yield "raw", ("joint",), {"joint": torch.from_numpy(raw_coordinates(session.clips, session.train))}, raw
 
 
-def _curve(
-    session: Session, name: str, clean: Row, train: ByStream, of_test: Callable[[str, float], ByStream]
-) -> Row:
+def _curve(session: Session, name: str, clean: Row, train: ByStream, of_test: Callable[[str, float], ByStream]) -> Row:
     corruption = CORRUPTIONS[name]
     variant = f"{', '.join(f'{level:g}' for level in corruption.levels)} {corruption.unit}"
     rows = [

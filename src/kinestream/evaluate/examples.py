@@ -57,7 +57,8 @@ def draw_episode(
     large = every[counts > shots]
     if len(large) < ways:
         raise ValueError(
-            f"{ways} classes of more than {shots} test clips are needed, there are {len(large)}: set --ways or --shots lower"
+            f"{ways} classes of more than {shots} test clips are needed, there are {len(large)}: "
+            "set --ways or --shots lower"
         )
     rng = np.random.default_rng([seed, number])
     classes = np.sort(rng.choice(large, ways, replace=False)).astype(np.int64)
@@ -70,9 +71,7 @@ def draw_episode(
     return Episode(classes, np.stack(examples), np.concatenate(asked), np.concatenate(answers))
 
 
-def nearest_mean(
-    examples: Float[Tensor, "ways shots d"], queries: Float[Tensor, "q d"]
-) -> Float[Tensor, "q ways"]:
+def nearest_mean(examples: Float[Tensor, "ways shots d"], queries: Float[Tensor, "q d"]) -> Float[Tensor, "q ways"]:
     """The cosine of each query to the mean of the unit features of each class."""
     means = functional.normalize(examples, dim=2).mean(dim=1)
     return functional.normalize(queries, dim=1) @ functional.normalize(means, dim=1).T
@@ -82,7 +81,12 @@ def over_episodes(session: Session, settings: OneShotSettings) -> Iterator[Row]:
     labels = session.test_labels.numpy()
     episodes = [
         draw_episode(
-            labels, ways=settings.ways, shots=settings.shots, queries=settings.queries, seed=settings.seed, number=number
+            labels,
+            ways=settings.ways,
+            shots=settings.shots,
+            queries=settings.queries,
+            seed=settings.seed,
+            number=number,
         )
         for number in range(settings.episodes)
     ]
@@ -93,7 +97,9 @@ def over_episodes(session: Session, settings: OneShotSettings) -> Iterator[Row]:
             hits = []
             for number, episode in enumerate(episodes):
                 advance(number, len(episodes))
-                found = nearest_mean(values[torch.from_numpy(episode.examples)], values[torch.from_numpy(episode.queries)])
+                found = nearest_mean(
+                    values[torch.from_numpy(episode.examples)], values[torch.from_numpy(episode.queries)]
+                )
                 hits.append(found.argmax(dim=1).numpy() == episode.answers)
             advance(len(episodes), len(episodes))
             yield _row_of(session, features.kind, streams, how, episodes, hits)
@@ -141,9 +147,7 @@ def with_exemplars(session: Session) -> Iterator[Row]:
     Raises ValueError where the store lacks an exemplar, or an encoder learnt from clips that are asked for.
     """
     exemplars, queries = find_exemplars(session)
-    verdict = look_for_leaks(
-        session.store, "one-shot", exemplars, queries, session.source, allow=session.allow_leak
-    )
+    verdict = look_for_leaks(session.store, "one-shot", exemplars, queries, session.source, allow=session.allow_leak)
     for text in verdict.notes:
         session.note(text)
     session.test, session.split, session.leak = np.concatenate([exemplars, queries]), "novel-classes", verdict.leak

@@ -70,7 +70,9 @@ def find_pairs(classes: Sequence[str], incorrect: str) -> list[Pair]:
         [(0, 2)]
     """
     places = {name: place for place, name in enumerate(classes)}
-    pairs = [(place, places[wrong]) for name, place in places.items() if (wrong := incorrect.replace("{}", name)) in places]
+    pairs = [
+        (place, places[wrong]) for name, place in places.items() if (wrong := incorrect.replace("{}", name)) in places
+    ]
     if not pairs:
         known = ", ".join(shown(name) for name in classes[:6]) + (", ..." if len(classes) > 6 else "")
         raise ValueError(
@@ -107,8 +109,8 @@ def nearness(queries: Float[Tensor, "q d"], examples: Float[Tensor, "n d"], k: i
 
 
 def auc(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> float:
-    """The area under the ROC curve: the share of pairs of a positive and a negative in which the positive has the higher
-    score, ties counting half. Raises ValueError unless there are both.
+    """The area under the ROC curve: the share of pairs of a positive and a negative in which the positive has the
+    higher score, ties counting half. Raises ValueError unless there are both.
 
     Example:
         >>> auc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
@@ -117,7 +119,7 @@ def auc(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> fl
     count = int(positive.sum())
     if not 0 < count < len(positive):
         raise ValueError("the area under the ROC curve needs positives and negatives")
-    values, places, ties = np.unique(scores, return_inverse=True, return_counts=True)
+    _, places, ties = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(ties) - (ties - 1) / 2)[places]
     return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(positive) - count)))
 

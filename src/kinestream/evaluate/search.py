@@ -37,9 +37,7 @@ def retrieval(session: Session, settings: RetrievalSettings) -> Iterator[Row]:
         for streams, how in features.choices():
             gallery, queries = features.joined(streams)
             labels = session.train_labels, session.test_labels
-            found = retrieve(
-                gallery, labels[0], queries, labels[1], classes=session.classes, ks=ks, people=people
-            )
+            found = retrieve(gallery, labels[0], queries, labels[1], classes=session.classes, ks=ks, people=people)
             extra = {f"precision_at_{k}": value for k, value in found.precision.items()}
             extra["map"] = found.mean_average_precision
             yield session.row(features.kind, streams, how, ranked(found.class_scores), extra, detail=found)
@@ -82,7 +80,9 @@ def retrieve(
     if people is not None:
         fewest = min(int((people[0] != person).sum()) for person in people[1].unique())
         if max(ks) > fewest:
-            raise ValueError(f"k ({max(ks)}) must be in 1..{fewest}, the training clips of other people than the query's")
+            raise ValueError(
+                f"k ({max(ks)}) must be in 1..{fewest}, the training clips of other people than the query's"
+            )
     gallery = functional.normalize(gallery, dim=1)
     most = max(ks)
     hits, precisions, scores, nearest, similarity = [], [], [], [], []

@@ -271,9 +271,9 @@ class OneShotSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RobustnessSettings:
-    """Accuracy of the nearest neighbour where the test clips are worse than the training clips: joints or limbs that are
-    not seen, frames that are lost, noise, another viewpoint, a lower frame rate. For each a curve over four strengths;
-    the accuracy of a row is its mean.
+    """Accuracy of the nearest neighbour where the test clips are worse than the training clips: joints or limbs that
+    are not seen, frames that are lost, noise, another viewpoint, a lower frame rate. For each a curve over four
+    strengths; the accuracy of a row is its mean.
 
     Examples:
       kinestream evaluate robustness runs/tranclr --data nw-ucla/

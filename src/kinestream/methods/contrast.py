@@ -42,8 +42,8 @@ def mixture_nce(
     queue: Float[Tensor, "K d"],
     temperature: float,
 ) -> Float[Tensor, ""]:
-    """`-mean_i [l_i log softmax_0(logits_i) + (1 - l_i) log softmax_1(logits_i)]`, `logits = [q.k1, q.k2, q.queue] / T`:
-    the query of a mixture finds the keys of both its clips, each by its share (MixCo, Kim et al. 2020)."""
+    """The query of a mixture finds the keys of both its clips, each by its share (MixCo, Kim et al. 2020):
+    `-mean_i [l_i log p_i0 + (1 - l_i) log p_i1]`, p the softmax of `[q.k1, q.k2, q.queue] / T`."""
     both = torch.stack([(query * key).sum(dim=1) for key in (first, second)], dim=1)
     found = (torch.cat([both, query @ queue.T], dim=1) / temperature).log_softmax(dim=1)
     return -(share * found[:, 0] + (1 - share) * found[:, 1]).mean()

@@ -54,8 +54,8 @@ def _moment(y: Float[Tensor, "s u b d"], *, number: int, moments: int) -> Float[
 def _joint(y: Float[Tensor, "s u b d"], *, number: int, joints: int) -> Float[Tensor, "s _ b d"]:
     if y.shape[1] != joints:
         raise ValueError(
-            f"method dense needs an encoder whose map keeps the {joints} joints apart, this one has {y.shape[1]} places: "
-            "take encoder.name=st-gcn"
+            f"method dense needs an encoder whose map keeps the {joints} joints apart, this one has {y.shape[1]} "
+            "places: take encoder.name=st-gcn"
         )
     return y[:, number : number + 1]
 
@@ -76,7 +76,7 @@ def places_loss(
 
 @torch.no_grad()
 def like_moments(first: Float[Tensor, "n p d"], second: Float[Tensor, "n p d"]) -> Tensor:
-    """For each moment of the first view the one of the same clip in the second that is most similar by cosine, `(n, p)`:
+    """For each moment of the first view the place of the most similar one, by cosine, of the same clip in the second:
     views that are cut from different stretches of time do not show the same at the same place."""
     return (functional.normalize(first, dim=2) @ functional.normalize(second, dim=2).mT).argmax(dim=2)
 
@@ -145,8 +145,8 @@ class DenseNetwork(nn.Module):
 
 
 class DenseDecorrelation(MethodModule):
-    """In each stream the weighted sum, over the levels, of `places_loss` of two views, summed over the streams; the batch
-    is that of all processes together. Moments of the first view meet the most similar ones of the second.
+    """In each stream the weighted sum, over the levels, of `places_loss` of two views, summed over the streams; the
+    batch is that of all processes together. Moments of the first view meet the most similar ones of the second.
 
     Args:
         networks: encoder and projectors of each stream.
@@ -174,7 +174,9 @@ class DenseDecorrelation(MethodModule):
         losses: dict[str, Tensor] = {}
         terms: dict[str, Tensor] = {}
         for stream, network in self._networks():
-            of_first, of_second = (dense_features(network.encoder, view[stream], self.moments) for view in (first, second))
+            of_first, of_second = (
+                dense_features(network.encoder, view[stream], self.moments) for view in (first, second)
+            )
             found = {level: self._level(network, level, of_first, of_second) for level in self.weights}
             losses[stream] = torch.stack([self.weights[level] * loss for level, loss in found.items()]).sum()
             terms |= {f"{level}/{stream}": loss for level, loss in found.items()}

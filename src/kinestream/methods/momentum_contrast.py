@@ -50,7 +50,7 @@ class MomentumContrastSettings(MethodSettings):
     embedding: int = 128
     """Output units of the projector."""
     mixing: MixingSettings | None = None
-    """How clips are mixed, where the queries of mixtures are to find the keys of their clips too; null for no mixtures."""
+    """How clips are mixed, where queries of mixtures are to find the keys of their clips too; null for no mixtures."""
     alignment: SoftAlignment | None = None
     """SkeletonCLR: soft alignment of the query with its key in place of telling it from the queue; null for none."""
 
@@ -104,8 +104,8 @@ class CrossMining:
 
 class MomentumContrast(MethodModule):
     """InfoNCE with a queue in each stream, summed over the streams (SkeletonCLR); with `mining`, in stage 2, each
-    stream instead learns from each other one's neighbours, averaged over the others (CrosSCLR). A third view, where there
-    is one, is a mixture of clips in the first; its queries find the keys of both clips in the second.
+    stream instead learns from each other one's neighbours, averaged over the others (CrosSCLR). A third view, where
+    there is one, is a mixture of clips in the first; its queries find the keys of both clips in the second.
 
     Args:
         networks: the query/key pair of each stream.

@@ -18,6 +18,9 @@ class SoftAlignment:
     """Divides the similarities of the target; below that of the query, the target is the sharper one."""
     query_temperature: float = 0.1
     """Divides the similarities of the query."""
+    centred: bool = False
+    """Compare directions about the mean of the bank (not published). With few clips the embeddings of all soon point
+    nearly the same way: then every neighbour is equally similar, and there is nothing left to align with."""
 
     def __post_init__(self) -> None:
         if self.nearest < 1:
@@ -43,6 +46,9 @@ class SoftAlignment:
             >>> float(same.loss(query, query, bank))
             0.0
         """
+        if self.centred:
+            centre = bank.mean(dim=0)
+            query, target, bank = (functional.normalize(rows - centre, dim=1) for rows in (query, target, bank))
         with torch.no_grad():
             similar = target @ bank.T
             nearest, index = similar.topk(self.nearest, dim=1)
@@ -55,16 +61,16 @@ class SoftAlignment:
 def mixed_keys(
     first: Float[Tensor, "B d"], second: Float[Tensor, "B d"], share: Float[Tensor, " B"]
 ) -> Float[Tensor, "B d"]:
-    """The target of a mixture: `share * first + (1 - share) * second`, made a unit vector again, so that the temperatures
+    """The target of a mixture: `share * first + (1 - share) * second`, made a unit vector again, so that temperatures
     mean the same for every share."""
     return functional.normalize(share[:, None] * first + (1 - share[:, None]) * second, dim=1)
 
 
 @torch.no_grad()
 def common_share(first: Float[Tensor, " B"], second: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
-    """How alike two mixtures of one pair are, l1 and l2 the shares of the same clip in them: `k_h / (k_h + k_c)`, `k_h =
-    min(l1, l2) + min(1 - l1, 1 - l2)` what they have in common, `k_c = min(l1, 1 - l2) + min(1 - l1, l2)` what the one
-    has in common with the other, were its clips exchanged.
+    """How alike two mixtures of one pair are, l1 and l2 the shares of the same clip in them: `k_h / (k_h + k_c)` with
+    `k_h = min(l1, l2) + min(1 - l1, 1 - l2)`, what they have in common, and `k_c = min(l1, 1 - l2) + min(1 - l1, l2)`,
+    what they would have, were the clips of one exchanged.
 
     Example:
         >>> common_share(torch.tensor([1.0, 0.5]), torch.tensor([1.0, 0.5])).tolist()

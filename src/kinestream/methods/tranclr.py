@@ -25,7 +25,7 @@ LEVELS = ("intra", "inter", "cross")
 @methods.register("tranclr")
 @dataclass(frozen=True, kw_only=True)
 class TranCLRSettings(MethodSettings):
-    """TranCLR: mixtures of clips are aligned with mixtures of keys, within a clip, between clips and across mixtures."""
+    """TranCLR: mixtures of clips are aligned with mixtures of keys, within a clip, between clips, across mixtures."""
 
     name: Literal["tranclr"] = "tranclr"
     """Which objective."""
@@ -78,9 +78,9 @@ class TranCLRSettings(MethodSettings):
 class TranCLR(MethodModule):
     """In each stream the weighted sum of three soft alignments, summed over the streams.
 
-    Views are x1 and x2 of each clip, then the mixtures: A of x1 and x2 of one clip, and A1 and A2 of two clips, i and the
-    one opposite to it in the batch, j, in the first and in the second view. With q and k the unit embeddings of query and
-    key network, each loss meets the query of a mixture with a mixture of keys:
+    Views are x1 and x2 of each clip, then the mixtures: A of x1 and x2 of one clip, and A1 and A2 of two clips, i and
+    the one opposite to it in the batch, j, in the first and in the second view. With q and k the unit embeddings of
+    query and key network, each loss meets the query of a mixture with a mixture of keys:
 
     - intra: q(A) with `l k(x1) + (1 - l) k(x2)`;
     - inter: q(A1) with `l1 k(x2 of i) + (1 - l1) k(x2 of j)`;
@@ -126,8 +126,8 @@ class TranCLR(MethodModule):
 
     def _levels(self, network: QueryKey, stream: str, views: Views) -> tuple[dict[str, Tensor], Query]:
         """The loss of each level that weighs something, and one of the queries, to be watched."""
-        # NOTE: of two clips the anchor is of the first views and the target of the second ones. The summary of the paper
-        # leaves it open; so the level also asks that the views of a clip agree. Inter and cross level share the anchor.
+        # NOTE: of two clips the anchor is of the first views and the target of the second ones, so that the level also
+        # asks that views agree; inter and cross level share the anchor. The paper leaves both open, as far as is known.
         first, second, within, between, again = views
         key = network.key(second[stream])
         found, query = {}, None

@@ -3,8 +3,8 @@
 from kinestream.skeleton.layout import SkeletonLayout
 
 TRUNK = "trunk"
-_ARM = frozenset("collar shoulder elbow wrist hand hand_tip knuckles thumb index middle ring pinky".split())
-_LEG = frozenset("hip knee ankle foot heel toes big_toe small_toe".split())
+_ARM = frozenset(["collar", "shoulder", "elbow", "wrist", "hand", "hand_tip", "knuckles", "thumb", "index", "pinky"])
+_LEG = frozenset(["hip", "knee", "ankle", "foot", "heel", "toes", "big_toe", "small_toe"])
 _FACE = ("eye", "ear", "mouth")
 
 
