@@ -127,3 +127,15 @@ def test_classes_that_are_not_called_so_are_refused(run: Path, small_store: Path
             CorrectnessSettings(incorrect=wrong)
     with pytest.raises(ValueError, match="--k 0: 1 or more"):
         CorrectnessSettings(k=0)
+
+
+def test_people_who_are_never_asked_about_themselves_find_the_same_with_others_alone(
+    exercises: Path, tmp_path: Path, run: Path, small_store: Path
+) -> None:
+    learnt = write_small_run(tmp_path / "learnt", exercises, dataset="exercises", split="unseen")
+    options = {"split": "unseen", "k": (3,)}
+    plain, others = (evaluate.retrieval(learnt, exercises, **options, other_people=only) for only in (False, True))
+    assert [row.top1 for row in others.rows] == [row.top1 for row in plain.rows]
+    assert others.settings["gallery"] == "training clips of other people"
+    with pytest.raises(ValueError, match=r"k \(10\) must be in 1..0, the training clips of other people"):
+        evaluate.retrieval(run, small_store, other_people=True)

@@ -62,14 +62,13 @@ class Mixing:
         """The mixtures of one stream. Raises ValueError where parts are exchanged of a stream that is not of joints."""
         share = parameters["share"].to(first.dtype)[:, None, None, None, None]
         everywhere = share * first + (1 - share) * second
-        local = parameters["local"]
-        if not bool(local.any()):
+        if not self.local:
             return everywhere
         replaced = self._replaced(parameters, first.shape[2])
         if replaced.shape[2] != first.shape[3]:
             raise ValueError(f"parts of {replaced.shape[2]} joints cannot be exchanged in a stream of {first.shape[3]}")
         put_in = torch.where(replaced[:, None, :, :, None], _resized(first, parameters), second)
-        return torch.where(local[:, None, None, None, None], put_in, everywhere)
+        return torch.where(parameters["local"][:, None, None, None, None], put_in, everywhere)
 
     def shares(self, parameters: Parameters, frames: int) -> Float[Tensor, " n"]:
         """Of the first clip in each mixture."""

@@ -107,6 +107,8 @@ class TranCLR(MethodModule):
         self.decay = decay
         self.alignment = alignment or SoftAlignment()
         self.weights = dict.fromkeys(LEVELS, 1.0) if weights is None else dict(weights)
+        if not any(self.weights.values()):
+            raise ValueError("of the levels intra, inter and cross at least one must weigh more than 0")
         for _, network in self._networks():
             self.alignment.check_bank(len(network.queue.keys))
 
@@ -130,25 +132,25 @@ class TranCLR(MethodModule):
         # asks that views agree; inter and cross level share the anchor. The paper leaves both open, as far as is known.
         first, second, within, between, again = views
         key = network.key(second[stream])
-        found, query = {}, None
+        found: dict[str, Tensor] = {}
+        queries: list[Query] = []
         if self.weights["intra"]:
+            queries.append(network.query(within[stream]))
             other = network.key(first[stream], enters=False)
-            query = network.query(within[stream])
-            found["intra"] = self._align(query.q, mixed_keys(other, key, within[SHARE]), network)
+            found["intra"] = self._align(queries[-1], mixed_keys(other, key, within[SHARE]), network)
         if self.weights["inter"] or self.weights["cross"]:
-            query = network.query(between[stream])
+            queries.append(network.query(between[stream]))
         if self.weights["inter"]:
             target = mixed_keys(key, opposite(key), between[SHARE])
-            found["inter"] = self._align(query.q, target, network)
+            found["inter"] = self._align(queries[-1], target, network)
         if self.weights["cross"]:
             mixture = network.key(again[stream], enters=False)
             share = common_share(between[SHARE], again[SHARE])
-            found["cross"] = self._align(query.q, mixed_keys(mixture, opposite(mixture), share), network)
-        assert query is not None, "every level has the weight 0"
-        return found, query
+            found["cross"] = self._align(queries[-1], mixed_keys(mixture, opposite(mixture), share), network)
+        return found, queries[-1]
 
-    def _align(self, query: Tensor, target: Tensor, network: QueryKey) -> Tensor:
-        return self.alignment.loss(query, target, network.queue.keys)
+    def _align(self, query: Query, target: Tensor, network: QueryKey) -> Tensor:
+        return self.alignment.loss(query.q, target, network.queue.keys)
 
     def after_step(self, progress: Progress) -> None:
         for _, network in self._networks():
