@@ -135,6 +135,16 @@ def test_curves_of_run_and_baselines(run: Path, small_store: Path) -> None:
         evaluate.robustness(run, small_store, corruption=("blurr",))
 
 
+def test_spoilt_clips_are_read_as_the_others_are(run: Path, small_store: Path) -> None:
+    options = {"corruption": ("limbs",), "baselines": False}
+    plain, whitened = (
+        evaluate.robustness(run, small_store, **options, readout={"whitening": whitening}) for whitening in (0.0, 1.0)
+    )
+    knn = evaluate.knn(run, small_store, baselines=False, readout={"whitening": 1.0})
+    assert whitened.rows[0].top1 == knn.headline.top1
+    assert [row.extra for row in plain.rows] != [row.extra for row in whitened.rows]
+
+
 def test_a_raw_curve_by_hand(run: Path, small_store: Path) -> None:
     """Of joint coordinates no encoder is asked."""
     result = evaluate.robustness(run, small_store, corruption=("rotation",))

@@ -1,7 +1,7 @@
 """How much is recognised of test clips that are worse than the training clips."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from kinestream.evaluate.session import Features, Session
 from kinestream.evaluate.settings import RobustnessSettings
 from kinestream.features.extract import calibrate_batch_norm, compute_features, raw_coordinates
 from kinestream.features.neighbours import knn_ranking
+from kinestream.models.encoder import Encoder
 from kinestream.words import unknown
 
 ByStream = Mapping[str, Tensor]
@@ -30,75 +31,83 @@ ByStream = Mapping[str, Tensor]
 def robustness(session: Session, settings: RobustnessSettings) -> Iterator[Row]:
     """For the run, an untrained encoder and raw coordinates a row of the test clips as they are, then one for each
     corruption: means over its levels, which `extra` and `detail` have one by one. Of several streams all together."""
-    chosen = settings.corruption or tuple(CORRUPTIONS)
+    chosen = tuple(dict.fromkeys(settings.corruption)) or tuple(CORRUPTIONS)
     for name in chosen:
         if name not in CORRUPTIONS:
             raise ValueError(unknown("corruption", name, tuple(CORRUPTIONS)))
     session.settings |= {"similarity": "cosine", "levels": {name: list(CORRUPTIONS[name].levels) for name in chosen}}
-    for kind, streams, train, of_test in _kinds(session):
-        how: How = "together" if len(streams) > 1 else "alone"
-        clean = _row(session, kind, streams, how, train, of_test("", 0.0), "")
+    for asked in _asked(session, settings.seed):
+        clean = _row(session, asked, asked.clean, "")
         yield clean
-        for name in dict.fromkeys(chosen):
-            yield _curve(session, name, clean, train, of_test)
+        for name in chosen:
+            yield _curve(session, asked, name, clean)
 
 
-def _kinds(
-    session: Session,
-) -> Iterator[tuple[Kind, tuple[str, ...], ByStream, Callable[[str, float], ByStream]]]:
-    """Features of the training clips, and what gives those of the test clips for a corruption and its level; those of
-    the test clips as they are where it has no name."""
-    seed = int(session.settings["seed"])
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """Features whose curves are taken."""
 
-    def corrupted(name: str, level: float) -> CorruptedClips:
+    kind: Kind
+    streams: tuple[str, ...]
+    read: Callable[[ByStream], Features]
+    """Those of test clips beside those of the training clips."""
+    clean: ByStream
+    """Of the test clips as they are."""
+    spoilt: Callable[[str, float], ByStream]
+    """Of the test clips with a corruption at a level."""
+
+
+def _asked(session: Session, seed: int) -> Iterator[_Asked]:
+    def clips(name: str, level: float) -> CorruptedClips:
         return CorruptedClips(session.clips, session.test, name, level, seed=seed)
 
-    kinds: tuple[Kind, ...] = ("run", "untrained") if session.baselines else ("run",)
-    for kind in kinds:
-        every = session.of_run() if kind == "run" else session.of_untrained()
-        encoders = session.encoders() if kind == "run" else session.random_encoders(session.source.seed)
-        if kind == "untrained":
-            for stream, encoder in encoders.items():
-                calibrate_batch_norm(encoder, session.clips, session.train, stream)
+    def features(encoders: Mapping[str, Encoder], name: str, level: float) -> ByStream:
+        advance = session.advance(f"features, {name} {level:g}", "clips")
+        readout = replace(session.readout, whitening=0.0)
+        found = compute_features(encoders, clips(name, level), readout=readout, device=session.device, progress=advance)
+        return {stream: torch.from_numpy(values) for stream, values in found.items()}
 
-        def of_test(
-            name: str, level: float, every: ByStream = every, encoders: Mapping[str, torch.nn.Module] = encoders
-        ) -> ByStream:
-            if not name:
-                return {stream: values[session.test] for stream, values in every.items()}
-            advance = session.advance(f"features, {name} {level:g}", "clips")
-            readout, device = replace(session.readout, whitening=0.0), session.device
-            found = compute_features(encoders, corrupted(name, level), readout=readout, device=device, progress=advance)
-            return {stream: torch.from_numpy(values) for stream, values in found.items()}
+    def of_encoders(kind: Kind, encoders: Mapping[str, Encoder], every: ByStream) -> _Asked:
+        train, test = ({stream: rows[part] for stream, rows in every.items()} for part in (session.train, session.test))
+        return _Asked(
+            kind=kind,
+            streams=session.streams,
+            read=session.reader(kind, train),
+            clean=test,
+            spoilt=lambda name, level: features(encoders, name, level),
+        )
 
-        yield kind, session.streams, {stream: values[session.train] for stream, values in every.items()}, of_test
+    yield of_encoders("run", session.encoders(), session.of_run())
     if session.baselines:
-        places = np.arange(len(session.test))
+        untrained = session.random_encoders(session.source.seed)
+        for stream, encoder in untrained.items():
+            calibrate_batch_norm(encoder, session.clips, session.train, stream)
+        yield of_encoders("untrained", untrained, session.of_untrained())
+        known, clean = (
+            torch.from_numpy(raw_coordinates(session.clips, part)) for part in (session.train, session.test)
+        )
+        every = np.arange(len(session.test))
+        yield _Asked(
+            kind="raw",
+            streams=("joint",),
+            read=session.reader("raw", {"joint": known}),
+            clean={"joint": clean},
+            spoilt=lambda name, level: {"joint": torch.from_numpy(raw_coordinates(clips(name, level), every))},
+        )
 
-        def raw(name: str, level: float) -> ByStream:
-            clips, which = (corrupted(name, level), places) if name else (session.clips, session.test)
-            return {"joint": torch.from_numpy(raw_coordinates(clips, which))}
 
-        yield "raw", ("joint",), {"joint": torch.from_numpy(raw_coordinates(session.clips, session.train))}, raw
-
-
-def _curve(session: Session, name: str, clean: Row, train: ByStream, of_test: Callable[[str, float], ByStream]) -> Row:
+def _curve(session: Session, asked: _Asked, name: str, clean: Row) -> Row:
     corruption = CORRUPTIONS[name]
     variant = f"{', '.join(f'{level:g}' for level in corruption.levels)} {corruption.unit}"
-    rows = [
-        _row(session, clean.kind, clean.streams, clean.how, train, of_test(name, level), variant)
-        for level in corruption.levels
-    ]
+    rows = [_row(session, asked, asked.spoilt(name, level), variant) for level in corruption.levels]
     mean = mean_of_seeds(rows, ())
     curve = {f"{name}_{level:g}": row.top1 for level, row in zip(corruption.levels, rows, strict=True)}
     kept = 100 * mean.top1 / clean.top1 if clean.top1 else float("nan")
     return replace(mean, top1_by_seed=(), extra={"kept": kept, **curve}, detail=tuple(curve.values()))
 
 
-def _row(
-    session: Session, kind: Kind, streams: Sequence[str], how: How, train: ByStream, test: ByStream, variant: str
-) -> Row:
-    plain = Features(kind=kind, train=train, test=test)
-    known, asked = (plain if kind == "raw" else session.read_as(kind, train, test)).joined(streams)
-    ranking = knn_ranking(known, session.train_labels, asked, classes=session.classes, k=1)
-    return session.row(kind, streams, how, ranking, variant=variant)
+def _row(session: Session, asked: _Asked, test: ByStream, variant: str) -> Row:
+    how: How = "together" if len(asked.streams) > 1 else "alone"
+    known, queries = asked.read(test).joined(asked.streams)
+    ranking = knn_ranking(known, session.train_labels, queries, classes=session.classes, k=1)
+    return session.row(asked.kind, asked.streams, how, ranking, variant=variant)

@@ -230,14 +230,19 @@ class Session:
 
     def _divided(self, kind: Kind, values: Mapping[str, Tensor]) -> Features:
         train, test = ({stream: rows[part] for stream, rows in values.items()} for part in (self.train, self.test))
-        return self.read_as(kind, train, test)
+        return self.reader(kind, train)(test)
 
-    def read_as(self, kind: Kind, train: Mapping[str, Tensor], test: Mapping[str, Tensor]) -> Features:
-        """Features of training and other clips, whitened as the readout says, by the training clips."""
-        if self.readout.whitening:
-            whitening = self._whitening(kind, train)
-            train, test = ({stream: whitening[stream](rows) for stream, rows in part.items()} for part in (train, test))
-        return Features(kind=kind, train=train, test=test)
+    def reader(self, kind: Kind, train: Mapping[str, Tensor]) -> Callable[[Mapping[str, Tensor]], Features]:
+        """What joins features of the training clips with those of others, whitened as the readout says."""
+        if kind == "raw" or not self.readout.whitening:
+            return lambda test: Features(kind=kind, train=train, test=test)
+        whitening = self._whitening(kind, train)
+
+        def whitened(part: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {stream: whitening[stream](rows) for stream, rows in part.items()}
+
+        of_train = whitened(train)
+        return lambda test: Features(kind=kind, train=of_train, test=whitened(test))
 
     def _whitening(self, kind: Kind, train: Mapping[str, Tensor]) -> Mapping[str, Whitening]:
         """By the training clips of this store; of a run that was told partners, its own, by them."""
