@@ -1,5 +1,6 @@
 """Recognition from few examples, against loops, and the official protocol on a store with its names."""
 
+import gzip
 import json
 import math
 from pathlib import Path
@@ -124,6 +125,13 @@ def test_the_official_exemplars() -> None:
     assert NTU120_EXEMPLARS[:2] == ("S001C003P008R001A001", "S001C003P008R001A007")
     assert NTU120_EXEMPLARS[9:11] == ("S001C003P008R001A055", "S018C003P008R001A061")
     assert NTU120_EXEMPLARS[-1] == "S018C003P008R001A115"
+
+
+def test_the_official_exemplars_are_among_the_clips_that_there_are(real_data: Path) -> None:
+    names = gzip.decompress((real_data / "ntu" / "ntu120_clip_names.txt.gz").read_bytes()).decode().split()
+    assert set(NTU120_EXEMPLARS) <= set(names)
+    novel = {name[-4:] for name in NTU120_EXEMPLARS}
+    assert sum(name[-4:] in novel for name in names) == 18_924 + 20
 
 
 def write_ntu120(path: Path, *, exemplars: int = 20) -> Path:
