@@ -9,21 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.augment.settings import AugmentSettings, ExtremeSettings
+from kinestream.augment.settings import AugmentSettings, ExtremeSettings, MixingSettings
 from kinestream.config import load_yaml, parse_strictly
 from kinestream.methods import METHODS
+from kinestream.methods.soft_alignment import SoftAlignment
 from kinestream.models import ENCODERS
 from kinestream.models.readout import Readout
 from kinestream.recipes import MonitorSettings, OptimiserSettings, PublishedFigure
 
 BUILTIN = [
-    *(METHODS.get(name) for name in ("caca", "skeletonclr", "aimclr", "nt-xent", "vicreg")),
+    *(METHODS.get(name) for name in ("caca", "skeletonclr", "aimclr", "tranclr", "nt-xent", "vicreg", "dense")),
     *(ENCODERS.get(name) for name in ("st-gcn", "bigru")),
 ]
 SETTINGS: list[Any] = [
     *BUILTIN,
     AugmentSettings,
     ExtremeSettings,
+    MixingSettings,
+    SoftAlignment,
     MonitorSettings,
     OptimiserSettings,
     Readout,

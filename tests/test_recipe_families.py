@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from kinestream.augment.mixing import with_mixtures
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.recording import Source
 from kinestream.data.store import Store, StoreWriter
@@ -34,7 +35,17 @@ def test_the_settings_of_a_published_name_stay(name: str) -> None:
 
 
 def test_the_names_are_those_of_before_and_one_for_any_store() -> None:
-    assert set(recipe_names()) == {*FROZEN, "laptop"}
+    new = {name for name in recipe_names() if name.startswith(("tranclr", "dense"))}
+    assert set(recipe_names()) == {*FROZEN, "laptop", "anybody", *new}
+    assert {
+        "dense",
+        "dense-nw-ucla",
+        "dense-3s-nw-ucla",
+        "tranclr",
+        "tranclr-nw-ucla",
+        "tranclr-3s-ntu120-xset",
+        "tranclr-joint-pku2-xsub",
+    } <= new
 
 
 def test_what_a_caller_changes_in_a_recipe_is_the_callers_own() -> None:
@@ -50,7 +61,8 @@ def test_listing_recipes_imports_no_torch() -> None:
 def test_no_recipe_of_one_stream_shows_the_figure_of_three() -> None:
     for name, recipe in ((name, resolve(name)) for name in recipe_names()):
         if recipe.published is not None:
-            assert set(recipe.published.streams) == set(recipe.streams), name
+            of_several_protocols = "mean of" in recipe.published.what
+            assert set(recipe.published.streams) == (set() if of_several_protocols else set(recipe.streams)), name
 
 
 STICK = SkeletonLayout(
@@ -91,13 +103,14 @@ def own_store(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("mixing", ["null", "{local: 0}"])
 @pytest.mark.parametrize("layout", [*map(load_layout, LAYOUTS), STICK], ids=lambda layout: layout.name)
-def test_laptop_takes_any_layout(layout: SkeletonLayout) -> None:
-    recipe, generator = thin_laptop(), torch.Generator().manual_seed(0)
+def test_laptop_takes_any_layout(layout: SkeletonLayout, mixing: str) -> None:
+    recipe, generator = thin_laptop(f"method.mixing={mixing}"), torch.Generator().manual_seed(0)
     method = recipe.method.build(recipe.networks(layout))
     clips = torch.randn(4, 3, 12, len(layout.joints), 1, generator=generator)
     views = [make_streams(view(clips, generator), recipe.streams, layout) for view in recipe.views(layout)]
-    loss = method(views)["loss"]
+    loss = method(with_mixtures(views, recipe.mixtures(layout), generator))["loss"]
     loss.backward()
     assert torch.isfinite(loss)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from kinestream.augment.mixing import with_mixtures
 from kinestream.augment.settings import ExtremeSettings
 from kinestream.data.datasets import load_dataset
 from kinestream.data.preparation import PREPARATIONS
@@ -11,6 +12,7 @@ from kinestream.methods.aimclr import AimCLRSettings
 from kinestream.methods.method import Progress
 from kinestream.methods.momentum_contrast import MomentumContrastSettings
 from kinestream.methods.self_distillation import SelfDistillationSettings
+from kinestream.methods.tranclr import TranCLRSettings
 from kinestream.models.bigru import BiGRU, BiGRUSettings
 from kinestream.models.readout import Readout
 from kinestream.models.stgcn import STGCNSettings
@@ -50,7 +52,7 @@ def test_every_recipe_is_whole_and_trains_a_few_steps(name: str) -> None:
     for step in range(3):
         method.start_epoch(0 if step == 0 else recipe.epochs - 1)  # both stages, where there are two
         views = [make_streams(augmentation(clips, generator), recipe.streams, layout) for augmentation in augmentations]
-        loss = method(views)["loss"]
+        loss = method(with_mixtures(views, recipe.mixtures(layout), generator))["loss"]
         assert torch.isfinite(loss)
         optimizer.zero_grad()
         loss.backward()
@@ -145,6 +147,30 @@ def test_the_published_settings_of_the_queue_methods(name: str, accuracy: float)
         assert recipe.streams == (("joint", "motion", "bone") if three else ("joint",))
 
 
+@pytest.mark.parametrize("streams", ["joint", "3s"])
+@pytest.mark.parametrize("data", ["ntu60-xsub", "ntu60-xview", "ntu120-xsub", "ntu120-xset", "pku1-xsub", "pku2-xsub"])
+def test_the_published_settings_of_tranclr(data: str, streams: str) -> None:
+    """Reference, section 7."""
+    recipe = resolve(f"tranclr-{streams}-{data}")
+    settings = recipe.method
+    assert f"{recipe.dataset}-{recipe.split}" == data
+    assert settings == TranCLRSettings()
+    assert (settings.decay, settings.bank, settings.hidden, settings.embedding) == (0.999, 65536, 256, 128)
+    alignment = settings.alignment
+    assert (alignment.nearest, alignment.target_temperature, alignment.query_temperature) == (8192, 0.05, 0.1)
+    assert settings.mixing.local == 0.5
+    assert [share * recipe.frames for share in settings.mixing.window] == [16, 24]
+    assert (settings.intra, settings.inter, settings.cross) == (1, 1, 1)
+    other = resolve("skeletonclr-joint-ntu60-xsub")
+    assert (recipe.encoder, recipe.augment, recipe.optimiser) == (other.encoder, other.augment, other.optimiser)
+    assert (recipe.epochs, recipe.batch_size, recipe.frames) == (300, 128, 50)
+    figures = {"ntu60": (85.9, 88.5), "ntu120-xsub": (74.3, 78.8), "ntu120-xset": (74.7, 79.0)}
+    expected = next((pair for name, pair in figures.items() if data.startswith(name)), None)
+    assert (recipe.published is None) == (expected is None)
+    if recipe.published is not None and expected is not None:
+        assert recipe.published.accuracy == expected[streams == "3s"]
+
+
 @pytest.mark.parametrize("name", [name for name in recipe_names() if resolve(name).published])
 def test_a_published_figure_is_compared_with_its_own_kind_alone(name: str) -> None:
     recipe = resolve(name)
@@ -159,7 +185,12 @@ def test_a_published_figure_is_compared_with_its_own_kind_alone(name: str) -> No
         ("knn", "together", three, None),
         ("knn", "alone", ("joint",), None),
     ]
+    if "mean of" in published.what:
+        assert not any(published.is_like(*kind) for kind in kinds), "no run has the mean of two protocols"
+        return
     wanted = {
+        "tranclr-joint": ("linear", "alone", ("joint",), None),
+        "tranclr-3s": ("linear", "together", three, None),
         "3s-aimclr": ("linear", "fused", three, weights),
         "aimclr": ("linear", "alone", recipe.streams, None),
         "skeletonclr": ("linear", "alone", recipe.streams, None),
@@ -234,6 +265,16 @@ def test_a_method_of_another_kind_takes_nothing_over() -> None:
             "method 'nt-xent': 'temperature' is null, should be a number",
         ),
         (["method=3"], "method must be a mapping of keys to values with a name, it is 3"),
+        (
+            ["method.name=nt-xent", "method.mixing.locall=1"],
+            r"method 'nt-xent': mixing: unknown key 'locall': did you mean local\?",
+        ),
+        (["method.name=skeletonclr", "method.mixing.local=2"], r"mixing.local \(2.0\) is a probability"),
+        (["method.name=skeletonclr", "method.alignment.nearest=0"], r"nearest \(0\) must be at least 1"),
+        (
+            ["method.name=tranclr", "encoder.name=bigru", "streams=[distance]"],
+            r"mixing.local \(0.5\) exchanges the joints of body parts, and stream distance is of pairs",
+        ),
         (["method.nme=caca"], r"method 'caca': unknown key 'nme': did you mean name\?"),
     ],
 )
@@ -462,9 +503,13 @@ def test_the_laptop_recipe_is_the_same_for_every_data_set_but_for_names() -> Non
 def test_methods_are_compared_at_equal_cost() -> None:
     """Passes of an encoder over all epochs; one forward counts 1, one with its gradient 3."""
     passes = {"skeleton-byol": 8, "caca": 8, "skeletonclr": 4, "crosclr": 4, "aimclr": 7, "nt-xent": 6, "vicreg": 6}
+    passes |= {"tranclr": 9, "dense": 6}
     names = ("skeleton-byol-3s", "caca-3s", "skeletonclr-3s", "crosclr-3s", "3s-aimclr", "nt-xent-3s", "vicreg-3s")
+    names += ("tranclr-3s", "dense-3s")
     recipes = [resolve(f"{name}-nw-ucla") for name in names]
     assert {recipe.method.name for recipe in recipes} == set(passes)
     for recipe in recipes:
         assert recipe.epochs * passes[recipe.method.name] == pytest.approx(24 * 8, rel=0.02)
-        assert (recipe.augment, recipe.encoder) == (recipes[0].augment, recipes[0].encoder)
+        mirror = 0.0 if recipe.method.name == "dense" else 0.5
+        assert recipe.augment == dataclasses.replace(recipes[0].augment, mirror=mirror)
+        assert recipe.encoder == recipes[0].encoder

@@ -25,12 +25,13 @@ EVALUATIONS_TRIED: dict[str, list[str]] = {
     "probe-grid": ["--epochs", "2", "--learning-rate", "0.1", "--learning-rate", "1", "--weight-decay", "0"],
     "retrieval": ["--k", "2", "--queries", "2"],
     "cluster": ["--seeds", "2"],
+    "robustness": ["--corruption", "noise"],
     "finetune": ["--epochs", "1", "--seeds", "2"],
     "semi": ["--epochs", "1", "--percent", "20", "--percent", "50"],
     "supervised": ["--epochs", "1"],
     "transfer": ["--k", "3", "--probe-epochs", "2"],
 }
-WITHOUT_PROBABILITIES = ("knn", "retrieval", "cluster")
+WITHOUT_PROBABILITIES = ("knn", "retrieval", "cluster", "robustness")
 
 
 def evaluate(protocol: str, run: Path, store: Path, *more: str) -> int:

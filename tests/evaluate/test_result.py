@@ -31,6 +31,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "probe_grid": {"epochs": 2, "learning_rate": (0.1,), "weight_decay": (0.0,)},
     "retrieval": {"k": (2,)},
     "cluster": {},
+    "one_shot": {"ways": 2, "episodes": 5},
+    "robustness": {"corruption": ("limbs", "rate")},
     "finetune": {"epochs": 1},
     "semi": {"epochs": 1, "percent": (50.0,)},
     "supervised": {"epochs": 1},

@@ -70,3 +70,32 @@ def test_queries_of_a_class_that_nobody_has_do_not_count_for_the_mean() -> None:
 def test_more_answers_than_there_are_clips_are_refused(k: int) -> None:
     with pytest.raises(ValueError, match=rf"k \({k}\) must be in 1..2"):
         retrieve(torch.eye(2), torch.tensor([0, 1]), torch.eye(2), torch.tensor([0, 1]), classes=2, ks=(k,))
+
+
+@given(seed=st.integers(0, 300))
+def test_clips_of_the_same_person_are_left_out(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    gallery = torch.randn(14, 3, dtype=torch.float64, generator=generator)
+    queries = torch.randn(6, 3, dtype=torch.float64, generator=generator)
+    labels, wanted = torch.arange(14) % 3, torch.randint(3, (6,), generator=generator)
+    people, asking = torch.arange(14) % 4, torch.arange(6) % 5
+    found = retrieve(gallery, labels, queries, wanted, classes=4, ks=(1, 5), people=(people, asking))
+    precision, average = {1: 0.0, 5: 0.0}, 0.0
+    for row in range(6):
+        others = [i for i in range(14) if int(people[i]) != int(asking[row])]
+        order = [others[i] for i in naive_ranking(gallery[others].tolist(), queries[row].tolist())]
+        assert found.nearest[row].tolist() == order[:5]
+        right = [int(labels[i]) == int(wanted[row]) for i in order]
+        for k in precision:
+            precision[k] += 100 * sum(right[:k]) / k / 6
+        average += 100 * naive_average_precision(right) / 6
+    assert found.precision == pytest.approx(precision)
+    assert found.mean_average_precision == pytest.approx(average)
+    top1 = accuracy(ranked(found.class_scores), wanted).top1
+    assert top1 == pytest.approx(found.precision[1])
+
+
+def test_too_few_clips_of_other_people_are_refused() -> None:
+    people = (torch.tensor([1, 1, 2]), torch.tensor([1]))
+    with pytest.raises(ValueError, match=r"k \(2\) must be in 1..1, the training clips of other people"):
+        retrieve(torch.eye(3), torch.arange(3), torch.eye(3)[:1], torch.tensor([0]), classes=3, ks=(2,), people=people)

@@ -6,6 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from kinestream.augment.mixing import Mixing, Mixture, with_mixtures
+from kinestream.methods.dense import LEVELS, DenseDecorrelation, DenseNetwork
 from kinestream.methods.in_batch import InBatch, Projected
 from kinestream.methods.losses import nt_xent_loss, vicreg_loss
 from kinestream.methods.online_target import OnlineTarget
@@ -47,6 +49,15 @@ def vicreg(networks: Mapping[str, Projected]) -> InBatch:
     return InBatch(networks, vicreg_loss)
 
 
+def dense_network(seed: int = 0) -> DenseNetwork:
+    torch.manual_seed(seed)
+    return DenseNetwork(encoder(), {level: mlp_head(DIM, 16, EMBEDDING) for level in LEVELS})
+
+
+def dense(networks: Mapping[str, DenseNetwork], **weights: float) -> DenseDecorrelation:
+    return DenseDecorrelation(networks, weights or dict.fromkeys(LEVELS, 1.0), moments=2)
+
+
 def pair(seed: int = 0) -> OnlineTarget:
     torch.manual_seed(seed)
     return OnlineTarget(encoder(), mlp_head(DIM, 16, EMBEDDING), mlp_head(EMBEDDING, 16, EMBEDDING))
@@ -57,3 +68,27 @@ def views(
 ) -> list[dict[str, Tensor]]:
     generator = torch.Generator().manual_seed(seed)
     return [{stream: torch.randn(batch, 3, 8, 20, 1, generator=generator) for stream in streams} for _ in range(count)]
+
+
+MIXTURES = {
+    "tranclr": ((0, 1, False), (0, 0, True), (1, 1, True)),
+    "nt-xent": ((0, 0, True),),
+}
+"""Of which views the mixtures of a method are, and whether of two clips."""
+
+
+def mixed_views(
+    seed: int = 0,
+    streams: tuple[str, ...] = ("joint",),
+    *,
+    of: str,
+    batch: int = 6,
+    dtype: torch.dtype = torch.float32,
+) -> list[dict[str, Tensor]]:
+    """Two views and the mixtures of them that a method takes."""
+    mixing = Mixing(((0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10, 11), (12, 13, 14, 15), (16, 17, 18, 19)))
+    mixtures = [
+        Mixture(mixing=mixing, first=first, second=second, across=across) for first, second, across in MIXTURES[of]
+    ]
+    drawn = with_mixtures(views(seed, streams, 2, batch), mixtures, torch.Generator().manual_seed(seed))
+    return [{name: value.to(dtype) for name, value in view.items()} for view in drawn]

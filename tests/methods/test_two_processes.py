@@ -9,6 +9,20 @@ from torch import multiprocessing
 
 from kinestream.distributed.collectives import gather_rows, mean_over_processes
 
+EXACT = (
+    "loss",
+    "agreement",
+    "distribution",
+    "spread",
+    "intra",
+    "inter",
+    "cross",
+    "mixture",
+    "instance",
+    "time",
+    "joints",
+)
+
 
 @pytest.fixture(scope="module")
 def of_two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
@@ -29,7 +43,7 @@ def test_two_processes_are_one(name: str, of_two: list[dict[str, Any]]) -> None:
         for step, terms in enumerate(numbers):
             for term, value in terms.items():
                 # Shares that are counted for the log are in single precision.
-                close = 1e-8 if term.startswith(("loss", "agreement", "distribution", "spread")) else 1e-6
+                close = 1e-8 if term.startswith(EXACT) else 1e-6
                 assert found[step][term] == pytest.approx(value, rel=close, abs=1e-12), (step, term)
         assert set(weights) == set(state)
         for key, value in state.items():

@@ -5,16 +5,30 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tests.methods.networks import nt_xent, pair, projected, query_key, recurrent_encoder, vicreg, views
+from tests.methods.networks import (
+    dense,
+    dense_network,
+    mixed_views,
+    nt_xent,
+    pair,
+    projected,
+    query_key,
+    recurrent_encoder,
+    vicreg,
+    views,
+)
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from kinestream.distributed.collectives import mean_over_processes, sum_over_processes
 from kinestream.methods.aimclr import AimCLR, NeighbourMining
-from kinestream.methods.losses import whiten
+from kinestream.methods.in_batch import InBatch
+from kinestream.methods.losses import mixture_loss, nt_xent_loss, whiten
 from kinestream.methods.method import Progress
 from kinestream.methods.momentum_contrast import CrossMining, MomentumContrast
 from kinestream.methods.self_distillation import Collaboration, caca, skeleton_byol
+from kinestream.methods.soft_alignment import SoftAlignment
+from kinestream.methods.tranclr import TranCLR
 from kinestream.models.kernels.batch_norm import BatchNorm2d
 
 BATCH, STEPS = 6, 3
@@ -30,6 +44,14 @@ METHODS: dict[str, Callable[[], Any]] = {
         {"joint": query_key(0), "bone": query_key(1)}, decay=0.9, mining=CrossMining(first_epoch=1, k=2)
     ),
     "aimclr": lambda: AimCLR({"joint": query_key(0)}, decay=0.9, threshold=0.64, mining=NeighbourMining(first_epoch=1)),
+    "tranclr": lambda: TranCLR(
+        {"joint": query_key(0), "bone": query_key(1, 7)}, decay=0.9, alignment=SoftAlignment(nearest=5)
+    ),
+    "skeletonclr, mixed": lambda: MomentumContrast({"joint": query_key(0)}, decay=0.9),
+    "skeletonclr, mixed and soft": lambda: MomentumContrast(
+        {"joint": query_key(0)}, decay=0.9, alignment=SoftAlignment(nearest=5)
+    ),
+    "nt-xent, mixed": lambda: InBatch({"joint": projected(0)}, nt_xent_loss, mixture_loss),
     "skeleton-byol": lambda: skeleton_byol({"joint": pair(0)}, decay=0.9),
     "whitened": lambda: skeleton_byol({"joint": pair(0)}, decay=0.9, targets=whiten),
     "caca, then 3s-caca": lambda: caca(
@@ -41,6 +63,7 @@ METHODS: dict[str, Callable[[], Any]] = {
     "nt-xent, bigru": lambda: nt_xent(
         {"joint": projected(0, recurrent_encoder), "bone": projected(1, recurrent_encoder)}
     ),
+    "dense": lambda: dense({"joint": dense_network(0)}),
     "vicreg": lambda: vicreg({"joint": projected(0)}),
 }
 
@@ -58,7 +81,10 @@ def train(
     positives = []
     for step in range(STEPS):
         method.start_epoch(step)
-        shown = views(step, STREAMS, 3 if name == "aimclr" else 2, BATCH)
+        if name == "tranclr" or "mixed" in name:
+            shown = mixed_views(step, STREAMS, of="tranclr" if name == "tranclr" else "nt-xent", batch=BATCH)
+        else:
+            shown = views(step, STREAMS, 3 if name == "aimclr" else 2, BATCH)
         terms = wrapped([{stream: x[rows].double() for stream, x in view.items()} for view in shown])
         optimizer.zero_grad()
         terms["loss"].backward()

@@ -9,9 +9,12 @@ import torch
 from tests.runs import stopped_is_the_same, train
 
 from kinestream.methods.aimclr import AimCLR, AimCLRSettings
+from kinestream.methods.dense import DenseSettings
 from kinestream.methods.method import MethodSettings
 from kinestream.methods.momentum_contrast import MomentumContrast, MomentumContrastSettings
 from kinestream.methods.nt_xent import NTXentSettings
+from kinestream.methods.soft_alignment import SoftAlignment
+from kinestream.methods.tranclr import TranCLR, TranCLRSettings
 from kinestream.methods.vicreg import VICRegSettings
 from kinestream.recipes import Recipe
 from kinestream.train.run_folder import read_metrics
@@ -50,7 +53,22 @@ def test_resuming_with_a_queue_is_exact_in_both_stages(
     stopped_is_the_same(learner, recipe, small_store, tmp_path / "whole", tmp_path / "stopped", monkeypatch)
 
 
-@pytest.mark.parametrize("settings", [NTXentSettings(**HEAD), VICRegSettings(**HEAD)], ids=["nt-xent", "vicreg"])
+def test_resuming_with_mixtures_is_exact(
+    small_recipe: Recipe, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = TranCLRSettings(bank=20, alignment=SoftAlignment(nearest=5), decay=0.9, **HEAD)
+    recipe = dataclasses.replace(small_recipe, method=settings, streams=("joint", "bone"))
+    train(recipe, small_store, tmp_path / "whole")
+    lines = read_metrics(tmp_path / "whole" / "metrics.jsonl")
+    assert {"intra/joint", "inter/bone", "cross/joint", "spread/joint/queries"} <= set(lines[-1])
+    stopped_is_the_same(TranCLR, recipe, small_store, tmp_path / "whole", tmp_path / "stopped", monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [NTXentSettings(**HEAD), VICRegSettings(**HEAD), DenseSettings(**HEAD)],
+    ids=["nt-xent", "vicreg", "dense"],
+)
 def test_in_batch_methods_train(
     small_recipe: Recipe, small_store: Path, tmp_path: Path, settings: MethodSettings
 ) -> None:

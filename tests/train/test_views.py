@@ -1,14 +1,18 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
+from kinestream.augment.mixing import SHARE, Mixture
+from kinestream.augment.settings import MixingSettings
 from kinestream.augment.transforms import Augmentation, Shear, TemporalCrop
 from kinestream.data.clips import Clips
 from kinestream.data.partners import Partners, pairs_of_equal
 from kinestream.data.store import Store
 from kinestream.data.unlabelled import Part, Unlabelled
 from kinestream.methods.method import Views
+from kinestream.skeleton.layout import KINECT20
 from kinestream.train.views import Loader, ViewLoader, to_batch
 
 
@@ -20,6 +24,9 @@ def loader(
     seed: int = 0,
     views: int = 2,
     partners: Partners | None = None,
+    mixtures: Sequence[Mixture] = (),
+    rank: int = 0,
+    processes: int = 1,
 ) -> ViewLoader:
     store = Store(path)
     return ViewLoader(
@@ -30,6 +37,9 @@ def loader(
         seed=seed,
         device=torch.device("cpu"),
         partners=partners,
+        mixtures=mixtures,
+        rank=rank,
+        processes=processes,
     )
 
 
@@ -131,3 +141,32 @@ def test_partners_do_not_hang_on_the_step_that_is_entered_at(small_store: Path) 
     assert equal(list(source.epoch(2, 0))[1:], list(source.epoch(2, 1)))
     assert equal([views[:1] * 2 for views in source.epoch(2, 0)], [v[:1] * 2 for v in loader(small_store).epoch(2, 0)])
     assert not equal(list(source.epoch(2, 0)), list(loader(small_store).epoch(2, 0)))
+
+
+MIXTURES = (
+    Mixture(mixing=MixingSettings().build(KINECT20), first=0, second=1, across=False),
+    Mixture(mixing=MixingSettings().build(KINECT20), first=0, second=1),
+)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_two_processes_draw_the_halves_of_one_batch_mixtures_too(small_store: Path, share: float) -> None:
+    partners = by_performances(small_store, share) if share else None
+    whole, *halves = (
+        list(loader(small_store, mixtures=MIXTURES, partners=partners, rank=rank, processes=processes).epoch(1, 1))
+        for rank, processes in ((0, 1), (0, 2), (1, 2))
+    )
+    assert [len(views) for views in whole] == [4, 4]
+    for step, views in enumerate(whole):
+        for number, view in enumerate(views):
+            for name, value in view.items():
+                assert torch.equal(torch.cat([half[step][number][name] for half in halves]), value), (number, name)
+    shares = [views[2][SHARE] for views in whole]
+    assert not torch.equal(*shares), "drawn anew for each batch"
+
+
+def test_mixtures_leave_the_views_as_they_are(small_store: Path) -> None:
+    mixed = list(loader(small_store, mixtures=MIXTURES).epoch(0, 0))
+    assert equal(list(loader(small_store).epoch(0, 0)), [views[:2] for views in mixed])
+    assert equal(mixed, list(loader(small_store, mixtures=MIXTURES).epoch(0, 0)))
+    assert not equal([v[2:] for v in mixed], [v[2:] for v in loader(small_store, mixtures=MIXTURES).epoch(1, 0)])

@@ -1,11 +1,15 @@
-"""Which transforms a view goes through, as recipes say it. Knows no torch until they are built."""
+"""Which transforms a view goes through and how views are mixed, as recipes say. Knows no torch until they are built."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.skeleton.parts import body_parts
 
 if TYPE_CHECKING:
+    from kinestream.augment.mixing import Mixing
     from kinestream.augment.transforms import Augmentation, Transform
 
 
@@ -94,6 +98,37 @@ class ExtremeSettings:
             self.blur and e.Sometimes(e.Blur(*self.blur, self.blur_normalised)),
             self.axis_mask and e.Sometimes(e.AxisMask(), self.axis_mask),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixingSettings:
+    """How two clips are put together to one that lies between them (TranCLR)."""
+
+    local: float = 0.5
+    """Probability that parts of the body are exchanged within a stretch of time; else all of the clips is averaged."""
+    window: tuple[float, float] = (0.32, 0.48)
+    """Shortest and longest such stretch, as shares of the clip."""
+
+    def __post_init__(self) -> None:
+        shortest, longest = self.window
+        if not 0 <= self.local <= 1:
+            raise ValueError(f"mixing.local ({self.local}) is a probability: it must be in [0, 1]")
+        if not 0 < shortest <= longest <= 1:
+            raise ValueError(f"mixing.window {list(self.window)} must be two shares of a clip, the smaller one first")
+
+    def check_streams(self, streams: Sequence[str]) -> None:
+        """Raises ValueError for a stream that has no parts of the body to exchange."""
+        of_pairs = [stream for stream in streams if STREAMS.get(stream).of_pairs]
+        if self.local and of_pairs:
+            raise ValueError(
+                f"mixing.local ({self.local}) exchanges the joints of body parts, and stream {of_pairs[0]} is of pairs "
+                "of joints: set method.mixing.local=0, or leave the stream out"
+            )
+
+    def build(self, layout: SkeletonLayout) -> "Mixing":
+        from kinestream.augment.mixing import Mixing
+
+        return Mixing(tuple(body_parts(layout).values()), self.local, self.window)
 
 
 def _augmentation(*transforms: "Transform | float | None") -> "Augmentation":

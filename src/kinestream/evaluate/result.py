@@ -49,9 +49,10 @@ class Row:
     ece: float | None
     """Calibration error in percent; None where scores are no probabilities."""
     hits: Float[np.ndarray, " q"] = field(repr=False)
-    """1 for each test clip that was recognised, else 0; with several seeds the share of them."""
+    """1 for each test clip that was recognised, else 0; with several seeds the share of them. Where an evaluation
+    counts episodes or movements, the share of each; the interval is over them."""
     predicted: Int64[np.ndarray, " q"] = field(repr=False)
-    """With several seeds by the first."""
+    """With several seeds by the first; -1 where no test clips are counted."""
     confidence: Float[np.ndarray, " q"] | None = field(repr=False)
     """Probability of the predicted class."""
     seeds: tuple[int, ...] = ()

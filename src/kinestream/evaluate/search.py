@@ -30,12 +30,14 @@ def retrieval(session: Session, settings: RetrievalSettings) -> Iterator[Row]:
     """1-NN, precision at each k and mean average precision; several streams also by their unit features side by side.
     The `detail` of a row is what was `Retrieved`."""
     ks = _ks(settings)
-    session.settings |= {"k": ks, "similarity": "cosine", "queries": "test clips", "gallery": "training clips"}
+    gallery_is = "training clips of other people" if settings.other_people else "training clips"
+    session.settings |= {"k": ks, "similarity": "cosine", "queries": "test clips", "gallery": gallery_is}
+    people = people_of(session) if settings.other_people else None
     for features in session.features():
         for streams, how in features.choices():
             gallery, queries = features.joined(streams)
             labels = session.train_labels, session.test_labels
-            found = retrieve(gallery, labels[0], queries, labels[1], classes=session.classes, ks=ks)
+            found = retrieve(gallery, labels[0], queries, labels[1], classes=session.classes, ks=ks, people=people)
             extra = {f"precision_at_{k}": value for k, value in found.precision.items()}
             extra["map"] = found.mean_average_precision
             yield session.row(features.kind, streams, how, ranked(found.class_scores), extra, detail=found)
@@ -64,21 +66,34 @@ def retrieve(
     *,
     classes: int,
     ks: Sequence[int] = (1, 5, 10),
+    people: tuple[Int[Tensor, " n"], Int[Tensor, " q"]] | None = None,
 ) -> Retrieved:
-    """Ranks the gallery for each query by cosine similarity, of equal ones the earlier first.
+    """Ranks the gallery for each query by cosine similarity, of equal ones the earlier first. With the `people` in the
+    gallery and the queries, clips of the query's person are left out.
 
-    Memory is bounded by the length of the gallery. Raises ValueError when a k is not in 1 .. n.
+    Memory is bounded by the length of the gallery. Raises ValueError when a k is not in 1 .. n, or when the gallery has
+    fewer clips of other people than that for some query.
     """
     for k in ks:
         if not 1 <= k <= len(gallery):
             raise ValueError(f"k ({k}) must be in 1..{len(gallery)}, the number of training clips")
+    if people is not None:
+        fewest = min(int((people[0] != person).sum()) for person in people[1].unique())
+        if max(ks) > fewest:
+            raise ValueError(
+                f"k ({max(ks)}) must be in 1..{fewest}, the training clips of other people than the query's"
+            )
     gallery = functional.normalize(gallery, dim=1)
     most = max(ks)
     hits, precisions, scores, nearest, similarity = [], [], [], [], []
     for rows in torch.arange(len(queries)).split(_QUERIES_AT_ONCE):
         cosine = functional.normalize(queries[rows], dim=1) @ gallery.T
+        own = torch.zeros_like(cosine, dtype=torch.bool)
+        if people is not None:
+            own = people[1][rows][:, None] == people[0]
+            cosine = cosine.masked_fill(own, -torch.inf)  # after all others
         ordered, order = cosine.sort(dim=1, descending=True, stable=True)
-        right = gallery_labels[order] == labels[rows][:, None]
+        right = (gallery_labels[order] == labels[rows][:, None]) & ~own.gather(1, order)
         hits.append(right[:, :most].double())
         precisions.append(average_precision(right))
         best = torch.full((len(rows), classes), -torch.inf, dtype=cosine.dtype)
@@ -93,6 +108,19 @@ def retrieve(
         nearest=torch.cat(nearest),
         similarity=torch.cat(similarity),
     )
+
+
+def people_of(session: Session) -> tuple[Int[Tensor, " n"], Int[Tensor, " q"]]:
+    """The people in the training and in the test clips, by number. Raises ValueError where the store does not know
+    them."""
+    people = session.store.table.subject
+    train, test = torch.from_numpy(people[session.train]), torch.from_numpy(people[session.test])
+    if not bool((train > 0).all() and (test > 0).all()):
+        raise ValueError(
+            f"{session.store.path} does not say who is in every clip: prepare it with --names or --table, so that "
+            "subjects are known"
+        )
+    return train, test
 
 
 def average_precision(right: Tensor) -> Float[Tensor, " q"]:

@@ -84,6 +84,8 @@ class Session:
     notes: list[str]
     protocol: str = ""
     """What the result is called; an evaluation may change it."""
+    allow_leak: bool = False
+    """Whether figures on test clips that were learnt from are wanted all the same."""
     judged: bool = True
     """Whether there are labelled test clips to judge by; else all recordings stand for both parts."""
     settings: dict[str, Any]
@@ -169,10 +171,8 @@ class Session:
         labels, unseen = self.test_labels, torch.from_numpy(~self.copies)
         mixed = bool(self.copies.any() and unseen.any())
         probabilities = None if logits is None else logits.double().softmax(dim=1)
-        which = {"alone": streams[0], "together": "streams together", "fused": "scores fused"}[how]
-        parts = (_NAMES.get(kind, self.source.name), "" if (kind, which) == ("raw", "joint") else which, variant)
         return Row(
-            name=", ".join(filter(None, parts)),
+            name=self.row_name(kind, streams, how, variant),
             kind=kind,
             how=how,
             streams=tuple(streams),
@@ -185,6 +185,12 @@ class Session:
             confidence=None if probabilities is None else probabilities.max(dim=1).values.numpy(),
             detail=detail,
         )
+
+    def row_name(self, kind: Kind, streams: Sequence[str], how: How, variant: str = "") -> str:
+        """What a row is called in tables and files."""
+        which = {"alone": streams[0], "together": "streams together", "fused": "scores fused"}[how]
+        parts = (_NAMES.get(kind, self.source.name), "" if (kind, which) == ("raw", "joint") else which, variant)
+        return ", ".join(filter(None, parts))
 
     def result(
         self, rows: Sequence[Row], columns: Mapping[str, str | Callable[[Row], str]], command: tuple[str, ...] = ()
@@ -224,10 +230,19 @@ class Session:
 
     def _divided(self, kind: Kind, values: Mapping[str, Tensor]) -> Features:
         train, test = ({stream: rows[part] for stream, rows in values.items()} for part in (self.train, self.test))
-        if self.readout.whitening:
-            whitening = self._whitening(kind, train)
-            train, test = ({stream: whitening[stream](rows) for stream, rows in part.items()} for part in (train, test))
-        return Features(kind=kind, train=train, test=test)
+        return self.reader(kind, train)(test)
+
+    def reader(self, kind: Kind, train: Mapping[str, Tensor]) -> Callable[[Mapping[str, Tensor]], Features]:
+        """What joins features of the training clips with those of others, whitened as the readout says."""
+        if kind == "raw" or not self.readout.whitening:
+            return lambda test: Features(kind=kind, train=train, test=test)
+        whitening = self._whitening(kind, train)
+
+        def whitened(part: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {stream: whitening[stream](rows) for stream, rows in part.items()}
+
+        of_train = whitened(train)
+        return lambda test: Features(kind=kind, train=of_train, test=whitened(test))
 
     def _whitening(self, kind: Kind, train: Mapping[str, Tensor]) -> Mapping[str, Whitening]:
         """By the training clips of this store; of a run that was told partners, its own, by them."""
@@ -309,6 +324,7 @@ def open_session(
         notice=notice,
         notes=[],
         judged=judged,
+        allow_leak=allow_leak,
         settings={"readout": asdict(read_as)} if uses == "features" else {},
     )
     for text in verdict.notes:

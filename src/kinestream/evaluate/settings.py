@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from kinestream.words import shown
+
 Uses = Literal["features", "weights", "architecture"]
 """What an evaluation takes of the encoders: features of frozen ones, the weights to train on, or only their form."""
 Fusion = Literal["together", "fused", "both"]
@@ -85,11 +87,15 @@ class RetrievalSettings:
     Examples:
       kinestream evaluate retrieval runs/caca-joint --data ntu60/
       kinestream evaluate retrieval runs/caca-joint --data ntu60/ --k 5 --k 20 --queries 10 --bare
+      kinestream evaluate retrieval runs/tranclr --data nw-ucla/ --other-people
     """
 
     is_search: ClassVar[bool] = True
     k: tuple[int, ...] = ()
     """How many of the nearest precision is taken of; may be given several times. 5 and 10 if not given."""
+    other_people: bool = False
+    """Leave out, for each query, the clips of the same person: what is found is alike in what is done, not in who does
+    it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,12 +237,87 @@ class DetectionSettings:
             raise ValueError(f"--switch {self.switch}: 0 or more is needed")
 
 
+@dataclass(frozen=True, kw_only=True)
+class OneShotSettings:
+    """Recognition from one example of each class, or a few, by cosine similarity to the mean of the examples. Episodes
+    draw classes, examples and queries among the test clips; the figures are means over episodes, with their interval.
+    With --exemplars ntu120 it is the one-shot protocol of NTU RGB+D 120: the 20 official exemplars, and all other clips
+    of their classes as queries; the encoder must not have learnt from those.
+
+    Examples:
+      kinestream evaluate one-shot runs/tranclr --data nw-ucla/
+      kinestream evaluate one-shot runs/tranclr --data ntu60/ --ways 20 --shots 5
+      kinestream evaluate one-shot runs/tranclr --data ntu120/ --exemplars ntu120
+    """
+
+    ways: int = 5
+    """Classes of an episode."""
+    shots: int = 1
+    """Examples of each class."""
+    queries: int = 15
+    """Clips of each class that are recognised; fewer where a class has no more."""
+    episodes: int = 600
+    """How many are drawn."""
+    seed: int = 0
+    """Of the draws."""
+    exemplars: Literal["drawn", "ntu120"] = "drawn"
+    """Draw episodes by the options above, or take the official exemplars, for which those mean nothing."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("ways", 2), ("shots", 1), ("queries", 1), ("episodes", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"--{name} {getattr(self, name)}: {least} or more is needed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobustnessSettings:
+    """Accuracy of the nearest neighbour where the test clips are worse than the training clips: joints or limbs that
+    are not seen, frames that are lost, noise, another viewpoint, a lower frame rate. For each a curve over four
+    strengths; the accuracy of a row is its mean.
+
+    Examples:
+      kinestream evaluate robustness runs/tranclr --data nw-ucla/
+      kinestream evaluate robustness runs/tranclr --data nw-ucla/ --corruption noise --corruption limbs --bare
+    """
+
+    corruption: tuple[str, ...] = ()
+    """joints, limbs, frames, noise, rotation or rate; may be given several times. All if not given."""
+    seed: int = 0
+    """Of what is hidden, lost and added."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectnessSettings:
+    """Whether a movement was done correctly, told by how far a test clip is from correct training clips of the same
+    movement (cosine to the nearest ones): the area under the ROC curve for each movement. Incorrect performances are
+    classes of their own, called after those of the correct ones.
+
+    Examples:
+      kinestream evaluate correctness runs/tranclr --data ui-prmd/ --split unseen-people
+      kinestream evaluate correctness runs/tranclr --data exercises/ --incorrect "{} (wrong)" --k 3
+    """
+
+    incorrect: str = "{} incorrect"
+    """How the class of incorrect performances is called, {} standing for the class of the correct ones."""
+    k: int = 5
+    """Nearest clips whose mean similarity counts; fewer where there are no more."""
+
+    def __post_init__(self) -> None:
+        if self.incorrect.count("{}") != 1 or self.incorrect == "{}":
+            raise ValueError(f"--incorrect '{shown(self.incorrect)}': it needs {{}} once, and more than that")
+        if self.k < 1:
+            raise ValueError(f"--k {self.k}: 1 or more is needed")
+
+
 BUILTIN: Mapping[str, tuple[type[object], str, str]] = {
     "linear": (LinearSettings, "linear_probe", "accuracy of a linear layer on the frozen encoder"),
     "knn": (KNNSettings, "nearest", "accuracy of nearest neighbours of the frozen encoder"),
     "probe-grid": (ProbeGridSettings, "grid", "a linear layer, its rate and decay chosen on held-out training clips"),
     "retrieval": (RetrievalSettings, "search", "search by example: precision at k, mAP, a sheet of what was found"),
     "cluster": (ClusterSettings, "clusters", "clusters of the features against the classes"),
+    "one-shot": (OneShotSettings, "examples", "recognition from one example of each class, or a few"),
+    "robustness": (RobustnessSettings, "curves", "test clips with lost joints or frames, noise, another rate"),
+    "correctness": (CorrectnessSettings, "movements", "whether movements were done correctly: AUC for each"),
     "finetune": (FineTuneSettings, "training", "accuracy after fine-tuning with all labels"),
     "semi": (SemiSettings, "few_labels", "accuracy after fine-tuning with few labels"),
     "supervised": (SupervisedSettings, "training", "the same encoder from random weights with all labels"),

@@ -31,8 +31,10 @@ METHODS: Registry[Any] = Registry(
             "skeletonclr": "kinestream.methods.momentum_contrast",
             "crosclr": "kinestream.methods.momentum_contrast",
             "aimclr": "kinestream.methods.aimclr",
+            "tranclr": "kinestream.methods.tranclr",
             "nt-xent": "kinestream.methods.nt_xent",
             "vicreg": "kinestream.methods.vicreg",
+            "dense": "kinestream.methods.dense",
         }
     ),
     _check,

@@ -34,6 +34,21 @@ def info_nce(logits: Float[Tensor, "B L"]) -> Float[Tensor, ""]:
     return -logits.log_softmax(dim=1)[:, 0].mean()
 
 
+def mixture_nce(
+    query: Float[Tensor, "B d"],
+    first: Float[Tensor, "B d"],
+    second: Float[Tensor, "B d"],
+    share: Float[Tensor, " B"],
+    queue: Float[Tensor, "K d"],
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """The query of a mixture finds the keys of both its clips, each by its share (MixCo, Kim et al. 2020):
+    `-mean_i [l_i log p_i0 + (1 - l_i) log p_i1]`, p the softmax of `[q.k1, q.k2, q.queue] / T`."""
+    both = torch.stack([(query * key).sum(dim=1) for key in (first, second)], dim=1)
+    found = (torch.cat([both, query @ queue.T], dim=1) / temperature).log_softmax(dim=1)
+    return -(share * found[:, 0] + (1 - share) * found[:, 1]).mean()
+
+
 def nearest(queue: Float[Tensor, "B K"], k: int) -> Bool[Tensor, "B K"]:
     """Marks the k largest similarities of each row. Carries no gradient. Raises ValueError when k is not in 1 .. K.
 

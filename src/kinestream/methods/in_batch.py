@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from kinestream.augment.mixing import SHARE
 from kinestream.distributed.collectives import gather_rows
 from kinestream.methods.method import MethodModule, Networks, Views
 from kinestream.methods.spread import feature_spread
@@ -15,6 +16,8 @@ from kinestream.models.heads import mlp_head
 
 TwoViewLoss = Callable[[Tensor, Tensor], Tensor]
 """A loss of the embeddings (z1, z2) of two views; see `kinestream.methods.losses`."""
+MixtureLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""A loss of the embeddings of mixtures, those of the clips in another view, and the shares."""
 
 
 class Projected(nn.Module):
@@ -32,21 +35,30 @@ class Projected(nn.Module):
 
 
 class InBatch(MethodModule):
-    """`loss(z1, z2)` in each stream, summed over the streams; the batch is that of all processes together."""
+    """`loss(z1, z2)` in each stream, summed over the streams; the batch is that of all processes together. With a
+    `mixture_loss` a third view is a mixture of clips in the first one, and its loss with z2 is added."""
 
-    def __init__(self, networks: Mapping[str, Projected], loss: TwoViewLoss) -> None:
+    def __init__(
+        self, networks: Mapping[str, Projected], loss: TwoViewLoss, mixture_loss: MixtureLoss | None = None
+    ) -> None:
         super().__init__()
         self.networks = nn.ModuleDict(networks)
         self.loss = loss
+        self.mixture_loss = mixture_loss
 
     def forward(self, views: Views) -> dict[str, Tensor]:
-        first, second = views
+        first, second, *mixtures = views
         terms: dict[str, Tensor] = {}
         losses: list[Tensor] = []
         for stream, network in self._networks():
             (z1, h1), (z2, _) = network(first[stream]), network(second[stream])
-            losses.append(self.loss(gather_rows(z1), gather_rows(z2)))
+            all2 = gather_rows(z2)
+            losses.append(self.loss(gather_rows(z1), all2))
             terms[f"loss/{stream}"] = losses[-1]
+            if self.mixture_loss is not None:
+                mixture, share = gather_rows(network(mixtures[0][stream])[0]), gather_rows(mixtures[0][SHARE])
+                losses.append(self.mixture_loss(mixture, all2, share))
+                terms[f"mixture/{stream}"] = losses[-1]
             terms[f"spread/{stream}"] = feature_spread(h1)
             terms[f"spread/{stream}/embeddings"] = feature_spread(z1)
         return {"loss": torch.stack(losses).sum(), **terms}

@@ -65,6 +65,17 @@ def nt_xent_loss(z1: Float[Tensor, "B d"], z2: Float[Tensor, "B d"], *, temperat
     return functional.cross_entropy(logits, other_view)
 
 
+def mixture_loss(
+    mixture: Float[Tensor, "B d"], z: Float[Tensor, "B d"], share: Float[Tensor, " B"], *, temperature: float = 0.1
+) -> Float[Tensor, ""]:
+    """Each mixture of clip i and the one opposite to it in the batch, B - 1 - i, finds both among the B clips of
+    another view, each by its share (i-Mix, Lee et al. 2021): with p the softmax over j of `cos(mixture_i, z_j) / T`,
+    `-mean_i [l_i log p_i,i + (1 - l_i) log p_i,B-1-i]`."""
+    cosines = functional.normalize(mixture, dim=1) @ functional.normalize(z, dim=1).T
+    found = (cosines / temperature).log_softmax(dim=1)
+    return -(share * found.diagonal() + (1 - share) * found.flip(1).diagonal()).mean()
+
+
 def vicreg_loss(
     z1: Float[Tensor, "B d"],
     z2: Float[Tensor, "B d"],

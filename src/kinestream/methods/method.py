@@ -8,12 +8,13 @@ from typing import ClassVar, Protocol, runtime_checkable
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from kinestream.augment.mixing import Mixture
 from kinestream.augment.transforms import Augmentation
 from kinestream.models.encoder import Encoder, EncoderSettings
 from kinestream.skeleton.layout import SkeletonLayout
 
 Views = Sequence[Mapping[str, Tensor]]
-"""For each augmented view its streams by name, each `(B, c, t, v, m)`."""
+"""For each augmented view its streams by name, each `(B, c, t, v, m)`; a mixture of two has its `SHARE` besides."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +125,11 @@ class MethodSettings:
     def views(self, normal: Augmentation, layout: SkeletonLayout) -> Sequence[Augmentation]:
         """The augmentation of each view that the method takes; `normal` is the recipe's."""
         return (normal, normal)
+
+    def mixtures(self, layout: SkeletonLayout) -> Sequence[Mixture]:
+        """Further views after those, each put together of two of them (see `kinestream.augment.mixing`); none unless a
+        method says so."""
+        return ()
 
     @property
     def stage_change(self) -> int | None:

@@ -9,11 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from kinestream import methods
-from kinestream.methods.contrast import Similarities, context_loss, info_nce, nearest, own_key_found, similarities
+from kinestream.augment.mixing import SHARE, Mixture
+from kinestream.augment.settings import MixingSettings
+from kinestream.methods.contrast import (
+    Similarities,
+    context_loss,
+    info_nce,
+    mixture_nce,
+    nearest,
+    own_key_found,
+    similarities,
+)
 from kinestream.methods.method import MethodModule, MethodSettings, Networks, Progress, Views
-from kinestream.methods.query_key import QueryKey, query_keys
+from kinestream.methods.query_key import QueryKey, opposite, query_keys
+from kinestream.methods.soft_alignment import SoftAlignment, mixed_keys
 from kinestream.methods.spread import feature_spread
 from kinestream.models.encoder import Encoder
+from kinestream.skeleton.layout import SkeletonLayout
 
 
 @methods.register("skeletonclr", "crosclr")
@@ -37,10 +49,18 @@ class MomentumContrastSettings(MethodSettings):
     """Hidden units of the projector."""
     embedding: int = 128
     """Output units of the projector."""
+    mixing: MixingSettings | None = None
+    """How clips are mixed, where queries of mixtures are to find the keys of their clips too; null for no mixtures."""
+    alignment: SoftAlignment | None = None
+    """SkeletonCLR: soft alignment of the query with its key in place of telling it from the queue; null for none."""
 
     def __post_init__(self) -> None:
         if self.name == "skeletonclr" and self.cross_epoch is not None:
             raise ValueError(f"cross_epoch ({self.cross_epoch}) belongs to crosclr: skeletonclr has one stage")
+        if self.alignment is not None:
+            if self.name == "crosclr":
+                raise ValueError("alignment belongs to skeletonclr: crosclr mines keys that queries are told from")
+            self.alignment.check_bank(self.queue)
 
     @property
     def stage_change(self) -> int | None:
@@ -52,13 +72,24 @@ class MomentumContrastSettings(MethodSettings):
                 f"method.cross_epoch ({self.cross_epoch}) has streams learn from each other, and {streams[0]} is "
                 "alone: name more streams, or set method.cross_epoch=null"
             )
+        if self.mixing is not None:
+            self.mixing.check_streams(streams)
+
+    def mixtures(self, layout: SkeletonLayout) -> Sequence[Mixture]:
+        return () if self.mixing is None else (Mixture(mixing=self.mixing.build(layout)),)
 
     def build(self, networks: Networks) -> "MomentumContrast":
         mining = None
         if self.cross_epoch is not None:
             mining = CrossMining(first_epoch=self.cross_epoch, k=self.cross_k)
         pairs = query_keys(networks, hidden=self.hidden, embedding=self.embedding, queue=self.queue)
-        return MomentumContrast(pairs, decay=self.decay, temperature=self.temperature, mining=mining)
+        return MomentumContrast(
+            pairs,
+            decay=self.decay,
+            temperature=self.temperature,
+            mining=mining,
+            alignment=self.alignment,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +104,15 @@ class CrossMining:
 
 class MomentumContrast(MethodModule):
     """InfoNCE with a queue in each stream, summed over the streams (SkeletonCLR); with `mining`, in stage 2, each
-    stream instead learns from each other one's neighbours, averaged over the others (CrosSCLR).
+    stream instead learns from each other one's neighbours, averaged over the others (CrosSCLR). A third view, where
+    there is one, is a mixture of clips in the first; its queries find the keys of both clips in the second.
 
     Args:
         networks: the query/key pair of each stream.
         decay: of the moving average that makes the key networks; 0.999 as published.
         temperature: divides the similarities; 0.07 as published.
         mining: stage 2; None for stage 1 throughout.
+        alignment: in place of InfoNCE, of the mixtures too.
     """
 
     # NOTE(deviation 10): the published CrosSCLR moves only the key network of the motion stream in stage 2, and its
@@ -92,6 +125,7 @@ class MomentumContrast(MethodModule):
         decay: float = 0.999,
         temperature: float = 0.07,
         mining: CrossMining | None = None,
+        alignment: SoftAlignment | None = None,
     ) -> None:
         super().__init__()
         check_contrast(decay, temperature)
@@ -101,6 +135,7 @@ class MomentumContrast(MethodModule):
         self.decay = decay
         self.temperature = temperature
         self.mining = mining
+        self.alignment = alignment
         self._stage_2: CrossMining | None = None
 
     def start_epoch(self, epoch: int) -> None:
@@ -109,19 +144,36 @@ class MomentumContrast(MethodModule):
         self._stage_2 = self.mining if due else None
 
     def forward(self, views: Views) -> dict[str, Tensor]:
-        first, second = views
+        first, second, *mixtures = views
         terms: dict[str, Tensor] = {}
         found: dict[str, Similarities] = {}
+        losses: dict[str, Tensor] = {}
+        of_mixtures: dict[str, Tensor] = {}
         for stream, network in self._networks():
-            q, h = network.query(first[stream])
-            found[stream] = similarities(q, network.key(second[stream]), network.queue.keys)
+            (q, h), key = network.query(first[stream]), network.key(second[stream])
+            found[stream] = similarities(q, key, network.queue.keys)
             terms |= watched(stream, q, h, found[stream], self.temperature)
-        if self._stage_2 is None:
-            losses = {stream: info_nce(found[stream].logits(self.temperature)) for stream in found}
-        else:
+            if self._stage_2 is None:
+                losses[stream] = self._alone(q, key, found[stream], network)
+            for mixture in mixtures:
+                of_mixtures[stream] = self._of_mixture(network, mixture[stream], key, mixture[SHARE])
+        if self._stage_2 is not None:
             losses = cross_losses(found, self._stage_2.k, self.temperature)
             terms["mined/shared"] = shared_neighbours(found, self._stage_2.k)
-        return {"loss": torch.stack(list(losses.values())).sum(), **named("loss", losses), **terms}
+        total = torch.stack([*losses.values(), *of_mixtures.values()]).sum()
+        return {"loss": total, **named("loss", losses), **named("mixture", of_mixtures), **terms}
+
+    def _alone(self, q: Tensor, key: Tensor, found: Similarities, network: QueryKey) -> Tensor:
+        """What a stream learns that knows nothing of others."""
+        if self.alignment is not None:
+            return self.alignment.loss(q, key, network.queue.keys)
+        return info_nce(found.logits(self.temperature))
+
+    def _of_mixture(self, network: QueryKey, x: Tensor, key: Tensor, share: Tensor) -> Tensor:
+        q, queue = network.query(x).q, network.queue.keys
+        if self.alignment is not None:
+            return self.alignment.loss(q, mixed_keys(key, opposite(key), share), queue)
+        return mixture_nce(q, key, opposite(key), share, queue, self.temperature)
 
     def after_step(self, progress: Progress) -> None:
         for _, network in self._networks():
@@ -164,9 +216,14 @@ def named(kind: str, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{kind}/{stream}": term for stream, term in terms.items()}
 
 
-def check_contrast(decay: float, temperature: float) -> None:
-    """Raises ValueError for what no training can be done with."""
+def check_decay(decay: float) -> None:
+    """Raises ValueError where no moving average can be made with it."""
     if not 0 <= decay <= 1:
         raise ValueError(f"decay ({decay}) must be in [0, 1]")
+
+
+def check_contrast(decay: float, temperature: float) -> None:
+    """Raises ValueError for what no training can be done with."""
+    check_decay(decay)
     if temperature <= 0:
         raise ValueError(f"temperature ({temperature}) must be above 0")

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinestream.distributed.collectives import gather_rows, own_rows
 from kinestream.methods.ema import freeze, update_average
 from kinestream.methods.method import Networks
 from kinestream.methods.queue import KeyQueue
@@ -52,10 +53,11 @@ class QueryKey(nn.Module):
         return [Query(functional.normalize(self.projector(h), dim=1), h.detach()) for h in features]
 
     @torch.no_grad()
-    def key(self, x: Float[Tensor, "B c t v m"]) -> Float[Tensor, "B d"]:
-        """The keys of a view; they wait for `after_step` to enter the queue."""
+    def key(self, x: Float[Tensor, "B c t v m"], *, enters: bool = True) -> Float[Tensor, "B d"]:
+        """The keys of a view. Those that enter the queue wait for `after_step`."""
         key = functional.normalize(self.key_projector(self.key_encoder(x)), dim=1)
-        self._waiting = key
+        if enters:
+            self._waiting = key
         return key
 
     def after_step(self, decay: float) -> None:
@@ -82,3 +84,14 @@ def query_keys(networks: Networks, *, hidden: int, embedding: int, queue: int) -
         keys = KeyQueue(queue, embedding)
         made[stream] = QueryKey(networks.encoder(stream), projector, keys)
     return made
+
+
+@torch.no_grad()
+def opposite(rows: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+    """For each clip i of the batch of all processes the row of clip B - 1 - i.
+
+    Example:
+        >>> opposite(torch.tensor([[1.0], [2.0], [3.0]])).flatten().tolist()
+        [3.0, 2.0, 1.0]
+    """
+    return gather_rows(rows).flip(0)[own_rows(len(rows))]

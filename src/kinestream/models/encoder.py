@@ -26,7 +26,8 @@ from kinestream.models.kernels.exporting import is_exporting
 from kinestream.skeleton.layout import SkeletonLayout
 
 MapChange = Callable[[Tensor], Tensor] | None
-"""Of the last map `(s, u, b, dim)` of an encoder, into one of the same shape; None leaves it as it is."""
+"""Of the last map `(s, u, b, dim)` of an encoder, into one of as many bodies: of the same shape, or of some of its
+places; None leaves it as it is."""
 
 MOST_UNITS = 65536
 """The largest size that settings may ask for: a card with more is damaged, or meant to fill the memory."""
@@ -141,12 +142,13 @@ class BodyEncoder(Encoder):
         if self.pool > 1:
             rows = _averaged(rows, self.pool)
         y = self.maps(rows, bodies.weights)
+        changed = any(change is not None for change in changes)
+        each, maps = bodies.apart(y) if changed else (bodies, y)
         features = []
         for change in changes:
             if change is None:
                 features.append(self.finished(bodies.clips(self.pooled(y))))
             else:
-                each, maps = bodies.apart(y)
                 features.append(self.finished(each.clips(self.pooled(change(maps)))))
         return tuple(features)
 

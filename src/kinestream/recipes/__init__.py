@@ -29,6 +29,7 @@ from kinestream.words import unknown
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
+    from kinestream.augment.mixing import Mixture
     from kinestream.augment.transforms import Augmentation
     from kinestream.methods.method import Method, Networks
     from kinestream.models.encoder_file import EncoderCard
@@ -205,6 +206,11 @@ class Recipe:
     def views(self, layout: SkeletonLayout) -> "Sequence[Augmentation]":
         """The augmentation of each view that the method takes."""
         made: Sequence[Augmentation] = self.method.views(self.augment.build(layout), layout)
+        return made
+
+    def mixtures(self, layout: SkeletonLayout) -> "Sequence[Mixture]":
+        """The further views that the method has put together of those."""
+        made: Sequence[Mixture] = self.method.mixtures(layout)
         return made
 
     def card(self, name: str, stream: str, layout: SkeletonLayout, epochs_done: int) -> "EncoderCard":

@@ -404,6 +404,7 @@ class _Training:
             clips,
             streams=recipe.streams,
             augmentations=recipe.views(self._layout),
+            mixtures=recipe.mixtures(self._layout),
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             device=self._fabric.device,

@@ -1,6 +1,6 @@
 """Batches for self-supervised training: augmented views of clips, as streams."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -8,6 +8,7 @@ from einops import rearrange
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from kinestream.augment.mixing import Mixture, with_mixtures
 from kinestream.augment.transforms import Augmentation
 from kinestream.data.partners import Partners
 from kinestream.data.unlabelled import Unlabelled
@@ -36,8 +37,8 @@ def to_batch(clips: Float[Tensor, "n t m v c"]) -> Float[Tensor, "n c t v m"]:
 
 
 class ViewLoader:
-    """Augmented views of every training clip, one for each of `augmentations`, in a new order each epoch; the last,
-    smaller batch is dropped.
+    """Augmented views of every training clip, one for each of `augmentations`, and the `mixtures` of them, in a new
+    order each epoch; the last, smaller batch is dropped.
 
     With `partners` the views of a clip but the first are of what stands in for it.
 
@@ -56,6 +57,7 @@ class ViewLoader:
         batch_size: int,
         seed: int,
         device: torch.device,
+        mixtures: Sequence[Mixture] = (),
         partners: Partners | None = None,
         rank: int = 0,
         processes: int = 1,
@@ -63,6 +65,7 @@ class ViewLoader:
         self._clips = clips
         self._streams = tuple(streams)
         self._augmentations = tuple(augmentations)
+        self._mixtures = tuple(mixtures)
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
@@ -84,22 +87,45 @@ class ViewLoader:
 
     def epoch(self, epoch: int, first: int) -> Iterator[Views]:
         for step in range(first, self.steps):
-            chosen = self.chosen(epoch, step)
-            clips = further = self._read(chosen)
-            if self._partners is not None:
-                generator = self._generator("camera", epoch, step)
-                draws = torch.rand(2, len(chosen), dtype=torch.float64, generator=generator)
-                further = self._read(torch.from_numpy(self._partners.stand_ins(chosen.numpy(), draws.numpy())))
-            generator = self._generator("augmentation", epoch, step)
-            drawn = (
-                augmentation(further if number else clips, generator, total=self._batch_size, first=self._own.start)
-                for number, augmentation in enumerate(self._augmentations)
-            )
-            yield [make_streams(view, self._streams, self._clips.layout, self._clips.rate) for view in drawn]
+            views = self._views(epoch, step, self._own)
+            if self._mixtures:
+                opposite = None
+                if (rows := self._opposite()) != self._own:
+                    drawn = self._views(epoch, step, rows)
+                    opposite = [{stream: x.flip(0) for stream, x in view.items()} for view in drawn]
+                generator = self._generator("mixtures", epoch, step)
+                views = with_mixtures(
+                    views,
+                    self._mixtures,
+                    generator,
+                    opposite=opposite,
+                    total=self._batch_size,
+                    first=self._own.start,
+                )
+            yield views
 
-    def _read(self, chosen: Int64[Tensor, " B"]) -> Float[Tensor, "b c t v m"]:
-        """The own ones of these clips."""
-        return to_batch(torch.from_numpy(self._clips.batch(chosen[self._own].numpy())).to(self._device))
+    def _views(self, epoch: int, step: int, rows: slice) -> list[Mapping[str, Tensor]]:
+        """Those of some rows of the batch."""
+        chosen = self.chosen(epoch, step)
+        clips = further = self._read(chosen[rows])
+        if self._partners is not None:
+            generator = self._generator("camera", epoch, step)
+            draws = torch.rand(2, len(chosen), dtype=torch.float64, generator=generator)
+            stand_ins = torch.from_numpy(self._partners.stand_ins(chosen.numpy(), draws.numpy()))
+            further = self._read(stand_ins[rows])
+        generator = self._generator("augmentation", epoch, step)
+        drawn = (
+            augmentation(further if number else clips, generator, total=self._batch_size, first=rows.start)
+            for number, augmentation in enumerate(self._augmentations)
+        )
+        return [make_streams(view, self._streams, self._clips.layout, self._clips.rate) for view in drawn]
+
+    def _opposite(self) -> slice:
+        """The rows that mixtures take besides, in which clip B - 1 - i of the batch stands for each own clip i."""
+        return slice(self._batch_size - self._own.stop, self._batch_size - self._own.start)
+
+    def _read(self, chosen: Int64[Tensor, " b"]) -> Float[Tensor, "b c t v m"]:
+        return to_batch(torch.from_numpy(self._clips.batch(chosen.numpy())).to(self._device))
 
     def _generator(self, *where: int | str) -> torch.Generator:
         return torch.Generator().manual_seed(derive_seed(self._seed, *where))

@@ -48,9 +48,9 @@ class BatchNorm1d(nn.BatchNorm1d):
             return functional.batch_norm(
                 x, self.running_mean, self.running_var, training=self.training, momentum=factor, eps=self.eps
             )
-        rows = x.movedim(2, 0).contiguous()
+        rows = x.permute(2, 1, 0).contiguous()
         moments = _moments(rows) if weights is None else _moments_of_rows(rows.view(1, -1, rows.shape[2]), weights)
-        return _normalise(self, rows, moments, weights, affine=False).movedim(0, 2).contiguous()
+        return _normalise(self, rows, moments, weights, affine=False).permute(2, 1, 0).contiguous()
 
 
 class BatchNorm2d(nn.BatchNorm2d):
