@@ -11,6 +11,7 @@ import statistics
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -249,6 +250,23 @@ def test_a_log_of_ones_own_sees_every_line_and_one_that_breaks_harms_nothing(
     assert [text for text in told if "Breaks failed and is left out" in text and "\n" not in text]
     alone = read_metrics(trained / "metrics.jsonl")
     assert [line["loss"] for line in lines] == [line["loss"] for line in alone]
+
+
+def test_weights_and_biases_gets_every_number_under_one_name_when_a_run_goes_on(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[dict[str, Any]] = []
+    logged: list[dict[str, float]] = []
+    theirs = SimpleNamespace(define_metric=lambda *_, **__: None, log=logged.append, finish=lambda: None)
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=lambda **told: begun.append(told) or theirs))
+    config = Run(trained).config()
+    for _ in range(2):
+        log = LOGS.get("wandb")(Run(tmp_path), config)
+        log.append({"kind": "epoch", "epoch": 3, "loss": 0.5, "knn/joint": 80.0, "word": "x"})
+        log.close()
+    assert begun[0]["id"] == begun[1]["id"]
+    assert begun[0]["config"]["epochs"] == 2
+    assert logged[0] == {"epoch": 3, "epoch/loss": 0.5, "epoch/knn/joint": 80.0}
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "wandb"])

@@ -10,7 +10,9 @@ Then `kinestream --plugin mine.py pretrain ... --log mine`, or `pretrain(..., lo
 the first of several processes logs. A log that fails is told of once and left out: the training goes on.
 """
 
+import importlib
 import os
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -64,14 +66,14 @@ class TensorBoard:
     def __init__(self, run: Run, config: RunConfig) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(run.path / "tensorboard"))  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(run.path / "tensorboard"))
 
     def append(self, entry: Mapping[str, Any]) -> None:
         for name, value in _numbers(entry):
-            self._writer.add_scalar(name, value, entry[entry["kind"]])  # type: ignore[no-untyped-call]
+            self._writer.add_scalar(name, value, entry[entry["kind"]])
 
     def close(self) -> None:
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()
 
 
 @register("wandb")
@@ -83,19 +85,17 @@ class WeightsAndBiases:
     def check() -> None:
         """Raises ValueError where it is not installed."""
         try:
-            import wandb  # noqa: F401
+            importlib.import_module("wandb")
         except ImportError:
             raise ValueError("--log wandb needs wandb: pip install wandb, then wandb login") from None
 
     def __init__(self, run: Run, config: RunConfig) -> None:
-        import wandb
-
         file = run.path / "wandb-id.txt"
-        known = file.read_text("utf-8").strip() if file.is_file() else wandb.util.generate_id()
+        known = file.read_text("utf-8").strip() if file.is_file() else secrets.token_hex(4)
         file.write_text(f"{known}\n", encoding="utf-8")
         settings = {"recipe": config.recipe_name, **config.recipe.to_dict()}
         # Our steps and epochs are numbers beside the others: W&B counts its own, upwards only.
-        self._run = wandb.init(
+        self._run = importlib.import_module("wandb").init(
             dir=str(run.path), id=known, resume="allow", name=run.path.name, config=settings, **_project()
         )
         for kind in ("step", "epoch"):

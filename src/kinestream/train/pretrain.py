@@ -162,7 +162,7 @@ def _opened(
     elif recipe is not None:
         length = [] if epochs is None or begun is not None else [f"epochs={epochs}"]
         name, recipe = name or Path(recipe).stem, resolve(str(recipe), [*settings, *length])
-    if recipe is None or (store is None and begun is None):
+    if recipe is None or name is None or (store is None and begun is None):
         raise ValueError(f"{run.path} holds no run to go on with: to begin one, give a recipe and a store (--data)")
     said = [f"no run in {run.path} yet: it begins"] if begun is None and resume else []
     opened = store if isinstance(store, Store) else store_of(run) if store is None else Store(Path(store))
