@@ -1,5 +1,5 @@
-"""Writes a run, an encoder file or a classifier for other programs: as ONNX (.onnx) or for torch.export (.pt2). Joints in
-metres with y up go in; embeddings come out, and probabilities where it is a classifier. Preparation, map of joints,
+"""Writes a run, an encoder file or a classifier for other programs: as ONNX (.onnx) or for torch.export (.pt2). Joints
+in metres with y up go in; embeddings come out, and probabilities where it is a classifier. Preparation, map of joints,
 resizing, streams and readout are inside. The file gets its name when it computes what the model computes.
 
 Examples:

@@ -148,6 +148,13 @@ class Classifier(ClassifierMixin, BaseEstimator):
     def temperature_(self) -> float:
         return self.layer_.temperature
 
+    @property
+    def label_count(self) -> int | None:
+        """Labelled rows that it learnt from; None for one that was loaded, and saved without its report."""
+        if self._judged is not None:
+            return len(self._judged.codes)
+        return sum(self.report.counts) if "report" in vars(self) else None
+
     @cached_property
     def report(self) -> LabelReport:
         """How good it is on people that were held out, beside raw coordinates and the untrained encoder where the
