@@ -44,8 +44,9 @@ def run(config: Config) -> None:
         people=config.people,
         progress=screen.progress_callback(),
     )
-    model = found.model if isinstance(found, Classifier) else found
-    classes = f" and probabilities of {len(found.classes_)} classes" if isinstance(found, Classifier) else ""
+    model, classes = found, ""
+    if isinstance(found, Classifier):
+        model, classes = found.model, f" and probabilities of {len(found.classes_)} classes"
     screen.say(
         f"joints of layout {config.layout or model.layout.name}, metres, y up; embeddings of {model.dim}{classes}"
     )

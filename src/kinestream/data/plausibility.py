@@ -5,7 +5,7 @@ units the joints have, if not said otherwise. The thresholds leave room on both 
 finds: for real recordings, clean and noisy, and for made-up errors.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
