@@ -36,6 +36,13 @@ def _folder(variable: str, default: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def data_if_any() -> Path | None:
+    """Real recordings as in `real_data`, or None: for tests that have something to say without them, too."""
+    path = Path(os.environ.get("KINESTREAM_DATA", _SHARED / "data"))
+    return path if path.is_dir() else None
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """Real recordings: `ntu`, `nw-ucla`, `pku-mmd`. The test is skipped where they are absent."""
     return _folder("KINESTREAM_DATA", _SHARED / "data")

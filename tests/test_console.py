@@ -33,6 +33,21 @@ def test_a_log_has_a_line_at_the_end_of_each_piece_of_work(monkeypatch: pytest.M
     assert shown.getvalue().splitlines()[-1].startswith("train: 0/3 steps"), "every few seconds"
 
 
+def test_tables_of_notebooks_are_cut() -> None:
+    page = console.table_html("many", ["n"], ((n,) for n in range(1000)))
+    assert page.count("<tr>") == 62
+    assert page.endswith("<tr><td>59</td></tr><tr><td>...</td></tr></table>")
+
+
+def test_progress_for_a_script_or_a_notebook(capsys: pytest.CaptureFixture[str]) -> None:
+    show = console.show_progress()
+    for done in (0, 1, 2):
+        show("embed", "recordings", done, 2)
+    said = capsys.readouterr()
+    assert said.err.startswith("embed: 2/2 recordings")
+    assert said.out == ""
+
+
 def test_bars_of_work_within_work_share_a_terminal_that_is_left_as_it_was() -> None:
     made, shown = screen(terminal=True)
     show = made.progress_callback()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kinestream import evaluate, layouts, methods
     from kinestream import models as encoders
+    from kinestream.console import show_progress
     from kinestream.data.formats import FORMATS as formats  # noqa: N811
     from kinestream.data.formats.writing import write
     from kinestream.data.inspection import inspect
@@ -69,6 +70,7 @@ __all__ = [
     "recipe",
     "report",
     "reproduce",
+    "show_progress",
     "suggest",
     "write",
 ]
@@ -100,6 +102,7 @@ _WHERE = {
     "recipe": "recipes:resolve",
     "report": "viz.report:report",
     "reproduce": "reproduction:reproduce",
+    "show_progress": "console:show_progress",
     "suggest": "use.suggest:suggest",
     "write": "data.formats.writing:write",
 }

@@ -1,9 +1,12 @@
-"""What a command shows: progress, tables, words. Bars on a terminal, plain lines in a log."""
+"""What a command or a notebook shows: progress, tables, words. Bars on a terminal, plain lines in a log."""
 
+import html
+import importlib.util
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 
 from rich import progress as bars
 from rich.console import Console
@@ -15,6 +18,8 @@ from kinestream.progress import Progress
 LOG_SECONDS = 10.0
 """Time between two progress lines where there is no terminal."""
 _LOG_WIDTH = 120
+_MOST_ROWS = 60
+"""Of a table in a notebook."""
 
 Advance = Callable[..., None]
 """`advance(done, total, note="")`."""
@@ -29,7 +34,9 @@ class Screen:
 
     def progress_callback(self) -> Progress:
         """What shows the progress of the library's work: a bar for each piece that is under way, or lines."""
-        return _Bars(self.err) if self.err.is_terminal else _Lines(self.err)
+        # Bars in a notebook are widgets; without ipywidgets rich would write each of their states below the last.
+        bars_there = self.err.is_jupyter and importlib.util.find_spec("ipywidgets") is not None
+        return _Bars(self.err) if self.err.is_terminal or bars_there else _Lines(self.err)
 
     @contextmanager
     def progress(self, what: str, unit: str) -> Iterator[Advance]:
@@ -61,6 +68,32 @@ class Screen:
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """The first column is text, the others are numbers."""
         self.out.print(_table(title, columns, rows))
+
+
+def show_progress() -> Progress:
+    """What shows the progress of any call of the library, in a notebook or a script: bars, or plain lines in a log.
+
+    Example:
+        >>> archive = embed("recordings/", "runs/mine", "a.npz", progress=show_progress())  # doctest: +SKIP
+    """
+    return Screen().progress_callback()
+
+
+def table_html(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table for a notebook; of more than 60 rows the first.
+
+    Example:
+        >>> table_html("hits", ["name"], [["<b>"]])
+        '<table><caption>hits</caption><tr><th>name</th></tr><tr><td>&lt;b&gt;</td></tr></table>'
+    """
+
+    def line(cells: Sequence[object], kind: str) -> str:
+        return "<tr>" + "".join(f"<{kind}>{html.escape(str(cell))}</{kind}>" for cell in cells) + "</tr>"
+
+    some = [line(row, "td") for row in islice(rows, _MOST_ROWS + 1)]
+    if len(some) > _MOST_ROWS:
+        some[-1] = line(["..."], "td")
+    return f"<table><caption>{html.escape(title)}</caption>{line(columns, 'th')}{''.join(some)}</table>"
 
 
 def table_text(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -1,19 +1,15 @@
 """Joints that were not seen: which they are, and what stands in their place."""
 
-import itertools
 import re
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kinestream.data.formats import nw_ucla
 from kinestream.data.gaps import close_gaps, without_gaps
 from kinestream.data.recording import Recording, RecordingError
-from kinestream.data.unseen import spikes, unseen
+from kinestream.data.unseen import unseen
 from kinestream.skeleton.layout import NTU25, SkeletonLayout, load_layout
 from kinestream.skeleton.pose import standing
 
@@ -290,54 +286,3 @@ def test_zero_is_a_position_of_bodies_round_the_origin() -> None:
     never = centred + np.array([0, 0, 3.0])
     never[:, 0, 7] = 0
     assert np.argwhere(unseen(never)).tolist() == [[t, 0, 7] for t in range(20)]
-
-
-# --- spikes ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("fps", [25, 30, 60, 120.0])
-@pytest.mark.parametrize("length", [1, 2, 3])
-def test_jumps_out_and_back_are_marked_and_nothing_else(fps: float, length: int) -> None:
-    joints = moving(50, bodies=2) * [1, 1, 1]
-    joints[20 : 20 + length, 1, 3] += [0.0, 1.0, 0.5]
-    expected = [[t, 1, 3] for t in range(20, 20 + length)]
-    assert np.argwhere(spikes(joints, fps)).tolist() == expected
-
-
-def test_jumps_are_seen_beside_frames_without_the_joint() -> None:
-    joints = moving(50)
-    joints[20, 0, 3] += 2
-    joints[21:24, 0, 3] = np.nan
-    joints[30:32] = 0
-    joints[29, 0, 2] += 2
-    assert np.argwhere(spikes(joints, 30)).tolist() == [[20, 0, 3], [29, 0, 2]]
-
-
-def test_what_people_do_is_no_spike() -> None:
-    seconds = np.arange(0, 4, 1 / 30)
-    punch = 0.35 * (1 - np.cos(2 * np.pi * 2 * seconds))  # 70 cm out and back twice a second
-    joints = np.ones((len(seconds), 1, 5, 3))
-    joints[:, 0, 3, 2] += punch
-    joints[60:, :, :, 0] += 3  # and someone else is seen from here on
-    assert not spikes(joints, 30).any()
-
-
-@given(shift=st.tuples(*[st.floats(-50, 50)] * 3), seed=st.integers(0, 1000))
-def test_spikes_do_not_depend_on_place_or_direction_of_time(shift: tuple[float, ...], seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    joints = moving(40, seed=seed) + 1.0
-    for frame, joint in zip(rng.integers(0, 40, 4), rng.integers(0, 5, 4), strict=True):
-        joints[frame, 0, joint] += rng.normal(0, 2, 3)
-    marked = spikes(joints, 30)
-    np.testing.assert_array_equal(spikes(joints[::-1], 30)[::-1], marked)
-    np.testing.assert_array_equal(spikes(joints + np.array(shift) + 0.123, 30), marked)
-
-
-def test_spikes_of_real_recordings(real_data: Path) -> None:
-    with np.load(real_data / "ui-prmd/ui_prmd_kinect.npz") as values:
-        joints: Any = values["joints_mm"][:30_000].astype(np.float64)[:, None] / 1000
-        ends = [end for end in values["offset"].tolist() if end <= 30_000]
-    noisy = [spikes(joints[a:b], 30) for a, b in itertools.pairwise(ends)]
-    assert 0.0002 < sum(marked.sum() for marked in noisy) / (ends[-1] * 22) < 0.002
-    clean = [nw_ucla.read(nw_ucla.parse_name(path)).joints for path in sorted(real_data.glob("nw-ucla/*/a02*v01.json"))]
-    assert sum(spikes(one, 30).sum() for one in clean) / sum(one.shape[0] * 20 for one in clean) < 0.001

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinestream.data.anatomy import bone_lengths, skeletal_height, swing_of, unevenness
-from kinestream.data.plausibility import content_key, duplicates, examine, height_of, units_of, up_of
+from kinestream.data.plausibility import examine, units_of
 from kinestream.skeleton.layout import NTU25, SkeletonLayout, layout_names, load_layout
 from kinestream.skeleton.pose import standing
 
@@ -56,9 +56,8 @@ def test_the_axis_that_points_up_is_found(axis: str) -> None:
     x, y, z = np.moveaxis(person(), -1, 0)
     turned = {"y": (x, y, z), "z": (x, -z, y), "x": (y, -x, z)}[axis[-1]]
     joints = np.stack(turned, axis=-1) * (-1 if axis.startswith("-") else 1)
-    assert up_of(joints, NTU25) == (axis, 1.0)
     found = examine(joints, NTU25, up=None, units=None)
-    assert found.up == axis
+    assert (found.up, found.up_share) == (axis, 1.0)
     told = examine(joints, NTU25, up="y").problems
     assert [text for text in told if "is said to be up" in text] == ([] if axis == "y" else [told[0]])
     assert not [text for text in examine(joints, NTU25, up=axis).problems if "is said to be up" in text]
@@ -67,8 +66,8 @@ def test_the_axis_that_points_up_is_found(axis: str) -> None:
 def test_a_body_that_turns_over_has_no_axis_up() -> None:
     joints = person(frames=40)
     joints[20:] = joints[20:][..., [1, 0, 2]]
-    assert up_of(joints, NTU25) == (None, 0.5)
-    assert examine(joints, NTU25).up is None
+    found = examine(joints, NTU25)
+    assert (found.up, found.up_share) == (None, 0.5)
 
 
 def test_a_lying_body_is_told_but_its_joints_are_in_order() -> None:
@@ -189,9 +188,9 @@ def test_height_of_a_tree_without_known_joints_is_a_share_of_its_longest_way() -
     joints = np.zeros((3, 1, 5, 3))
     joints[:, 0, 1:] = [[0, 1, 0], [0, 1, 0.5], [0.25, 0, 0], [0.25, 0.75, 0]]
     joints += 1
-    assert height_of(joints, STICK) == pytest.approx(0.8 * 2.5)
-    assert up_of(joints, STICK) == (None, 0.0)
-    assert (examine(joints, STICK).order, examine(joints, STICK).facing) == (None, None)
+    found = examine(joints, STICK)
+    assert found.height == pytest.approx(0.8 * 2.5)
+    assert (found.up, found.up_share, found.order, found.facing) == (None, 0.0, None, None)
 
 
 def test_height_is_along_the_bones_however_the_body_bends() -> None:
@@ -221,11 +220,3 @@ def test_units_are_those_of_a_person_and_of_no_other(height: float) -> None:
     fitting = [name for name, metres in (("m", 1), ("cm", 0.01), ("mm", 0.001)) if 0.5 <= height * metres <= 2.5]
     inches = 0.5 <= height * 0.0254 <= 2.5
     assert units_of(height) == (fitting[0] if fitting and not inches else None)
-
-
-def test_recordings_of_the_same_content_are_found() -> None:
-    one, other = person(seed=1), person(seed=2)
-    keys = {"a": content_key(one), "b": content_key(other), "c": content_key(one.astype(np.float32))}
-    gone = np.concatenate((np.full_like(one, np.nan), one), axis=1)
-    keys |= {"d": content_key(gone), "e": content_key(one[:-1]), "f": content_key(one[::-1])}
-    assert duplicates(keys) == (("a", "c", "d"),)

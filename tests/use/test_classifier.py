@@ -109,6 +109,9 @@ def test_labels_and_people_are_those_of_the_recordings(model: Model, moves: list
     for word in ("untrained encoder", "raw ", "labels a class", "people held out in turn (4, 4 folds)"):
         assert word in text
     assert json.loads(json.dumps(report.to_dict()))["held_out"] == "people"
+    page = report._repr_html_()
+    assert page.count("<table>") == 2 + bool(report._confused())
+    assert "untrained encoder</td>" in page
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------
@@ -328,6 +331,14 @@ def test_suggestions_never_overlap_and_leave_out_what_is_labelled(model: Model, 
     margins = told[:, -1] - told[:, -2]
     rest = [place for place in np.argsort(margins, kind="stable").tolist() if place not in unsure.indices[:3]]
     assert list(unsure.indices[3:]) == rest[:3]
+    assert ks.suggest(model.embedded(moves), 6, model=classifier, unsure=1 / 3).why == ("covers",) * 4 + ("unsure",) * 2
+    young = Classifier(model).fit(moves[:5])
+    early = ks.suggest(model.embedded(moves), 6, model=young)
+    assert early.why == ("covers",) * 6
+    assert any("fewer than 3 labels a class" in note for note in early.notes)
+    assert ks.suggest(model.embedded(moves), 2, model=young, unsure=1.0).why == ("unsure",) * 2
+    with pytest.raises(ValueError, match=r"a share of 0\.5 that the model is unsure of: .* needs a model"):
+        ks.suggest(windows, 2, unsure=0.5)
     with pytest.raises(ValueError, match="1 or more"):
         ks.suggest(windows, 0)
     with pytest.raises(ValueError, match="nothing is left"):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from kinestream.skeleton.pose import standing
 from kinestream.use import embed as embedding
 from kinestream.use.archive import Embeddings
 from kinestream.use.model import Model
+from kinestream.use.sources import RowReader
 
 HOW: dict[str, Any] = {"layout": "kinect20", "fps": 10, "units": "m", "up": "y", "trust": True}
 
@@ -279,3 +281,25 @@ def test_recordings_of_another_layout_are_mapped_into_an_archive(model: Model, t
     archive = ks.embed(moves, model, tmp_path / "a.npz", notice=told.append)
     assert archive.rows.name.tolist() == ["a", "b"]
     assert any("joints of ntu25 are mapped to kinect20" in text and "(2 recordings)" in text for text in told)
+
+
+def test_one_file_read_again_is_in_the_units_and_axes_of_all(model: Model, tmp_path: Path) -> None:
+    folder = tmp_path / "centimetres"
+    folder.mkdir()
+    pose = standing(ks.layouts.load("kinect20"))
+    for number in range(6):
+        joints = np.tile(pose, (20, 1, 1)) + np.random.default_rng(number).normal(0, 0.003, (20, 20, 3))
+        if number == 5:
+            joints = joints[..., [1, 0, 2]] * [1, -1, 1]  # lies on the floor
+        np.save(folder / f"m{number}.npy", 100 * joints[..., [0, 2, 1]] * [1, -1, 1])
+    archive = ks.embed(folder, model, tmp_path / "a.npz", layout="kinect20", trust=True)
+    reading = ks.open_embeddings(tmp_path / "a.npz").made_by.reading
+    assert (reading.units, reading.inferred_units, reading.inferred_up) == (None, "cm", "z")
+    together = ks.read(folder, layout="kinect20", trust=True)
+    for one in (0, 5):
+        again = RowReader(reading).read(archive.rows.file[one], archive.rows.name[one])
+        np.testing.assert_allclose(again.joints, together[one].joints, atol=1e-6)
+    alone = RowReader(replace(reading, inferred_up=None)).read(archive.rows.file[5], archive.rows.name[5])
+    assert np.abs(alone.joints - together[5].joints).max() > 0.5, "by itself it would seem to stand"
+    said = ks.embed(folder, model, tmp_path / "b.npz", layout="kinect20", units="cm", up="z", trust=True)
+    assert (said.made_by.reading.inferred_units, said.made_by.reading.inferred_up) == (None, None)

@@ -5,13 +5,14 @@ import builtins
 import json
 import runpy
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
 from tests.stores import write_small_run
 from tests.use.models import gru, small_model, st_gcn
 
@@ -26,10 +27,11 @@ from kinestream.models.readout import Readout
 from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import load_layout
 from kinestream.skeleton.pose import standing
+from kinestream.use.classifier import Classifier
 from kinestream.use.export import writing
 from kinestream.use.export.cases import batch, recordings
-from kinestream.use.export.graph import LinearHead
-from kinestream.use.model import load
+from kinestream.use.export.graph import Graph, LinearHead
+from kinestream.use.model import Model, load
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_embed.py"
 EVERY_STREAM = (
@@ -57,11 +59,25 @@ def test_every_built_in_stream_is_tried() -> None:
     assert set(EVERY_STREAM) == set(STREAMS._builtin)
 
 
-def test_a_recurrent_encoder_of_every_stream(folder: Path) -> None:
-    model = small_model(gru(hidden=4, pool=2), *EVERY_STREAM)
+class Extremes(Encoder):
+    """The largest and the mean of each number over time: hardly more than the stream itself, so quickly exported."""
+
+    def __init__(self, stream: str) -> None:
+        channels, joints = STREAMS.get(stream).shape(load_layout("kinect20"))
+        super().__init__(2 * 2 * channels * joints)
+        self.scale = torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scale * torch.cat((x.amax(dim=2), x.mean(dim=2)), dim=1).flatten(1)
+
+
+def test_every_stream(folder: Path) -> None:
+    model = small_model(gru(hidden=2), *EVERY_STREAM)
+    model.encoders |= {stream: Extremes(stream).eval() for stream in EVERY_STREAM}
     made = model.export(folder / "every.onnx")
     assert 0 < made.difference < 1e-5
     run = session(made.path)
+    assert run.get_modelmeta().custom_metadata_map == dict(made.metadata)
     for count in (1, 2, 5):
         some = moves("kinect20", count)
         rows = run.run(["embedding"], {"joints": batch(some)})[0]
@@ -71,7 +87,7 @@ def test_a_recurrent_encoder_of_every_stream(folder: Path) -> None:
 
 def test_st_gcn_with_joints_of_another_layout(folder: Path) -> None:
     both = Readout(turns=2)  # read from two sides
-    model = small_model(st_gcn(absent="skip", pool=2), "joint", "displacement", preparation="published", readout=both)
+    model = small_model(st_gcn(absent="skip", pool=2), "joint", preparation="published", readout=both)
     made = model.export(folder / "mapped.onnx", layout="ntu25")
     run = session(made.path)
     some = moves("ntu25", 3)
@@ -80,39 +96,51 @@ def test_st_gcn_with_joints_of_another_layout(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def labelled(folder: Path) -> tuple[writing.Exported, Any, Mapping[str, Whitening], LinearHead]:
-    """A model that whitens, with a classifier on it."""
-    model = small_model(gru(), "bone", preparation="planar")
+def classifier() -> Classifier:
+    """On embeddings that are whitened."""
+    plain = small_model(gru(pool=2), "bone", preparation="planar")
     whitening = {"bone": fit_whitening(torch.randn(40, 12, generator=torch.Generator().manual_seed(0)), 0.5)}
-    rng = np.random.default_rng(0)
-    head = LinearHead(
-        weights=rng.normal(0, 3, (4, 12)), bias=rng.normal(0, 1, 4), temperature=1.7, classes=tuple("abcd")
-    )
-    return model.export(folder / "labelled.onnx", whitening=whitening, head=head), model, whitening, head
+    model = Model("small", plain.encoders, plain.cards, whitening=whitening, device="cpu")
+    rows = np.random.default_rng(0).normal(size=(40, model.dim))
+    return Classifier(model).fit(rows, ["abcd"[number] for number in rows[:, :4].argmax(axis=1)])
 
 
-def test_whitened_embeddings_and_probabilities_of_a_classifier(
-    labelled: tuple[writing.Exported, Any, Mapping[str, Whitening], LinearHead],
-) -> None:
-    made, model, whitening, head = labelled
+@pytest.fixture(scope="module")
+def labelled(folder: Path, classifier: Classifier) -> Path:
+    """Saved, and exported by the command."""
+    classifier.save(folder / "gestures.model")
+    assert main(["export", str(folder / "gestures.model"), str(folder / "gestures.onnx")]) == 0
+    return folder / "gestures.onnx"
+
+
+def test_whitened_embeddings_and_probabilities_of_a_classifier(labelled: Path, classifier: Classifier) -> None:
     some = moves("kinect20", 4)
-    rows, probability = session(made.path).run(["embedding", "probability"], {"joints": batch(some)})
-    expected = whitening["bone"](torch.from_numpy(model.embed(some)).double()).numpy()
-    np.testing.assert_allclose(rows, expected, atol=1e-5)
-    logits = (expected @ head.weights.T + head.bias) / head.temperature
-    softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(probability, softmax, atol=1e-5)
+    rows, probability = session(labelled).run(["embedding", "probability"], {"joints": batch(some)})
+    np.testing.assert_allclose(rows, embed(classifier, some), atol=1e-5)
+    np.testing.assert_allclose(probability, classifier.predict_proba(some), atol=1e-5)
+    assert np.ptp(probability, axis=0).max() > 0.01, "they are told apart"
 
 
-def test_what_the_file_says_of_itself(
-    labelled: tuple[writing.Exported, Any, Mapping[str, Whitening], LinearHead],
-) -> None:
+def embed(classifier: Classifier, some: list[Recording]) -> np.ndarray:
+    assert classifier.model is not None
+    return classifier.model.embed(some)
+
+
+def test_a_classifier_without_an_encoder_is_not_exported(classifier: Classifier, tmp_path: Path) -> None:
+    rows = np.eye(4)
+    with pytest.raises(ValueError, match="knows no encoder to export"):
+        Classifier().fit(rows, list("abab")).export(tmp_path / "x.onnx")
+    with pytest.raises(NotFittedError):
+        Classifier(classifier.model).export(tmp_path / "x.onnx")
+
+
+def test_what_the_file_says_of_itself(labelled: Path, classifier: Classifier) -> None:
     import onnx
 
-    made, model, _, _ = labelled
-    run = session(made.path)
+    model = classifier.model
+    assert model is not None
+    run = session(labelled)
     told = run.get_modelmeta().custom_metadata_map
-    assert told == dict(made.metadata)
     assert json.loads(told["layout"]) == model.layout.to_dict()
     assert json.loads(told["weights"]) == {"bone": weights_hash(model.encoders["bone"])}
     assert json.loads(told["classes"]) == list("abcd")
@@ -120,55 +148,39 @@ def test_what_the_file_says_of_itself(
     assert (told["preparation"], told["whitened"], told["bodies"]) == ("planar, inside", "yes", "2")
     assert told["kinestream"].count(".") >= 1
     assert run.get_inputs()[0].shape == ["n", "t", "m", 20, 3]
-    proto = onnx.load(made.path)
+    proto = onnx.load(labelled)
     assert str(Path(writing.__file__).parents[2]).encode() not in proto.SerializeToString(), "no path of this machine"
 
 
-def test_clips_without_anybody_are_nan_and_alone_so(
-    labelled: tuple[writing.Exported, Any, Mapping[str, Whitening], LinearHead],
-) -> None:
-    made, _, _, _ = labelled
+def test_clips_without_anybody_are_nan_and_alone_so(labelled: Path) -> None:
     joints = batch(moves("kinect20", 3))
     joints[1] = 0
-    rows = session(made.path).run(["embedding"], {"joints": joints})[0]
+    rows = session(labelled).run(["embedding"], {"joints": joints})[0]
     assert np.isnan(rows[1]).all()
     assert np.isfinite(rows[[0, 2]]).all()
 
 
-def test_joints_that_were_not_seen_are_filled_in(
-    labelled: tuple[writing.Exported, Any, Mapping[str, Whitening], LinearHead],
-) -> None:
-    made, model, whitening, _ = labelled
+def test_joints_that_were_not_seen_are_filled_in(labelled: Path, classifier: Classifier) -> None:
     move = moves("kinect20", 1)[0]
     joints = move.joints.copy()
     joints[2:5, 0, 7] = np.nan
     joints[:, 0, 11] = np.nan
-    rows = session(made.path).run(["embedding"], {"joints": joints[None].astype(np.float32)})[0]
-    expected = whitening["bone"](torch.from_numpy(model.embed(joints, layout="kinect20")).double()).numpy()
-    np.testing.assert_allclose(rows, expected, atol=1e-5)
-
-
-def test_a_file_of_torch_export(tmp_path: Path) -> None:
-    model = small_model(st_gcn(), "bone-motion")
-    made = model.export(tmp_path / "st-gcn.pt2")
-    extra = {writing.METADATA: ""}
-    program = torch.export.load(made.path, extra_files=extra)
-    assert json.loads(extra[writing.METADATA]) == dict(made.metadata)
-    some = moves("kinect20", 3)
-    with torch.no_grad():
-        rows = program.module()(torch.from_numpy(batch(some))).numpy()
-    np.testing.assert_allclose(rows, model.embed(some), atol=1e-5)
+    rows = session(labelled).run(["embedding"], {"joints": joints[None].astype(np.float32)})[0]
+    assert classifier.model is not None
+    np.testing.assert_allclose(rows, classifier.model.embed(joints, layout="kinect20"), atol=1e-5)
 
 
 def test_prepared_clips_are_only_resized(tmp_path: Path) -> None:
-    model = small_model(gru(), "joint", preparation="tracked")
+    model = small_model(gru(hidden=2), "joint", preparation="tracked")
+    model.encoders["joint"] = Extremes("joint").eval()
     made = model.export(tmp_path / "prepared.pt2", prepared=True)
     moved = np.tile(standing(load_layout("kinect20")) + np.array([3.0, 0.0, 1.0]), (1, 7, 1, 1, 1)).astype(np.float32)
     program = torch.export.load(made.path).module()
     with torch.no_grad():
         rows = program(torch.from_numpy(moved)).numpy()
-    there = small_model(gru(), "joint", preparation="imported").embed(moved[0], layout="kinect20")
-    np.testing.assert_allclose(rows, there, atol=1e-5)
+    there = small_model(gru(hidden=2), "joint", preparation="imported")
+    there.encoders["joint"] = model.encoders["joint"]
+    np.testing.assert_allclose(rows, there.embed(moved[0], layout="kinect20"), atol=1e-5)
     assert np.abs(rows - model.embed(moved[0], layout="kinect20")).max() > 1e-3
     assert made.metadata["preparation"] == "tracked, done before"
 
@@ -215,11 +227,11 @@ def same_when_exported(encoder: Encoder, exporting: pytest.MonkeyPatch) -> None:
 def test_the_example_needs_no_kinestream(
     folder: Path,
     tmp_path: Path,
-    labelled: tuple[writing.Exported, Any, Mapping[str, Whitening], LinearHead],
+    labelled: Path,
+    classifier: Classifier,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    made, model, whitening, _ = labelled
     assert len(EXAMPLE.read_text("utf-8").splitlines()) <= 15
     some = moves("kinect20", 3)
     files = [tmp_path / f"{move.name}.npy" for move in some]
@@ -232,24 +244,27 @@ def test_the_example_needs_no_kinestream(
         return real(name, *more, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sys, "argv", [str(EXAMPLE), str(made.path), str(tmp_path / "z.npy"), *map(str, files)])
+        patch.setattr(sys, "argv", [str(EXAMPLE), str(labelled), str(tmp_path / "z.npy"), *map(str, files)])
         patch.setattr(builtins, "__import__", without)
         runpy.run_path(str(EXAMPLE), run_name="__main__")
     assert "joints (n, t, m, v, 3)" in capsys.readouterr().out
-    expected = whitening["bone"](torch.from_numpy(model.embed(some)).double()).numpy()
-    np.testing.assert_allclose(np.load(tmp_path / "z.npy"), expected, atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "z.npy"), embed(classifier, some), atol=1e-5)
 
 
-def test_the_command(tmp_path: Path, small_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = write_small_run(tmp_path / "run", small_store, "bone", encoder={"name": "bigru", "hidden": 4})
-    out = tmp_path / "new" / "encoder.pt2"
+def test_a_run_as_a_file_of_torch_export(tmp_path: Path, small_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_small_run(tmp_path / "run", small_store, "bone-motion")
+    out = tmp_path / "new" / "st-gcn.pt2"
     assert main(["export", str(run), str(out)]) == 0
     said = capsys.readouterr().out
     assert f"written: {out}: at most" in said
-    assert "layout kinect20" in said
-    some = moves("kinect20", 2)
+    assert "layout kinect20, metres, y up; embeddings of 8\n" in said
+    extra = {writing.METADATA: ""}
+    program = torch.export.load(out, extra_files=extra)
+    told = json.loads(extra[writing.METADATA])
+    assert (told["streams"], told["whitened"], told["frames"]) == ("bone-motion", "no", "10")
+    some = moves("kinect20", 3)
     with torch.no_grad():
-        rows = torch.export.load(out).module()(torch.from_numpy(batch(some))).numpy()
+        rows = program.module()(torch.from_numpy(batch(some))).numpy()
     np.testing.assert_allclose(rows, load(run).embed(some), atol=1e-5)
 
 
@@ -284,8 +299,17 @@ def test_an_encoder_that_cannot_be_traced_is_told_with_the_reason(tmp_path: Path
 def test_a_file_that_differs_from_the_model_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "encoder.pt2"
     out.write_bytes(b"before")
-    real = writing.expected
-    monkeypatch.setattr(writing, "expected", lambda *a, **k: real(*a, **k) + np.float32(0.01))
+    graphs: list[Graph] = []
+
+    def run(joints: np.ndarray) -> list[np.ndarray]:
+        with torch.no_grad():
+            return [graphs[0](torch.from_numpy(joints)).numpy() + np.float32(0.01)]
+
+    monkeypatch.setattr(
+        writing, "_traced", lambda graph, _: graphs.append(graph)
+    )  # the file is not what is asked about
+    monkeypatch.setattr(writing, "_write_pt2", lambda _, part, metadata: part.write_bytes(b"after"))
+    monkeypatch.setattr(writing, "_load_pt2", lambda part: run)
     with pytest.raises(ValueError, match=r"is not written: its outputs would differ by 1\.0e-02 from the model's"):
         small_model(gru(hidden=2), "joint").export(out)
     assert out.read_bytes() == b"before"

@@ -3,6 +3,8 @@
 import json
 import pickle
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_checks
 from tests.stores import write_small_run, write_small_store
 from tests.use.conftest import movement
 
@@ -198,6 +201,41 @@ def test_in_scikit_learn(model: Model, moves: list[ks.Recording]) -> None:
         copy.set_params(streams=3)
     again = pickle.loads(pickle.dumps(model))  # noqa: S301  as joblib sends it to other processes
     np.testing.assert_array_equal(again.transform(moves), model.transform(moves))
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        estimator_checks.check_estimator_repr,
+        estimator_checks.check_estimator_cloneable,
+        estimator_checks.check_get_params_invariance,
+        estimator_checks.check_set_params,
+        estimator_checks.check_mixin_order,
+        estimator_checks.check_valid_tag_types,
+    ],
+    ids=lambda check: check.__name__,
+)
+def test_what_scikit_learn_checks_of_estimators_whose_samples_are_no_rows(
+    check: Callable[[str, Model], None], model: Model
+) -> None:
+    check("Model", clone(model))
+
+
+def test_tables_and_notebooks(model: Model, moves: list[ks.Recording]) -> None:
+    pytest.importorskip("pandas")
+    table = clone(model).set_output(transform="pandas").transform(moves)
+    assert table.shape == (12, model.dim)
+    assert list(table.columns[:2]) == ["v0", "v1"]
+    archive = model.embedded([replace(moves[0], name="<b>"), *moves[1:]])
+    hits, parts = archive.search(0, k=2), model.segment(moves[0], groups=2)
+    for page, words in (
+        (archive._repr_html_(), ("12 rows of", "<td>&lt;b&gt;</td>", "<th>subject</th>")),
+        (hits._repr_html_(), ("most like &lt;b&gt;", f"<td>{hits.names[0]}</td>")),
+        (parts._repr_html_(), (f"{len(parts)} pieces", "<th>certainty</th>")),
+        (ks.suggest(archive, 3)._repr_html_(), ("3 suggestions", "<td>covers</td>")),
+    ):
+        assert "<b>" not in page
+        assert all(word in page for word in words), (words, page)
 
 
 def test_search_among_recordings_and_in_an_archive_is_one(model: Model, moves: list[ks.Recording]) -> None:

@@ -25,7 +25,7 @@ class Config:
     labels: Path | None = None
     """Names given before (.csv): columns name or file, and label; start, end and person for less than a recording."""
     groups: int | None = None
-    """Groups to colour by; chosen by how well they are apart if not given."""
+    """Groups to colour by; a rough guess from 2 to 20 if not given."""
     points: int = 20_000
     """Most rows on the map; of more, some are drawn by lot."""
     frames: int = 24

@@ -22,7 +22,9 @@ class Config:
     labels: Path | None = None
     """What is labelled already: a CSV file as 'kinestream fit' takes."""
     model: Path | None = None
-    """Folder of a classifier: the half of the suggestions is what it is least sure of."""
+    """Folder of a classifier: from three labels a class on, half of the suggestions are what it is least sure of."""
+    unsure: float | None = None
+    """The share of these, from 0 to 1, whatever the number of labels."""
     out: Path | None = None
     """CSV file to fill in: name, file, person, start, end, why, label."""
     sheet: Path | None = None
@@ -44,7 +46,7 @@ def run(config: Config) -> None:
     screen = Screen()
     archive = open_embeddings(config.archive)
     model = None if config.model is None else load_classifier(config.model)
-    found = suggest(archive, config.count, labels=config.labels, model=model, seed=config.seed)
+    found = suggest(archive, config.count, labels=config.labels, model=model, unsure=config.unsure, seed=config.seed)
     for note in found.notes:
         screen.notice(note)
     screen.say(str(found))

@@ -7,7 +7,6 @@ finds: for real recordings, clean and noisy, and for made-up errors.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from types import MappingProxyType
 
 import numpy as np
@@ -128,12 +127,6 @@ def examine(
     return replace(found, problems=tuple(_problems(found, layout, units, up)))
 
 
-def height_of(joints: Float[np.ndarray, "t m v c"], layout: SkeletonLayout) -> float | None:
-    """From ankles to head along the bones of the body that is seen longest; see `skeletal_height`."""
-    body = _longest(joints, None)
-    return skeletal_height(bone_lengths(body, layout), layout) if len(body) else None
-
-
 def units_of(height: float) -> str | None:
     """The units, m, cm or mm, in which a body of this height from ankles to head is a person of 0.5 to 2.5 m; None
     where it is one in none of them, or in inches, too.
@@ -146,45 +139,6 @@ def units_of(height: float) -> str | None:
     if low <= height * _INCH <= high:
         return None
     return next((name for name, metres in _METRES.items() if low <= height * metres <= high), None)
-
-
-def up_of(joints: Float[np.ndarray, "t m v c"], layout: SkeletonLayout) -> tuple[str | None, float]:
-    """The axis (x, y, z, or one of these with a minus) from the feet to the head of the body that is seen longest, and
-    in which share of the frames it is this one; None where it is not clear, as of a body that lies down."""
-    body = _longest(joints, None)
-    found = direction_of(body, layout) if len(body) else None
-    if found is None:
-        return None, 0.0
-    return found.axis if min(found.share, found.cosine) >= SURE else None, found.share
-
-
-def content_key(joints: Float[np.ndarray, "t m v c"]) -> str:
-    """The same for recordings of the same positions: in single precision, NaN and absent bodies as zero, without the
-    empty places of further bodies.
-
-    Example:
-        >>> one = np.ones((5, 1, 4, 3))
-        >>> content_key(one) == content_key(np.concatenate((one, 0 * one), axis=1).astype(np.float32))
-        True
-    """
-    plain = np.nan_to_num(joints).astype(np.float32) + np.float32(0)  # no negative zero
-    plain = np.ascontiguousarray(plain[:, plain.any(axis=(0, 2, 3))])
-    digest = blake2b(repr(plain.shape).encode(), digest_size=16)
-    digest.update(plain.data)
-    return digest.hexdigest()
-
-
-def duplicates(keys: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
-    """Names of recordings that are the same, given the `content_key` of each.
-
-    Example:
-        >>> duplicates({"a": "1", "b": "2", "c": "1"})
-        (('a', 'c'),)
-    """
-    groups: dict[str, list[str]] = {}
-    for name, key in keys.items():
-        groups.setdefault(key, []).append(name)
-    return tuple(tuple(names) for names in groups.values() if len(names) > 1)
 
 
 def _longest(joints: Float[np.ndarray, "t m v c"], bodies: Int[np.ndarray, "t m"] | None) -> Float[np.ndarray, "s v c"]:

@@ -2,7 +2,7 @@
 bodies of a sample and then the same for all; every such fact is told."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal, cast
@@ -25,6 +25,7 @@ STANDARD_HEIGHT = 1.7
 LEAST_CONFIDENCE = 0.1
 """A joint that a pose estimator is less sure of was not seen."""
 _SCALED = ("px", "body")
+_INFERRED = "inferred from"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,9 @@ class Told:
     """Which array of a file, and the order of its axes."""
     trust: bool = False
     """Take what does not look like a body, too."""
+    inferred_units: ToldUnits | None = None
+    """What the bodies of all files together told before, taken where nothing else says it; so is `inferred_up`."""
+    inferred_up: Up | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +57,8 @@ class Facts:
     up: Up
     how: tuple[str, ...]
     """A sentence on each, and how it is known."""
+    inferred: tuple[ToldUnits | None, Up | None] = (None, None)
+    """Units and axis where nobody said them."""
 
 
 def survey(read: Sequence[Found | Recording], told: Told, where: str) -> Facts:
@@ -65,10 +71,12 @@ def survey(read: Sequence[Found | Recording], told: Told, where: str) -> Facts:
     mapped, layout_how = _layout(first, told, where)
     alike = [one for one in found if _kind(one) == _kind(first)]
     planar = first.joints.shape[3] == 2
-    bodies = [
-        examine(seen_joints(one), mapped.layout, bodies=one.bodies, planar=planar)
-        for one in (_mapped(one, mapped.layout) for one in alike)
-    ]
+
+    @cache  # looking at bodies takes time, and is often not needed
+    def bodies() -> list[Plausibility]:
+        some = [_mapped(one, mapped.layout) for one in alike]
+        return [examine(seen_joints(one), mapped.layout, bodies=one.bodies, planar=planar) for one in some]
+
     try:
         units, units_how = _units(alike, bodies, mapped.layout, told, planar=planar)
         up, up_how = _up(alike, bodies, mapped.layout, told, planar=planar)
@@ -76,7 +84,12 @@ def survey(read: Sequence[Found | Recording], told: Told, where: str) -> Facts:
         raise ValueError(f"{where}: {error}") from None
     rates: set[float | int | None] = {one.fps for one in found}
     return Facts(
-        layout=mapped.layout, planar=planar, units=units, up=up, how=(layout_how, units_how, up_how, _rate(rates, told))
+        layout=mapped.layout,
+        planar=planar,
+        units=units,
+        up=up,
+        how=(layout_how, units_how, up_how, _rate(rates, told)),
+        inferred=(units if _INFERRED in units_how else None, up if _INFERRED in up_how else None),
     )
 
 
@@ -117,7 +130,13 @@ def interpret(read: Found | Recording, facts: Facts, told: Told) -> Recording:
     kind than the facts, or does not look like a body and the user does not say that it is one."""
     if (
         isinstance(read, Recording)
-        and told == Told(layout=told.layout, trust=told.trust)
+        and told
+        == Told(
+            layout=told.layout,
+            trust=told.trust,
+            inferred_units=told.inferred_units,
+            inferred_up=told.inferred_up,
+        )
         and read.layout == facts.layout
     ):
         return read  # its format vouches for it
@@ -260,7 +279,7 @@ def seen_joints(found: Found) -> Float[np.ndarray, "t m v c"]:
 
 def _units(
     found: Sequence[Found],
-    bodies: Sequence[Plausibility],
+    bodies: Callable[[], Sequence[Plausibility]],
     layout: SkeletonLayout,
     told: Told,
     *,
@@ -278,7 +297,9 @@ def _units(
         return cast(ToldUnits, layout.units), f"units: {layout.units}, as layout {layout.name} says"
     if planar:
         return "body", f"units: not known in 2D; bodies are scaled to {STANDARD_HEIGHT} m from ankles to head"
-    heights = [one.height for one in bodies if one.height]
+    if told.inferred_units is not None:
+        return told.inferred_units, f"units: {told.inferred_units}, {_INFERRED} all files before"
+    heights = [one.height for one in bodies() if one.height]
     if not heights:
         raise ValueError("the units cannot be told, too few joints are seen together: say --units m, cm or mm, or body")
     middle = float(np.median(heights))
@@ -293,23 +314,27 @@ def _units(
 
 def _up(
     found: Sequence[Found],
-    bodies: Sequence[Plausibility],
+    bodies: Callable[[], Sequence[Plausibility]],
     layout: SkeletonLayout,
     told: Told,
     *,
     planar: bool,
 ) -> tuple[Up, str]:
+    named = Counter(one.up for one in found if one.up)
+    said = told.up or (named.most_common(1)[0][0] if named else layout.up or None)
+    whose = "you say" if told.up else "the files say" if named else f"layout {layout.name} says"
+    if said is not None and told.trust:
+        return cast(Up, said), f"up: {said}, as {whose}"
+    if said is None and told.inferred_up is not None:
+        return told.inferred_up, f"up: {told.inferred_up}, {_INFERRED} all files before"
     votes: Counter[str] = Counter()
-    for one in bodies:
+    for one in bodies():
         if one.up is not None:
             votes[one.up] += one.frames
     seen, weight = votes.most_common(1)[0] if votes else (None, 0)
     clear = seen is not None and weight >= 0.8 * sum(votes.values())
-    named = Counter(one.up for one in found if one.up)
-    said = told.up or (named.most_common(1)[0][0] if named else layout.up or None)
     if said is not None:
-        whose = "you say" if told.up else "the files say" if named else f"layout {layout.name} says"
-        if clear and seen != said and not told.trust:
+        if clear and seen != said:
             raise ValueError(
                 f"{whose} that {said} points up, but heads are above feet along {seen}: say --up {seen}, or --trust"
             )

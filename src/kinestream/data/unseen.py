@@ -1,12 +1,8 @@
-"""Which joints of a recording were not seen, whatever stands in their place. Metres where lengths matter."""
+"""Which joints of a recording were not seen, whatever stands in their place."""
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-FASTEST_LIMB = 12.0
-"""Metres a second that a joint does not go out and back within `LONGEST_SPIKE`."""
-LONGEST_SPIKE = 0.15
-"""Seconds."""
 _NEAR = 0.1
 """In body sizes: a joint that passes the origin comes and goes from within this distance of it."""
 
@@ -57,47 +53,3 @@ def _is_position(body: Float[np.ndarray, "t v c"], zero: Bool[np.ndarray, "t v"]
     farthest = np.maximum(np.where(after > 0, distance[before], 0), np.where(after < len(away), distance[later], 0))
     meant[frames] = farthest <= _NEAR * size
     return meant
-
-
-def spikes(joints: Float[np.ndarray, "t m v c"], fps: int | float) -> Bool[np.ndarray, "t m v"]:
-    """Marks the joints that jump away and back faster than a limb can: out and back at 12 m/s or more, within 0.15 s,
-    to within half of the shorter jump of where they came from.
-
-    Place m must be one person (see `kinestream.data.tracks`); joints that are NaN and bodies that are all zero are
-    passed over, and time goes on.
-
-    Example:
-        >>> hand = np.zeros((9, 1, 1, 3)) + 1
-        >>> hand[4] += 1.5
-        >>> np.flatnonzero(spikes(hand, fps=30)).tolist()
-        [4]
-    """
-    marked = np.zeros(joints.shape[:3], dtype=np.bool_)
-    there = ~np.isnan(joints).any(axis=3) & np.asarray(joints.any(axis=(2, 3)))[..., None]
-    for slot in range(joints.shape[1]):
-        patterns: dict[bytes, list[int]] = {}
-        for joint in range(joints.shape[2]):
-            patterns.setdefault(there[:, slot, joint].tobytes(), []).append(joint)
-        for which in patterns.values():
-            frames = np.flatnonzero(there[:, slot, which[0]])
-            found = _jumps(joints[frames[:, None], slot, np.array(which)], frames, float(fps))
-            marked[frames[:, None], slot, np.array(which)] = found
-    return marked
-
-
-def _jumps(path: Float[np.ndarray, "s v c"], frames: np.ndarray, fps: float) -> Bool[np.ndarray, "s v"]:
-    marked = np.zeros(path.shape[:2], dtype=np.bool_)
-    seconds = frames / fps
-    step = np.linalg.norm(np.diff(path, axis=0), axis=-1)
-    fast = step > FASTEST_LIMB * np.diff(seconds)[:, None]
-    for length in range(1, max(1, round(LONGEST_SPIKE * fps)) + 1):
-        if len(path) < length + 2:
-            break
-        out, back = step[:-length], step[length:]
-        both = fast[:-length] & fast[length:]
-        in_time = (seconds[length + 1 :] - seconds[: -length - 1] <= LONGEST_SPIKE + 2 / fps)[:, None]
-        between = np.linalg.norm(path[length + 1 :] - path[: -length - 1], axis=-1)
-        found = both & in_time & (between <= np.minimum(out, back) / 2)
-        for offset in range(1, length + 1):
-            marked[offset : offset + len(found)] |= found
-    return marked

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
+from kinestream.console import table_html
 from kinestream.data.recording import Recording
 from kinestream.use.archive_files import read_archive, write_archive
 from kinestream.use.made_by import MadeBy
-from kinestream.use.rows import COLUMNS, TEXTS, Rows
+from kinestream.use.rows import COLUMNS, TEXTS, Rows, cells_of
 from kinestream.use.search import Hits, Index, NotSame, Query, build_index, search
 from kinestream.use.vectors import Held, Joined, Picked, Vectors
 
 if TYPE_CHECKING:
     from kinestream.use.model import Model
+
+_ROWS_SHOWN = 100
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,6 +59,9 @@ class Embeddings:
             f"Embeddings({where}{len(self):,} rows of {made.dim}, {cut}, encoder {made.encoder_name} "
             f"{made.encoder[:12]})"
         )
+
+    def _repr_html_(self) -> str:
+        return table_html(repr(self), COLUMNS, cells_of(self.rows.take(slice(0, _ROWS_SHOWN))))
 
     @property
     def encoder(self) -> str:

@@ -7,7 +7,7 @@ n rows, d numbers of an embedding, k classes.
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -30,6 +30,9 @@ from kinestream.use.model import Model, Moves
 from kinestream.use.query import check_encoder
 from kinestream.use.rows import Rows
 from kinestream.words import shown
+
+if TYPE_CHECKING:
+    from kinestream.use.export.writing import Exported
 
 Given = Moves | Embeddings
 """Recordings, an archive of embeddings, or embeddings `(n, d)`."""
@@ -145,6 +148,13 @@ class Classifier(ClassifierMixin, BaseEstimator):
     def temperature_(self) -> float:
         return self.layer_.temperature
 
+    @property
+    def label_count(self) -> int | None:
+        """Labelled rows that it learnt from; None for one that was loaded, and saved without its report."""
+        if self._judged is not None:
+            return len(self._judged.codes)
+        return sum(self.report.counts) if "report" in vars(self) else None
+
     @cached_property
     def report(self) -> LabelReport:
         """How good it is on people that were held out, beside raw coordinates and the untrained encoder where the
@@ -179,6 +189,34 @@ class Classifier(ClassifierMixin, BaseEstimator):
         from kinestream.use.classifier_files import save_classifier
 
         save_classifier(self, Path(folder), replace=replace)
+
+    def export(
+        self,
+        out: str | Path,
+        *,
+        layout: str | Path | SkeletonLayout | None = None,
+        prepared: bool = False,
+        people: int = 2,
+        progress: Progress = silent,
+    ) -> "Exported":
+        """Writes the encoder and the classifier as one file, `.onnx` or `.pt2`: joints in, embeddings and calibrated
+        probabilities out. See `Model.export`; what `known` says is not in the file.
+
+        Raises ValueError also for a classifier that has no encoder, or is not fitted.
+        """
+        from kinestream.use.export.graph import LinearHead
+
+        check_is_fitted(self)
+        if self.model is None:
+            raise ValueError("this classifier knows no encoder to export: make it with Classifier(model)")
+        layer = self.layer_
+        head = LinearHead(
+            weights=layer.weights,
+            bias=layer.bias,
+            temperature=layer.temperature,
+            classes=tuple(map(str, self.classes_.tolist())),
+        )
+        return self.model.export(out, layout=layout, prepared=prepared, people=people, head=head, progress=progress)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

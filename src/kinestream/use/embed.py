@@ -27,7 +27,7 @@ from kinestream.use.model import Model, load
 from kinestream.use.pieces import Cutting, Length, People, Tally
 from kinestream.use.rows import Rows
 from kinestream.use.shards import Key, Shard, Shards
-from kinestream.use.sources import Listed, Sources, open_sources
+from kinestream.use.sources import Listed, Sources, open_sources, settled
 from kinestream.use.vectors import Picked, Vectors
 
 _BLOCK, _BLOCK_OF_WINDOWS = 128, 8
@@ -96,6 +96,7 @@ def embed(
         trust=trust,
     )
     listed = Listed(tuple(open_sources(sources, reading, known)))
+    reading = settled(reading, listed.sources)
     model = encoder if isinstance(encoder, Model) else load(encoder, device=device)
     fabric = make_fabric(device)
     with contact(), by_themselves():

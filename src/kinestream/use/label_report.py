@@ -3,7 +3,8 @@
 n rows, d numbers of a feature, k classes.
 """
 
-from collections.abc import Mapping
+import html
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from jaxtyping import Float, Int64
 from scipy.special import softmax
 
-from kinestream.console import table_text
+from kinestream.console import table_html, table_text
 from kinestream.data.recording import Recording
 from kinestream.features.metrics import bootstrap_interval, calibration_error, wilson_interval
 from kinestream.progress import Progress, silent
@@ -98,17 +99,24 @@ class LabelReport:
         return asdict(self)
 
     def __str__(self) -> str:
-        parts = []
+        parts = [table_text(*table) for table in self._tables()]
+        return "\n".join((*parts, *self._remarks()))
+
+    def _repr_html_(self) -> str:
+        parts = [table_html(*table) for table in self._tables()]
+        return "".join((*parts, *(f"<p>{html.escape(text)}</p>" for text in self._remarks())))
+
+    def _tables(self) -> Iterator[tuple[str, tuple[str, ...], list[tuple[object, ...]]]]:
         if self.features:
-            rows = [
+            rows: list[tuple[object, ...]] = [
                 (one.name, f"{one.accuracy:.1f}", "{:.1f} to {:.1f}".format(*one.interval)) for one in self.features
             ]
             whom = f"{sum(self.counts):,} labelled rows, {self._held()}"
-            parts.append(table_text(f"accuracy: {whom}", ("features", "accuracy", "95 %"), rows))
+            yield f"accuracy: {whom}", ("features", "accuracy", "95 %"), rows
         if confused := self._confused():
-            parts.append(table_text("confused most often", ("is", "taken for", "times", "of"), confused))
+            yield "confused most often", ("is", "taken for", "times", "of"), [*confused]
         if self.curve:
-            points = [
+            points: list[tuple[object, ...]] = [
                 (
                     "all" if one.labels is None else str(one.labels),
                     f"{one.rows:.0f}",
@@ -118,12 +126,13 @@ class LabelReport:
                 for one in self.curve
             ]
             title = f"what more labels bring: {max(one.draws for one in self.curve)} draws"
-            parts.append(table_text(title, ("labels a class", "rows", "accuracy", "deviation"), points))
+            yield title, ("labels a class", "rows", "accuracy", "deviation"), points
+
+    def _remarks(self) -> Iterator[str]:
         if self.calibration_error is not None:
             alarms = "" if self.false_alarms is None else f"; called unknown: {self.false_alarms:.1f} %"
-            parts.append(f"calibration error {self.calibration_error:.1f} %{alarms}")
-        parts += [f"note: {note}" for note in self.notes]
-        return "\n".join(parts)
+            yield f"calibration error {self.calibration_error:.1f} %{alarms}"
+        yield from (f"note: {note}" for note in self.notes)
 
     def _held(self) -> str:
         return f"{self.held_out} held out in turn ({self.groups:,}, {self.folds} folds)"

@@ -21,6 +21,9 @@ class Reading:
     columns: str = ""
     variable: str = ""
     trust: bool = False
+    inferred_units: str | None = None
+    """What the bodies of all files told; so is `inferred_up`."""
+    inferred_up: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

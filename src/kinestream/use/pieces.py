@@ -5,7 +5,6 @@ t frames, m bodies, v joints, c coordinates.
 
 import dataclasses
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,8 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from kinestream.data.durations import Duration, duration
 from kinestream.data.gaps import without_gaps
 from kinestream.data.recording import Recording, RecordingError
+from kinestream.words import shown
 
 People = Literal["together", "each"]
 Length = str | float | int
@@ -26,52 +27,15 @@ LEAST_SHARE = 0.1
 """Of the frames of whom is seen longest: a body seen in fewer is noise, as in the preparation `tracked`."""
 _SHORTEST = 2
 """Frames that a movement needs."""
-_WRITTEN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(s|f)?")
-
-
-@dataclass(frozen=True)
-class Span:
-    """A length of time."""
-
-    length: float
-    unit: Literal["s", "f"]
-
-    def frames(self, fps: float | None) -> float:
-        """At this rate. Raises ValueError where the rate is needed and not known."""
-        if self.unit == "f":
-            return self.length
-        if fps is None:
-            raise ValueError(
-                f"no frame rate is known, and a window of {self} needs one: give fps (--fps), or windows in frames, "
-                "as in 60f"
-            )
-        return self.length * fps
-
-    def __str__(self) -> str:
-        return f"{self.length:g}{self.unit}"
-
-
-def parse_span(given: Length, what: str = "windows") -> Span:
-    """Raises ValueError for what is no length of time above zero.
-
-    Example:
-        >>> parse_span("2s"), parse_span(0.5), parse_span("60f")
-        (Span(length=2.0, unit='s'), Span(length=0.5, unit='s'), Span(length=60.0, unit='f'))
-    """
-    found = _WRITTEN.fullmatch(given.strip() if isinstance(given, str) else f"{given}")
-    length = float(found[1]) if found else math.nan
-    if found is None or not 0 < length < 1e6 or (found[2] == "f" and length != int(length)):
-        raise ValueError(f"{what} {given!r}: a number of seconds is meant, 2 or '2s', or of frames, '60f'")
-    return Span(length, "f" if found[2] == "f" else "s")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cutting:
     """How recordings are cut."""
 
-    windows: Span | None
+    windows: Duration | None
     """None for whole recordings."""
-    hop: Span | None
+    hop: Duration | None
     """From the start of a window to that of the next; None for half a window."""
     people: People
 
@@ -85,9 +49,9 @@ class Cutting:
             if hop is not None:
                 raise ValueError(f"hop {hop!r} without windows: say how long they are, windows='2s'")
             return cls(windows=None, hop=None, people=people or "together")
-        span = parse_span(windows)
-        step = None if hop is None else parse_span(hop, "hop")
-        if step is not None and step.unit == span.unit and step.length > span.length:
+        span = _length(windows, "windows")
+        step = None if hop is None else _length(hop, "hop")
+        if step is not None and step.in_frames == span.in_frames and step.value > span.value:
             raise ValueError(f"hop {step} is longer than windows of {span}: what lies between them would be left out")
         return cls(windows=span, hop=step, people=people or "each")
 
@@ -108,19 +72,43 @@ class Cutting:
         """
         if self.windows is None:
             return [(0, frames)]
-        exact = self.windows.frames(fps)
+        exact = _frames(self.windows, fps)
         length = round(exact)
         if length < _SHORTEST:
             raise ValueError(f"windows of {self.windows} are {exact:g} frames here: a movement needs two at least")
         if frames <= length:
             return [(0, frames)]
-        hop = exact / 2 if self.hop is None else self.hop.frames(fps)
+        hop = exact / 2 if self.hop is None else _frames(self.hop, fps)
         if hop < 1:
             raise ValueError(f"hop {self.hop} is {hop:g} frames here: one at least is needed")
         count = math.floor((frames - length + 0.5) / hop) + 1
         starts = [start for k in range(count) if (start := round(k * hop)) + length <= frames]
         last = [] if starts[-1] + length == frames else [frames - length]
         return [(start, start + length) for start in (*starts, *last)]
+
+
+def _length(given: Length, what: str) -> Duration:
+    """Raises ValueError for what is no length of time above zero."""
+    try:
+        made = duration(given)
+    except ValueError:
+        made = Duration(math.nan)
+    if not 0 < made.value < 1e6:
+        raise ValueError(f"{what} {shown(repr(given))}: a number of seconds is meant, 2 or '2s', or of frames, '60f'")
+    return made
+
+
+def _frames(length: Duration, fps: float | None) -> float:
+    """With fractions. Raises ValueError where the rate is needed and not known: that is so for all recordings, and none
+    is to blame."""
+    if length.in_frames:
+        return float(length.value)
+    if fps is None:
+        raise ValueError(
+            f"no frame rate is known, and a window of {length} needs one: give fps (--fps), or windows in frames, as "
+            "in 60f"
+        )
+    return length.value * fps
 
 
 @dataclass(kw_only=True)
@@ -176,7 +164,7 @@ def pieces_of(recording: Recording, cutting: Cutting, tally: Tally) -> Iterator[
     assert recording.layout is not None, "as_recordings gives each a layout"
     # Before it is cut: what is seen before and after a window tells of joints that are hidden in it.
     recording = without_gaps(recording, recording.layout)
-    if cutting.windows is not None and len(recording) < round(cutting.windows.frames(recording.fps)):
+    if cutting.windows is not None and len(recording) < round(_frames(cutting.windows, recording.fps)):
         tally.short += 1
     for person, whole in _people(recording, cutting.people, tally):
         seen = np.greater(whole.bodies, 0).any(axis=1)

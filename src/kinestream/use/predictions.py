@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from kinestream.console import table_html
 from kinestream.data.recording import Recording
 from kinestream.distributed.launch import Device, device_named
 from kinestream.files import replacing
@@ -52,6 +53,9 @@ class Predictions:
             for n in range(min(len(self), _SHOWN))
         ]
         return "\n".join(lines + ([f"... {len(self) - _SHOWN:,} more"] if len(self) > _SHOWN else []))
+
+    def _repr_html_(self) -> str:
+        return table_html(f"{len(self):,} predictions", COLUMNS, self.lines())
 
     def counts(self) -> list[tuple[str, int, int]]:
         """Of each label how many there are, and how many of these are unknown."""

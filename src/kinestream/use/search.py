@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from kinestream.console import table_html
 from kinestream.data.clips import cache_folder
 from kinestream.files import replacing
 from kinestream.use.nearest import approximate, nearest
@@ -56,10 +57,12 @@ class Hits:
         return len(self.names)
 
     def __str__(self) -> str:
-        whole = len({*self.rows.recordings()}) == len(self) and not self.rows.person.any() and not self.rows.start.any()
-        called = self.names if whole else [self.rows.called(index) for index in range(len(self))]
-        rows = zip(called, self.distances, strict=True)
+        rows = zip(self._called(), self.distances, strict=True)
         return "\n".join(f"{rank:>3}  {distance:.3f}  {name}" for rank, (name, distance) in enumerate(rows, start=1))
+
+    def _repr_html_(self) -> str:
+        rows = zip(range(1, len(self) + 1), self._called(), (f"{one:.3f}" for one in self.distances), strict=True)
+        return table_html(f"most like {self.query}", ("rank", "recording", "distance"), rows)
 
     def to_pandas(self) -> Any:
         """A `DataFrame`, a row each. Raises ValueError where pandas is not installed."""
@@ -78,6 +81,11 @@ class Hits:
             writer.writerow(("rank", "distance", *COLUMNS))
             for rank, (distance, cells) in enumerate(zip(self.distances, cells_of(self.rows), strict=True), start=1):
                 writer.writerow((rank, f"{distance:.6f}", *cells))
+
+    def _called(self) -> Sequence[str]:
+        """Stretches and people are told where recordings are not whole."""
+        whole = len({*self.rows.recordings()}) == len(self) and not self.rows.person.any() and not self.rows.start.any()
+        return self.names if whole else [self.rows.called(index) for index in range(len(self))]
 
 
 def search(

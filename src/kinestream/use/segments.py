@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from kinestream.console import table_html
 from kinestream.files import replacing
 from kinestream.use.states import NOBODY, States
 
@@ -151,6 +152,9 @@ class Segments(Sequence[SegmentRow]):
     def save(self, path: str | Path) -> Path:
         """Writes a row for each piece as CSV, and gives the path."""
         return save_segments([self], path)
+
+    def _repr_html_(self) -> str:
+        return table_html(f"{len(self):,} pieces", COLUMNS, self.lines())
 
     def __str__(self) -> str:
         lines = [

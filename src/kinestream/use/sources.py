@@ -54,6 +54,15 @@ def open_sources(sources: Sources, reading: Reading, layout: str | Path | Skelet
     return [OfMemory(as_recordings(some, layout))]
 
 
+def settled(reading: Reading, sources: Sequence[Numbered]) -> Reading:
+    """With what was inferred from all files together, so that one that is read again alone is read as it was."""
+    found = {source.inferred if isinstance(source, OfFiles) else (None, None) for source in sources}
+    if len(found) != 1:
+        return reading
+    ((units, up),) = found
+    return replace(reading, inferred_units=units, inferred_up=up)
+
+
 class OfFiles:
     """A file each."""
 
@@ -64,6 +73,11 @@ class OfFiles:
 
     def __len__(self) -> int:
         return len(self._files)
+
+    @property
+    def inferred(self) -> tuple[str | None, str | None]:
+        """Units and axis, where only the bodies of all files tell them."""
+        return self._files.facts.inferred
 
     def key(self, number: int) -> tuple[str, str | None]:
         return full(self._files.folder.called(self._files.sources[number].path)), None
@@ -247,6 +261,8 @@ def _at(place: Path, reading: Reading, layout: str | Path | SkeletonLayout | Non
         columns=reading.columns,
         variable=reading.variable,
         trust=reading.trust,
+        inferred_units=reading.inferred_units,  # type: ignore[arg-type]
+        inferred_up=reading.inferred_up,  # type: ignore[arg-type]
     )
     opened = open_files(place, told, reading.format)
     return OfFiles(opened) if isinstance(opened, Files) else OfCollection(place, opened)

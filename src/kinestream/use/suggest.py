@@ -5,6 +5,7 @@ n rows, d numbers of an embedding.
 
 import csv
 import heapq
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
+from kinestream.console import table_html
 from kinestream.files import replacing
 from kinestream.use.archive import Embeddings
 from kinestream.use.classifier import Classifier
@@ -27,6 +29,8 @@ COLUMNS = ("name", "file", "person", "start", "end", "why", "label")
 MOST = 5_000
 """Rows that suggestions are chosen from; of more, so many are drawn first."""
 COVER, UNSURE = "covers", "unsure"
+_FEW, _HALF = 3, 0.5
+"""Labels a class below which the margin does harm, and its share from there on (docs/how-to/few-labels.md)."""
 _ROWS_AT_ONCE = 2048
 
 
@@ -47,6 +51,10 @@ class Suggestions:
     def __str__(self) -> str:
         return "\n".join(f"{n + 1:>4}  {self.why[n]:<7} {self.rows.called(n)}" for n in range(len(self)))
 
+    def _repr_html_(self) -> str:
+        rows = ((n + 1, self.why[n], self.rows.called(n)) for n in range(len(self)))
+        return table_html(f"{len(self)} suggestions", ("number", "why", "recording"), rows)
+
     def save(self, path: str | Path) -> None:
         """Writes a CSV file, whole, with an empty column `label` to fill in: `kinestream fit --labels` takes it."""
         with replacing(Path(path)) as part, part.open("w", encoding="utf-8", newline="") as file:
@@ -62,6 +70,7 @@ def suggest(
     *,
     labels: "str | Path | list[Labelled] | np.ndarray | None" = None,
     model: Classifier | None = None,
+    unsure: float | None = None,
     seed: int = 0,
 ) -> Suggestions:
     """The `count` rows that are most worth a label: first those that stand for most of what has none
@@ -71,14 +80,19 @@ def suggest(
     Args:
         labels: what is labelled already, and need not be suggested: a file as `kinestream fit` takes, or a mark or
             label for each row of the archive (empty or False where it has none).
-        model: a fitted classifier; with it the half of the suggestions is by its margin: the difference between the two
+        model: a fitted classifier: some suggestions are those with the smallest margin, the difference between the two
             largest probabilities.
+        unsure: the share of these, from 0 to 1. If None a half, but none while there are fewer than three labels of a
+            class on average: what so young a classifier is unsure of is worth less than what stands for much.
         seed: of what is drawn from an archive of more than 5 000 rows.
 
-    Raises ValueError for a count below 1, labels that belong to nothing, or a model of another encoder.
+    Raises ValueError for a count below 1, a share outside 0 to 1 or without a model, labels that belong to nothing, or
+    a model of another encoder.
     """
     if count < 1:
         raise ValueError(f"{count} suggestions: 1 or more are needed")
+    if unsure is not None and (model is None or not 0 <= unsure <= 1):
+        raise ValueError(f"a share of {unsure} that the model is unsure of: 0 to 1, and it needs a model")
     labelled = _labelled(archive, labels)
     apart = _Apart(archive.rows, labelled)
     free = np.flatnonzero([apart.is_free(place) for place in range(len(archive))])
@@ -91,7 +105,12 @@ def suggest(
         free = np.sort(np.random.default_rng(seed).permutation(free)[:MOST])
         notes.append(f"drawn from {MOST:,} of {len(archive):,} rows")
     chosen: list[tuple[int, str]] = []
-    covering = count if model is None else count - count // 2
+    covering = count
+    if model is not None:
+        share = unsure if unsure is not None else _share(model, int(labelled.sum()))
+        covering -= math.floor(count * share)
+        if not share and unsure is None:
+            notes.append(f"fewer than {_FEW} labels a class: what stands for most comes first, not what is unsure")
     vectors = take(archive.source, free)
     anchors = take(archive.source, np.flatnonzero(labelled)) if labelled.any() else None
     for place in representative(vectors, anchors):
@@ -144,6 +163,12 @@ def representative(vectors: Float[np.ndarray, "n d"], anchors: Float[np.ndarray,
             continue
         nearest = np.maximum(nearest, cosines[place])
         yield place
+
+
+def _share(model: Classifier, labelled: int) -> float:
+    """A half with labels enough: those that are given, else those that the model learnt from, where it is known."""
+    count = labelled or model.label_count
+    return _HALF if count is None or count >= _FEW * len(model.classes_) else 0.0
 
 
 def margins_of(probabilities: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray, " n"]:

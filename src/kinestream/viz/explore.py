@@ -81,7 +81,7 @@ def explore(
     Args:
         labels: a table of names given before: columns name (of the recording) or file, and label, with start, end and
             person for what is not a whole recording.
-        groups: how many groups the rows are coloured by, found by k-means; chosen by the silhouette if None.
+        groups: how many groups the rows are coloured by, found by k-means; a guess (`find_groups`) if None.
         points: most rows on the map; of more, some are drawn by lot.
         frames: most frames of each clip.
         megabytes: most that the clips take; beyond it they have fewer frames, then fewer rows have one.
