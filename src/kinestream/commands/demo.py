@@ -9,7 +9,7 @@ Examples:
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +18,14 @@ from kinestream.console import Screen
 from kinestream.progress import Progress
 
 if TYPE_CHECKING:
-    from kinestream.evaluate.result import Row
+    from kinestream.evaluate.result import Kind, Row
 
 _DATASET, _SPLIT, _SEED = "ntu60", "xsub", 1
-_KINDS = {"run": "the encoder", "untrained": "the same networks without training", "raw": "the best raw coordinates"}
+_KINDS: "Mapping[Kind, str]" = {
+    "run": "the encoder",
+    "untrained": "the same networks without training",
+    "raw": "the best raw coordinates",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,7 @@ def run(config: Config) -> None:
     store, progress = Store(stored), screen.progress_callback()
     screen.say(f"{len(store)} recordings of made-up people, of {len(store.info.classes)} actions")
     archive = embed(store, out=archived, progress=_under("3 of 5: embed them", progress))
-    screen.say(f"each is a vector of {archive.vectors.dim} numbers now: {archived}")
+    screen.say(f"each is a vector of {archive.made_by.dim} numbers now: {archived}")
     hits = archive.search(0, k=3)
     screen.say(f"most like '{archive.rows.label[0]}' ({archive.rows.name[0]}) among them:")
     for name, label, distance in zip(hits.names, hits.rows.label, hits.distances, strict=True):
@@ -76,7 +80,7 @@ def _under(name: str, progress: Progress) -> Progress:
 
 def _verdict(rows: "Sequence[Row]") -> tuple[str, ...]:
     """One sentence: how often the nearest recording of other people shows the same action, with 95 % intervals."""
-    told = {}
+    told: dict[Kind, Row] = {}
     for row in rows:
         if row.how == "alone" and row.kind != "raw":
             continue

@@ -1,11 +1,13 @@
 """Encoders that a training goes on from, instead of random weights."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
+from kinestream.models.encoder import EncoderSettings
 from kinestream.models.encoder_file import load_encoder, read_card, weights_hash
 from kinestream.recipes import Recipe
 from kinestream.shipped import shipped_folder
@@ -51,7 +53,7 @@ def read_start(encoder: str | Path, recipe: Recipe) -> Start:
         )
     cards = [read_card(folder.encoder(stream)) for stream in recipe.streams]
     for card in cards:
-        if replace(card.encoder, dropout=recipe.encoder.dropout) != recipe.encoder:
+        if _weights_of(card.encoder) != _weights_of(recipe.encoder):
             raise ValueError(
                 f"{encoder} has other encoders ({card.encoder}) than the recipe ({recipe.encoder}): they cannot go on"
             )
@@ -63,3 +65,8 @@ def read_start(encoder: str | Path, recipe: Recipe) -> Start:
         weights={stream: one.state_dict() for stream, one in loaded.items()},
         sha256=" ".join(weights_hash(one) for one in loaded.values()),
     )
+
+
+def _weights_of(settings: EncoderSettings) -> dict[str, Any]:
+    """Of the settings of an encoder those that its weights depend on."""
+    return {key: value for key, value in asdict(settings).items() if key not in ("dropout", "absent")}

@@ -4,6 +4,7 @@ Lengths are metres, angles radians. Pairs are (left, right).
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -117,7 +118,7 @@ def draw_anybody(rng: np.random.Generator) -> Person:
         return person
     size, short = rng.uniform(0.6, 0.9), rng.uniform(0.85, 1.0)
     plain = ("lower_spine", "upper_spine", "neck", "shoulder", "hip", "hand", "foot", "ankle", "stance")
-    small = {name: float(getattr(person, name) * size) for name in plain}
+    small: dict[str, Any] = {name: float(getattr(person, name) * size) for name in plain}
     head = float(person.head * min(1.0, 1.2 * size))
 
     def pair(lengths: tuple[float, float], share: float) -> tuple[float, float]:
