@@ -19,13 +19,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 
 demo: setup
 	rm -rf $(DEMO)
-	$(KINESTREAM) generate ntu60 $(DEMO)/raw --clips 720
-	$(KINESTREAM) prepare ntu60 $(DEMO)/raw $(DEMO)/store --preparation tracked
-	$(KINESTREAM) check $(DEMO)/store
-	$(KINESTREAM) show $(DEMO)/store S001C001P017R001A023 --out $(DEMO)/clip.png
-	$(KINESTREAM) pretrain demo --data $(DEMO)/store --out $(DEMO)/run
-	$(KINESTREAM) evaluate knn $(DEMO)/run --data $(DEMO)/store
-	$(KINESTREAM) evaluate linear $(DEMO)/run --data $(DEMO)/store
+	$(KINESTREAM) demo --out $(DEMO)
 
 check: setup
 	$(BIN)/ruff check .
