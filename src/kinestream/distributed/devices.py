@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from kinestream.distributed.collectives import place, several_processes
 from kinestream.distributed.launch import GO_ON, Device, LostContactError, Precision, device_named, is_worker
+from kinestream.distributed.memory import keep_memory
 
 Made = TypeVar("Made")
 
@@ -26,6 +27,7 @@ def make_fabric(device: Device, precision: Precision = "32-true") -> Fabric:
 
     Raises ValueError when a machine has fewer GPUs than processes.
     """
+    keep_memory()
     if not is_worker():
         kind = device if device == "auto" else device_named(device).type
         return Fabric(accelerator=kind, devices=1, precision=precision)

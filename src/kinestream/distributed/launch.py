@@ -17,6 +17,8 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Literal
 
+from kinestream.distributed.memory import keep_memory
+
 if TYPE_CHECKING:
     import torch
 
@@ -39,10 +41,11 @@ class LostContactError(ConnectionError):
 
 
 def device_named(device: Device) -> "torch.device":
-    """The device of one process; "auto" is a GPU where there is one. Raises ValueError where there is no
-    GPU for "cuda"."""
+    """The device of one process, which keeps its memory from here on; "auto" is a GPU where there is one. Raises
+    ValueError where there is no GPU for "cuda"."""
     import torch
 
+    keep_memory()
     there = torch.cuda.is_available()
     if device == "cuda" and not there:
         raise ValueError("torch finds no CUDA device here: leave --device out, or give cpu")

@@ -115,14 +115,14 @@ def _backward(
     of_w, of_u = torch.zeros_like(way.w), torch.zeros_like(way.u)
     made = torch.empty_like(gates[0])
     of_input, of_state = made[: 3 * units], made[units:]
-    ones, of_rows = made.new_ones(made.shape[1]), made.new_zeros(len(made))
+    of_rows = made.new_zeros(len(made))
     g, spare = torch.zeros_like(made[:units]), torch.empty_like(made[:units])
     for t in range(len(xs) - 1, -1, -1):
         g += grads[t]
         before = states[t - 1] if t else None
         open_frame(gates[t], before, g, spare, made)
         of_w.addmm_(of_input, xs[t].t())
-        of_rows.addmv_(made, ones)
+        of_rows += made.sum(dim=1)
         if of_xs is not None:
             of_xs[t].addmm_(way.w.t(), of_input)
         if before is not None:
