@@ -55,6 +55,13 @@ def make_fabric(device: Device, precision: Precision = "32-true") -> Fabric:
     return fabric
 
 
+def set_tf32(allowed: bool) -> None:
+    """Whether GPUs round what goes into products and convolutions of single precision to 10 bits. Torch's own default
+    is no for products and yes for convolutions."""
+    torch.set_float32_matmul_precision("high" if allowed else "highest")
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
 def _buffers_stay() -> dict[str, Any]:
     """Statistics and queues are the same in all processes: they need not be sent again at each step."""
     known = inspect.signature(DistributedDataParallel).parameters

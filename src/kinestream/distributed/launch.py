@@ -49,7 +49,10 @@ def device_named(device: Device) -> "torch.device":
     there = torch.cuda.is_available()
     if device == "cuda" and not there:
         raise ValueError("torch finds no CUDA device here: leave --device out, or give cpu")
-    return torch.device("cuda" if there and device != "cpu" else "cpu")
+    if not there or device == "cpu":
+        return torch.device("cpu")
+    torch.backends.cudnn.allow_tf32 = False  # convolutions are as exact as products; a training may say otherwise
+    return torch.device("cuda")
 
 
 def in_processes(words: Sequence[str], processes: int) -> None:

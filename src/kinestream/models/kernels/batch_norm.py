@@ -96,7 +96,7 @@ def _normalise(
 @torch.no_grad()
 def _moments(x: Float[Tensor, "n c *rest"]) -> Moments:
     """Of all rows of all processes, each row once."""
-    count = torch.tensor(x.numel() / x.shape[1], dtype=torch.float64, device=x.device)
+    count = torch.full((), x.numel() / x.shape[1], dtype=torch.float64, device=x.device)
     return moments_over_processes(*_mean_and_variance(x), count)
 
 
