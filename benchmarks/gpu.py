@@ -5,6 +5,7 @@ The losses in single precision are compared with those of the processor first.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -69,7 +70,7 @@ def _measure(name: str, layout: str, bodies: int) -> dict[str, Any]:
         torch.cuda.synchronize()
 
     torch.cuda.reset_peak_memory_stats()
-    seconds = in_turn({precision: lambda p=precision: steps(p) for precision in PRECISIONS}, ROUNDS)
+    seconds = in_turn({precision: partial(steps, precision) for precision in PRECISIONS}, ROUNDS)
     rates = {p: spread([STEPS * recipe.batch_size / one for one in own]) for p, own in seconds.items()}
     return {
         "batch": recipe.batch_size,

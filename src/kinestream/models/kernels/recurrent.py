@@ -78,8 +78,14 @@ class _GRU(torch.autograd.Function):
         of_weights: list[Tensor] = []
         with _products(ctx.rounded):
             for way in ways(weights, scale, shift):
-                parts = (x, gates[way.number], way.own(states), way.own(grad))
-                made = _backward(way, *(way.frames(part) for part in parts), None if of_x is None else way.frames(of_x))
+                made = _backward(
+                    way,
+                    way.frames(x),
+                    way.frames(gates[way.number]),
+                    way.frames(way.own(states)),
+                    way.frames(way.own(grad)),
+                    None if of_x is None else way.frames(of_x),
+                )
                 of_w, of_u, of_b, of_d = way.gradients(*made)
                 if of_scale is not None and of_shift is not None:
                     of_w, more_scale, more_shift = through_scale(of_w, of_b, weights[4 * way.number], scale, shift)
