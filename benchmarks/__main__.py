@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: runs all benchmarks, or the named ones, and prints a JSON object for each."""
+"""`python -m benchmarks [NAME ...]`: runs the named benchmarks, or all but `gpu`, and prints a JSON object for each."""
 
 import json
 import sys
@@ -11,10 +11,13 @@ from benchmarks import (
     encoder,
     encoders,
     full_size,
+    gpu,
     linear,
     memory,
     reading,
+    recurrent,
     scale,
+    search,
     step,
     tables,
     traffic,
@@ -25,20 +28,23 @@ BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "tables": tables.measure,
     "processes": scale.measure_processes,
     "scale": scale.measure,
+    "search": search.measure,
     "full_size": full_size.measure,
     "embedding": embedding.measure,
     "encoder": encoder.measure,
     "encoders": encoders.measure,
+    "recurrent": recurrent.measure,
     "step": step.measure,
     "linear": linear.measure,
     "memory": memory.measure,
     "augmentation": augmentation.measure,
     "traffic": traffic.measure,
+    "gpu": gpu.measure,
 }
 
 
 def main() -> int:
-    names = sys.argv[1:] or list(BENCHMARKS)
+    names = sys.argv[1:] or [name for name in BENCHMARKS if name != "gpu"]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         print(f"unknown benchmark '{unknown[0]}': choose from {', '.join(BENCHMARKS)}", file=sys.stderr)

@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import jaxtyping
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
@@ -33,6 +34,19 @@ def _folder(variable: str, default: Path) -> Path:
     if not path.is_dir():
         pytest.skip(f"needs {path} (or {variable}), which is not part of the repository")
     return path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--device", choices=("cpu", "cuda"), default="cpu", help="where tests of networks compute")
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Given by `--device`; a run of the suite for a GPU where there is none would say nothing, and fails."""
+    name: str = request.config.getoption("--device")
+    if name == "cuda" and not torch.cuda.is_available():
+        pytest.fail("torch finds no CUDA device here: leave --device out")
+    return torch.device(name)
 
 
 @pytest.fixture(scope="session")

@@ -138,6 +138,6 @@ def test_raw_coordinates_are_the_clips(small_store: Path) -> None:
 def test_encoders_go_where_the_features_are_computed(small_store: Path) -> None:
     """No test machine needs a GPU: the meta device has shapes and no values, so the features cannot come back."""
     network = encoder()
-    with pytest.raises(RuntimeError, match="meta tensors"):
+    with pytest.raises(RuntimeError, match="meta tensor"):
         compute_features({"joint": network}, Clips(Store(small_store), 10), device=torch.device("meta"))
     assert {parameter.device.type for parameter in network.parameters()} == {"meta"}

@@ -119,3 +119,14 @@ def test_rows_of_a_process_are_rows_of_the_batch() -> None:
     found = [watched_by_labels(part, classes, first) for part, first in zip(parts, (0, 3), strict=True)]
     for name, value in watched_by_labels(marks, classes).items():
         assert (3 * found[0][name] + 4 * found[1][name]).item() / 7 == pytest.approx(value.item())
+
+
+def test_pseudo_labels_are_those_of_single_precision_under_autocast() -> None:
+    torch.manual_seed(0)
+    q, z = torch.randn(64, 128) + 2, torch.randn(64, 128) + 2
+    exact = cosine_similarities(q, z)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = cosine_similarities(q, z)
+        rounded = torch.nn.functional.normalize(q, dim=1) @ torch.nn.functional.normalize(z, dim=1).T
+    assert torch.equal(found, exact)
+    assert not torch.equal(top_marks(rounded, 2), top_marks(exact, 2)), "else there is nothing to guard against"

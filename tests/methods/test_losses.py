@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinestream.methods.losses import byol_loss, caca_loss, cosine_distance, whiten
+from kinestream.methods.losses import byol_loss, caca_loss, cosine_distance, nt_xent_loss, vicreg_loss, whiten
 from kinestream.methods.spread import feature_spread
 
 
@@ -81,3 +81,16 @@ def test_feature_spread_from_collapse_to_isotropy() -> None:
     assert float(feature_spread(torch.ones(10, 16))) == 0.0
     nearly_one = torch.ones(2000, 16) + 0.04 * torch.randn(2000, 16, generator=generator)
     assert float(feature_spread(nearly_one)) == pytest.approx(0.04, rel=0.1)
+
+
+def test_half_precision_is_left_before_a_loss() -> None:
+    torch.manual_seed(0)
+    z1, z2 = torch.randn(32, 16), torch.randn(32, 16)
+    for work in (nt_xent_loss, vicreg_loss, cosine_distance):
+        with torch.autocast("cpu", torch.bfloat16):
+            found = work(z1, z2)
+        assert torch.equal(found, work(z1, z2)), work
+    with torch.autocast("cpu", torch.bfloat16):
+        found = whiten(z1)
+        assert whiten(z1.bfloat16()).dtype == torch.float32
+    assert torch.equal(found, whiten(z1))

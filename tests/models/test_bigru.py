@@ -1,5 +1,6 @@
 """The bidirectional GRU against a plain loop over frames, and as one of the encoders that methods and files take."""
 
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -144,6 +145,47 @@ def test_levels_hold_every_parameter_once_from_the_input_on() -> None:
     encoder = model.encoders["bone"]
     assert isinstance(encoder, BiGRU)
     assert {id(encoder.data_bn.weight), id(encoder.data_bn.bias)} <= {id(one) for one in groups[3][1]}
+
+
+@pytest.mark.parametrize("absent", ["skip", "once", "published"])
+def test_our_layers_give_what_torchs_do(absent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features, gradients and running statistics of two views, together and one after the other."""
+    ours = used(absent=absent).train()
+    theirs = copy.deepcopy(ours)
+    views = [torch.randn(6, 3, 13, 20, 2, dtype=torch.float64) for _ in range(2)]
+    for view in views:
+        view[:3, ..., 1] = 0
+    found = ours.several(*views)
+    sum((one**3).sum() for one in found).backward()  # type: ignore[union-attr]
+    monkeypatch.setattr("kinestream.models.bigru._by_own_layers", lambda x: False)
+    expected = [theirs(view) for view in views]
+    sum((one**3).sum() for one in expected).backward()  # type: ignore[union-attr]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+    for name, parameter in ours.named_parameters():
+        torch.testing.assert_close(parameter.grad, theirs.get_parameter(name).grad, msg=name)
+    for name, buffer in ours.named_buffers():
+        torch.testing.assert_close(buffer, theirs.get_buffer(name), msg=name)
+
+
+def test_autocast_rounds_products_alone() -> None:
+    """Where the processor has bfloat16 products; elsewhere nothing is rounded."""
+    encoder = used(hidden=32).float().eval()
+    x = torch.randn(16, 3, 12, 20, 1)
+    exact = encoder(x).detach()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = encoder(x).detach()
+    assert found.dtype == torch.float32
+    assert float((found - exact).norm() / exact.norm()) < 0.01
+    with torch.autocast("cpu", torch.bfloat16):
+        encoder(x).square().sum().backward()
+    rounded = [parameter.grad for parameter in encoder.layers.parameters()]
+    encoder.zero_grad()
+    encoder(x).square().sum().backward()
+    for one, parameter in zip(rounded, encoder.layers.parameters(), strict=True):
+        assert one is not None
+        assert parameter.grad is not None
+        assert float((one - parameter.grad).norm()) < 0.05 * float(parameter.grad.norm())
 
 
 def test_it_learns_in_evaluation_mode() -> None:

@@ -16,6 +16,7 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+from kinestream.distributed.sending import sent
 from kinestream.skeleton.layout import SkeletonLayout
 
 Clips = Float[Tensor, "n c t v m"]
@@ -171,8 +172,8 @@ class JointMask:
         joints = torch.arange(len(parents), device=x.device)
         seen = kept | (joints == self.fold.root)
         source = joints.expand_as(seen)
-        while not bool((found := seen.gather(1, source)).all()):
-            source = torch.where(found, source, parents[source])
+        for _ in range(max(self.fold.depths)):  # as far as any is from the root: to ask would make a GPU wait
+            source = torch.where(seen.gather(1, source), source, parents[source])
         return x.gather(3, source[:, None, None, :, None].expand_as(x))
 
 
@@ -264,5 +265,5 @@ class Augmentation:
         shape = (len(x) if total is None else total, *x.shape[1:])
         for transform in self.transforms:
             parameters = transform.sample(shape, generator)
-            x = transform.apply(x, {name: drawn[rows].to(x.device) for name, drawn in parameters.items()})
+            x = transform.apply(x, {name: sent(drawn[rows], x.device) for name, drawn in parameters.items()})
         return x

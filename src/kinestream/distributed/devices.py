@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from kinestream.distributed.collectives import place, several_processes
 from kinestream.distributed.launch import GO_ON, Device, LostContactError, Precision, device_named, is_worker
+from kinestream.distributed.memory import keep_memory
 
 Made = TypeVar("Made")
 
@@ -26,6 +27,7 @@ def make_fabric(device: Device, precision: Precision = "32-true") -> Fabric:
 
     Raises ValueError when a machine has fewer GPUs than processes.
     """
+    keep_memory()
     if not is_worker():
         kind = device if device == "auto" else device_named(device).type
         return Fabric(accelerator=kind, devices=1, precision=precision)
@@ -51,6 +53,13 @@ def make_fabric(device: Device, precision: Precision = "32-true") -> Fabric:
     )
     fabric.launch()
     return fabric
+
+
+def set_tf32(allowed: bool) -> None:
+    """Whether GPUs round what goes into products and convolutions of single precision to 10 bits. Torch's own default
+    is no for products and yes for convolutions."""
+    torch.set_float32_matmul_precision("high" if allowed else "highest")
+    torch.backends.cudnn.allow_tf32 = allowed
 
 
 def _buffers_stay() -> dict[str, Any]:

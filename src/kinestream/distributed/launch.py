@@ -17,6 +17,8 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Literal
 
+from kinestream.distributed.memory import keep_memory
+
 if TYPE_CHECKING:
     import torch
 
@@ -39,14 +41,18 @@ class LostContactError(ConnectionError):
 
 
 def device_named(device: Device) -> "torch.device":
-    """The device of one process; "auto" is a GPU where there is one. Raises ValueError where there is no
-    GPU for "cuda"."""
+    """The device of one process, which keeps its memory from here on; "auto" is a GPU where there is one. Raises
+    ValueError where there is no GPU for "cuda"."""
     import torch
 
+    keep_memory()
     there = torch.cuda.is_available()
     if device == "cuda" and not there:
         raise ValueError("torch finds no CUDA device here: leave --device out, or give cpu")
-    return torch.device("cuda" if there and device != "cpu" else "cpu")
+    if not there or device == "cpu":
+        return torch.device("cpu")
+    torch.backends.cudnn.allow_tf32 = False  # convolutions are as exact as products; a training may say otherwise
+    return torch.device("cuda")
 
 
 def in_processes(words: Sequence[str], processes: int) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kinestream.distributed.collectives import sum_over_processes
+from kinestream.methods.single_precision import in_single_precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class StreamSimilarities:
     second: Float[Tensor, "b B"]
 
 
+@in_single_precision
 def cosine_similarities(q: Float[Tensor, "b d"], z: Float[Tensor, "B d"]) -> Float[Tensor, "b B"]:
     """`cos(q_i, z_j)` of every pair."""
     return functional.normalize(q, dim=1) @ functional.normalize(z, dim=1).T

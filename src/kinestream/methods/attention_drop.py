@@ -34,7 +34,7 @@ def attention_drop(x: Float[Tensor, "b c s v"], threshold: float = 0.7) -> Float
 
 def _rescale(kept: Bool[Tensor, "b ..."], dtype: torch.dtype) -> Float[Tensor, ""]:
     """One over the share that is kept; 0 where nothing is, which leaves a map of zeros instead of none."""
-    counts = torch.stack([kept.sum(), torch.tensor(kept.numel(), device=kept.device)]).to(dtype)
+    counts = torch.stack([kept.sum(), torch.full((), kept.numel(), device=kept.device)]).to(dtype)
     total = mean_over_processes(counts)
     share = total[0] / total[1]
     return torch.where(share > 0, 1 / share.clamp(min=torch.finfo(dtype).tiny), torch.zeros_like(share))

@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
+from kinestream.methods.single_precision import in_single_precision
+
 
 class Similarities(NamedTuple):
     """Cosines of each query to its own key, `l+`, and to the queue, `l-`."""
@@ -24,6 +26,7 @@ class Similarities(NamedTuple):
         return torch.cat([self.own[:, None], self.queue], dim=1) / temperature
 
 
+@in_single_precision
 def similarities(query: Float[Tensor, "B d"], key: Float[Tensor, "B d"], queue: Float[Tensor, "K d"]) -> Similarities:
     """All are unit vectors."""
     return Similarities((query * key).sum(dim=1), query @ queue.T)

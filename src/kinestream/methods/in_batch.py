@@ -28,10 +28,9 @@ class Projected(nn.Module):
         self.encoder = encoder
         self.projector = projector
 
-    def forward(self, x: Float[Tensor, "B c t v m"]) -> tuple[Float[Tensor, "B d"], Float[Tensor, "B dim"]]:
-        """Embeddings z, and the encoder's features h, without gradient, to be watched."""
-        h = self.encoder(x)
-        return self.projector(h), h.detach()
+    def forward(self, *views: Float[Tensor, "B c t v m"]) -> list[tuple[Float[Tensor, "B d"], Float[Tensor, "B dim"]]]:
+        """Of each view embeddings z, and the encoder's features h, without gradient, to be watched."""
+        return [(self.projector(h), h.detach()) for h in self.encoder.several(*views)]
 
 
 class InBatch(MethodModule):
@@ -51,12 +50,13 @@ class InBatch(MethodModule):
         terms: dict[str, Tensor] = {}
         losses: list[Tensor] = []
         for stream, network in self._networks():
-            (z1, h1), (z2, _) = network(first[stream]), network(second[stream])
+            further = () if self.mixture_loss is None else (mixtures[0][stream],)
+            (z1, h1), (z2, _), *mixed = network(first[stream], second[stream], *further)
             all2 = gather_rows(z2)
             losses.append(self.loss(gather_rows(z1), all2))
             terms[f"loss/{stream}"] = losses[-1]
             if self.mixture_loss is not None:
-                mixture, share = gather_rows(network(mixtures[0][stream])[0]), gather_rows(mixtures[0][SHARE])
+                mixture, share = gather_rows(mixed[0][0]), gather_rows(mixtures[0][SHARE])
                 losses.append(self.mixture_loss(mixture, all2, share))
                 terms[f"mixture/{stream}"] = losses[-1]
             terms[f"spread/{stream}"] = feature_spread(h1)

@@ -5,7 +5,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from kinestream.methods.single_precision import in_single_precision
 
+
+@in_single_precision
 def cosine_distance(a: Float[Tensor, "B d"], b: Float[Tensor, "B d"]) -> Float[Tensor, ""]:
     """`D(a, b) = 2 - 2 cos(a, b)`, averaged over the batch: the squared distance of the unit vectors.
 
@@ -40,6 +43,7 @@ def caca_loss(
 
 
 @torch.no_grad()
+@in_single_precision
 def whiten(z: Float[Tensor, "B d"], shrinkage: float = 0.1) -> Float[Tensor, "B d"]:
     """Targets without mean and correlations: `(z - mean) (C + shrinkage tr(C)/d I)^(-1/2)`, C the batch's covariance.
 
@@ -47,14 +51,15 @@ def whiten(z: Float[Tensor, "B d"], shrinkage: float = 0.1) -> Float[Tensor, "B 
     and the others are never learnt (dimensional collapse). Whitened, every direction counts alike. After Ermolov et al.
     2021, who whiten both sides; here the targets only, which carry no gradient.
     """
-    centred = (z - z.mean(dim=0)).float() if z.dtype in (torch.float16, torch.bfloat16) else z - z.mean(dim=0)
+    centred = z - z.mean(dim=0)
     covariance = centred.T @ centred / len(z)
     values, directions = torch.linalg.eigh(covariance)
     values = values.clamp(min=0)
     scale = (values + shrinkage * values.mean() + torch.finfo(values.dtype).tiny).rsqrt()
-    return (centred @ (directions * scale) @ directions.T).to(z.dtype)
+    return centred @ (directions * scale) @ directions.T
 
 
+@in_single_precision
 def nt_xent_loss(z1: Float[Tensor, "B d"], z2: Float[Tensor, "B d"], *, temperature: float = 0.1) -> Float[Tensor, ""]:
     """Each of the 2B embeddings finds the other view of its clip among the 2B - 1 others (SimCLR, Chen et al. 2020):
     `-mean_i log [exp(cos(z_i, z_p(i)) / T) / sum_{j != i} exp(cos(z_i, z_j) / T)]`."""
@@ -65,6 +70,7 @@ def nt_xent_loss(z1: Float[Tensor, "B d"], z2: Float[Tensor, "B d"], *, temperat
     return functional.cross_entropy(logits, other_view)
 
 
+@in_single_precision
 def mixture_loss(
     mixture: Float[Tensor, "B d"], z: Float[Tensor, "B d"], share: Float[Tensor, " B"], *, temperature: float = 0.1
 ) -> Float[Tensor, ""]:
@@ -76,6 +82,7 @@ def mixture_loss(
     return -(share * found.diagonal() + (1 - share) * found.flip(1).diagonal()).mean()
 
 
+@in_single_precision
 def vicreg_loss(
     z1: Float[Tensor, "B d"],
     z2: Float[Tensor, "B d"],

@@ -19,6 +19,7 @@ def feature_spread(features: Float[Tensor, "B d"]) -> Float[Tensor, ""]:
         0.0
     """
     unit = functional.normalize(features, dim=1)
-    clips = torch.tensor(len(unit), dtype=torch.float64, device=unit.device)
+    # Filled on the device: a number that is copied there would make the program wait.
+    clips = torch.full((), len(unit), dtype=torch.float64, device=unit.device)
     _, variance, _ = moments_over_processes(unit.mean(dim=0).double(), unit.var(dim=0, correction=0).double(), clips)
     return variance.sqrt().mean() * features.shape[1] ** 0.5

@@ -2,6 +2,7 @@
 (P&C, Su et al. 2020, among others): all joints of a frame are one input, so that relations between far joints (two
 hands) need no path along the bones, and the order of events is kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,8 +108,8 @@ class BiGRU(BodyEncoder):
 
     def maps(self, x: Float[Tensor, "b c t v"], weights: Float[Tensor, " b"] | None = None) -> Float[Tensor, "t 1 b d"]:
         """The states of the last layer, forwards and backwards."""
-        if x.device.type == "cpu" and not is_exporting() and not torch.compiler.is_compiling():
-            return self._maps(x, weights)
+        if _by_own_layers(x):
+            return self._states([self._input(x, weights)])
         y = self.data_bn(rearrange(x, "b c t v -> b (v c) t"), weights)
         y = rearrange(y, "b f t -> t b f").contiguous()
         for number, layer in enumerate(self.layers):
@@ -117,9 +118,24 @@ class BiGRU(BodyEncoder):
             y, _ = layer(y)
         return rearrange(y, "t b d -> t 1 b d")
 
-    def _maps(self, x: Float[Tensor, "b c t v"], weights: Float[Tensor, " b"] | None) -> Float[Tensor, "t 1 b d"]:
-        """The same by our own layers, which the processor does faster than torch's; cuDNN's are faster on a GPU."""
-        y = self.data_bn.standardised(rearrange(x, "b c t v -> t (v c) b"), weights)
+    def several(self, *xs: Float[Tensor, "n c t v m"]) -> tuple[Float[Tensor, "n dim"], ...]:
+        """As in `Encoder`; the layers take all batches together, for larger products are faster."""
+        if not all(_by_own_layers(x) for x in xs) or len({x.shape[2] for x in xs}) > 1:
+            return super().several(*xs)
+        batches = [self.rows(x) for x in xs]
+        states = self._states([self._input(rows, bodies.weights) for bodies, rows in batches])
+        parts = states.split([len(rows) for _, rows in batches], dim=2)
+        return tuple(
+            self.finished(bodies.clips(self.pooled(part))) for (bodies, _), part in zip(batches, parts, strict=True)
+        )
+
+    def _input(self, x: Float[Tensor, "b c t v"], weights: Float[Tensor, " b"] | None) -> Float[Tensor, "t f b"]:
+        """The coordinates before scale and shift of their batch normalisation, which the first layer takes up."""
+        return self.data_bn.standardised(rearrange(x, "b c t v -> t (v c) b"), weights)
+
+    def _states(self, batches: Sequence[Float[Tensor, "t f _"]]) -> Float[Tensor, "t 1 b d"]:
+        """By our own layers, of all rows of the batches."""
+        y = torch.cat(list(batches), dim=2)
         scale, shift = self.data_bn.weight, self.data_bn.bias
         for number, layer in enumerate(self.layers):
             if number:
@@ -129,7 +145,8 @@ class BiGRU(BodyEncoder):
         return rearrange(y, "t d b -> t 1 b d")
 
     def pooled(self, maps: Float[Tensor, "t 1 b dim"]) -> Float[Tensor, "b dim"]:
-        return maps.amax(dim=(0, 1))
+        # In the order in which our own layers leave them: twenty times as fast.
+        return maps.squeeze(1).mT.amax(dim=0).mT
 
     def finished(self, features: Float[Tensor, "n dim"]) -> Float[Tensor, "n dim"]:
         return self.feature_bn(features)
@@ -137,3 +154,8 @@ class BiGRU(BodyEncoder):
     def levels(self) -> list[list[nn.Parameter]]:
         """The normalisation of the input, then each part; the normalisation of the features has nothing to learn."""
         return [list(part.parameters()) for part in (self.data_bn, *self.layers)]
+
+
+def _by_own_layers(x: Tensor) -> bool:
+    """On the processor ours are faster than torch's; on a GPU cuDNN's are, and compilers and exporters know torch's."""
+    return x.device.type == "cpu" and not is_exporting() and not torch.compiler.is_compiling()

@@ -83,6 +83,11 @@ class Encoder(nn.Module):
         features: Tensor = self(x)
         return (features,) * len(changes)
 
+    def several(self, *xs: Float[Tensor, "n c t v m"]) -> tuple[Float[Tensor, "n dim"], ...]:
+        """The features of several batches, such as two views: what calling it for one after the other gives, statistics
+        of batch normalisation included. An encoder that is faster at all of them together says so."""
+        return tuple(self(x) for x in xs)
+
     def compile_parts(self, backend: str = "inductor") -> None:
         """Lets torch compile the encoder, in place; names and values of the weights stay as they are."""
         self.compile(backend=backend)
@@ -132,15 +137,7 @@ class BodyEncoder(Encoder):
 
         Raises ValueError for clips of other joints or coordinates.
         """
-        if (x.shape[1], x.shape[3]) != (self.in_channels, self.joints):
-            raise ValueError(
-                f"the encoder takes {self.in_channels} coordinates of {self.joints} joints, "
-                f"the clips have {x.shape[1]} of {x.shape[3]}"
-            )
-        bodies = self._bodies(x)
-        rows = bodies.rows
-        if self.pool > 1:
-            rows = _averaged(rows, self.pool)
+        bodies, rows = self.rows(x)
         y = self.maps(rows, bodies.weights)
         changed = any(change is not None for change in changes)
         each, maps = bodies.apart(y) if changed else (bodies, y)
@@ -151,6 +148,20 @@ class BodyEncoder(Encoder):
             else:
                 features.append(self.finished(each.clips(self.pooled(change(maps)))))
         return tuple(features)
+
+    def rows(self, x: Float[Tensor, "n c t v m"]) -> tuple[Bodies, Float[Tensor, "b c s v"]]:
+        """Which bodies are encoded, and what `maps` takes of them. Raises ValueError for clips of other joints or
+        coordinates."""
+        if (x.shape[1], x.shape[3]) != (self.in_channels, self.joints):
+            raise ValueError(
+                f"the encoder takes {self.in_channels} coordinates of {self.joints} joints, "
+                f"the clips have {x.shape[1]} of {x.shape[3]}"
+            )
+        bodies = self._bodies(x)
+        rows = bodies.rows
+        if self.pool > 1:
+            rows = _averaged(rows, self.pool)
+        return bodies, rows
 
     def _bodies(self, x: Float[Tensor, "n c t v m"]) -> Bodies:
         # NOTE(deviation 8): absent bodies are averaged in, as published, unless they are to be skipped.

@@ -96,7 +96,7 @@ class GraphConvolution(nn.Module):
         self.parts = parts
 
     def forward(
-        self, x: Float[Tensor, "t v b c"], a: Float[Tensor, "k v w"], links: Links, after: Affine | None = None
+        self, x: Float[Tensor, "t v b c"], a: Float[Tensor, "k v w"], links: Links | None, after: Affine | None = None
     ) -> Float[Tensor, "t w b d"]:
         """`after` is a scale and a shift of the result, taken up by the weights."""
         frames, _, batch, channels = x.shape
@@ -166,15 +166,15 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "1 c t p"],
         a: Float[Tensor, "k v v"],
-        links: Links,
+        links: Links | None,
         weights: Float[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "1 d s p"]:
         """In evaluation mode the layers before have taken up the batch normalisations; in training mode `weights` are
         those of the bodies in them."""
         joints, frames = a.shape[1], x.shape[2]
         after = None if self.graph_bn.training else running_affine(self.graph_bn)
-        y = self.graph(as_rows(x).view(frames, joints, -1, x.shape[1]), a, links, after)
-        y = as_image(y.view(1, frames, -1, y.shape[3]))
+        y = self.graph(as_rows(x).reshape(frames, joints, -1, x.shape[1]), a, links, after)
+        y = as_image(y.reshape(1, frames, -1, y.shape[3]))
         if self.graph_bn.training:
             y = self.graph_bn(y, weights)
         y = functional.relu(y, inplace=True)
@@ -257,10 +257,11 @@ class STGCN(BodyEncoder):
         c, v = x.shape[1], x.shape[3]
         y = self.data_bn(rearrange(x, "b c t v -> b (v c) t"), weights)
         y = as_image(rearrange(y, "b (v c) t -> 1 t (v b) c", c=c).contiguous())
-        links = Links.of(self.a)
+        # The dense product is faster on a GPU, which would have to wait for the number of links.
+        links = Links.of(self.a) if x.device.type == "cpu" else None
         for block, importance in zip(self.blocks, cast(Sequence[Tensor], self.edge_importance), strict=True):
             y = block(y, self.a * importance, links, weights)
-        return as_rows(y).view(-1, v, len(x), self.dim)
+        return as_rows(y).reshape(-1, v, len(x), self.dim)
 
     def _exported_maps(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "s v b d"]:
         """As images of one body each, without the kernels: what other programs can run, whatever the batch."""
@@ -277,11 +278,6 @@ class STGCN(BodyEncoder):
         """The normalisation of the input, then each block with its edge importance."""
         blocks = zip(self.blocks, self.edge_importance, strict=True)
         return [list(self.data_bn.parameters()), *([*block.parameters(), edges] for block, edges in blocks)]
-
-    def compile_parts(self, backend: str = "inductor") -> None:
-        """Block by block."""
-        for block in self.blocks:
-            block.compile(backend=backend)
 
 
 @torch.no_grad()

@@ -41,6 +41,8 @@ class Stream:
     """A change from one frame to the next: of clips whose rate is known it is taken for a second."""
     published: bool
     """One of the published self-supervised methods, whose weights there are."""
+    motion_of: str | None = None
+    """The stream that it is the motion of: where both are wanted, that one is made once."""
 
 
 def stream(
@@ -51,6 +53,7 @@ def stream(
     same_from_all_sides: bool = False,
     per_frame: bool = False,
     published: bool = False,
+    motion_of: str | None = None,
 ) -> Callable[[Make], Make]:
     """A decorator that makes a function of joint clips `(n, c, t, v, m)` and their layout the stream `name`."""
 
@@ -63,6 +66,7 @@ def stream(
             same_from_all_sides=same_from_all_sides,
             per_frame=per_frame,
             published=published,
+            motion_of=motion_of,
         )
         STREAMS.add(name, record)
         return make
@@ -75,12 +79,14 @@ def make_streams(
 ) -> dict[str, Float[Tensor, "n _ t _ m"]]:
     """The named streams of joint clips `x`; what moves is in metres a second where their `rate` (frames a second) is
     given, else in metres a frame, as published. Raises ValueError for an unknown name."""
-    made = {}
-    for name in names:
-        one = STREAMS.get(name)
-        values = one.make(x, layout)
-        made[name] = values * rate if rate is not None and one.per_frame else values
-    return made
+    records = {name: STREAMS.get(name) for name in names}
+    plain: dict[str, Tensor] = {}
+    for name, one in sorted(records.items(), key=lambda item: item[1].motion_of is not None):
+        still = plain.get(one.motion_of or "")
+        plain[name] = one.make(x, layout) if still is None else motion(still, layout)
+    return {
+        name: plain[name] * rate if rate is not None and one.per_frame else plain[name] for name, one in records.items()
+    }
 
 
 def _pairs(layout: SkeletonLayout) -> tuple[int, int]:
@@ -112,7 +118,7 @@ def bone(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor,
     return x - x[:, :, :, list(layout.parents)]
 
 
-@stream("bone-motion", per_frame=True)
+@stream("bone-motion", per_frame=True, motion_of="bone")
 def bone_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n c t v m"]:
     """The motion of the bones, in metres a frame: how limbs turn, wherever the body goes."""
     return motion(bone(x, layout), layout)
@@ -126,7 +132,14 @@ def distance(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Ten
     return _between(x, x)[:, :, :, first, second].contiguous()
 
 
-@stream("distance-motion", shape=_pairs, of_pairs=True, same_from_all_sides=True, per_frame=True)
+@stream(
+    "distance-motion",
+    shape=_pairs,
+    of_pairs=True,
+    same_from_all_sides=True,
+    per_frame=True,
+    motion_of="distance",
+)
 def distance_motion(x: Float[Tensor, "n c t v m"], layout: SkeletonLayout) -> Float[Tensor, "n 1 t p m"]:
     """How the distances change, in metres a frame."""
     return motion(distance(x, layout), layout)

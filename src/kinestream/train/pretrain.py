@@ -19,7 +19,7 @@ from kinestream.data.partners import ClipPairs, Partners, pairs_of_equal
 from kinestream.data.store import Store
 from kinestream.data.unlabelled import Part, Unlabelled, choose_further
 from kinestream.distributed.collectives import by_themselves
-from kinestream.distributed.devices import contact, in_turn, make_fabric
+from kinestream.distributed.devices import contact, in_turn, make_fabric, set_tf32
 from kinestream.distributed.launch import Device, Precision, check_shares
 from kinestream.estimate import Estimate, peak_of_process
 from kinestream.features.whitening_file import make_whitening
@@ -200,8 +200,7 @@ def _opened(
         progress, notice = silent, unheard
     if (tf32 or compiled) and fabric.device.type != "cuda":
         raise ValueError(f"--tf32 and --compile are for CUDA, this would train on {fabric.device.type}: leave them out")
-    if tf32:
-        torch.set_float32_matmul_precision("high")
+    set_tf32(tf32)
     check_shares(recipe.batch_size, fabric.world_size)
     for text in said:
         notice(text)

@@ -12,6 +12,7 @@ from kinestream.augment.mixing import Mixture, with_mixtures
 from kinestream.augment.transforms import Augmentation
 from kinestream.data.partners import Partners
 from kinestream.data.unlabelled import Unlabelled
+from kinestream.distributed.sending import sent
 from kinestream.methods.method import Views
 from kinestream.skeleton.streams import make_streams
 from kinestream.train.seeds import derive_seed
@@ -125,7 +126,7 @@ class ViewLoader:
         return slice(self._batch_size - self._own.stop, self._batch_size - self._own.start)
 
     def _read(self, chosen: Int64[Tensor, " b"]) -> Float[Tensor, "b c t v m"]:
-        return to_batch(torch.from_numpy(self._clips.batch(chosen.numpy())).to(self._device))
+        return to_batch(sent(torch.from_numpy(self._clips.batch(chosen.numpy())), self._device))
 
     def _generator(self, *where: int | str) -> torch.Generator:
         return torch.Generator().manual_seed(derive_seed(self._seed, *where))

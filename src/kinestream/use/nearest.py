@@ -14,11 +14,15 @@ from jaxtyping import Bool, Float32, Int64
 from kinestream.files import replacing, write_json
 from kinestream.use.vectors import Vectors, chunks, take
 
+_FEW = 1024
+"""Vectors that are sorted before it is known how near the others must be."""
+
 SAMPLE = 64
 """Vectors by which the recall of an index is told."""
 
 Found = tuple[Float32[np.ndarray, "r m"], Int64[np.ndarray, "r m"]]
 """Cosines, the largest first, and where they stand; -1 where there are fewer."""
+_SoFar = tuple[Float32[np.ndarray, "r _"], Int64[np.ndarray, "r _"]]
 
 
 def nearest(
@@ -40,18 +44,56 @@ def nearest(
     best = np.full((count, 0), -np.inf, np.float32), np.full((count, 0), -1, np.int64)
     turned = np.ascontiguousarray(queries.T)
     for start, some in chunks(vectors):
-        cosines = (some @ turned).T
+        cosines = some @ turned
         if together:
-            cosines = cosines.max(axis=0, keepdims=True)
-        np.nan_to_num(cosines, copy=False, nan=-np.inf, posinf=-np.inf)
-        if allowed is not None:
-            cosines = np.where(allowed[start : start + len(some)], cosines, -np.inf)
-        places = np.broadcast_to(np.arange(start, start + len(some)), cosines.shape)
-        if len(some) > k:
-            chosen = _largest(cosines, k)
-            cosines, places = np.take_along_axis(cosines, chosen, 1), np.take_along_axis(places, chosen, 1)
-        best = _first(np.concatenate((best[0], cosines), 1), np.concatenate((best[1], places), 1), k)
+            cosines = cosines.max(axis=1, keepdims=True)
+        may = None if allowed is None else allowed[start : start + len(some)]
+        # The first few by sorting; of all others those alone that are nearer than the last one found so far.
+        head = _FEW if best[0].shape[1] < k else 0
+        best = _with_all(best, cosines[:head], start, k, None if may is None else may[:head])
+        best = _with_nearer(best, cosines[head:], start + head, k, None if may is None else may[head:])
     return best[0], np.where(np.isfinite(best[0]), best[1], -1)
+
+
+def _with_all(best: _SoFar, cosines: Float32[np.ndarray, "c r"], start: int, k: int, may: np.ndarray | None) -> Found:
+    """The `k` nearest of those found and of some that begin at `start`."""
+    if not len(cosines):
+        return best
+    rows = np.nan_to_num(cosines.T, nan=-np.inf, posinf=-np.inf)
+    if may is not None:
+        rows = np.where(may, rows, -np.inf)
+    places = np.broadcast_to(np.arange(start, start + len(cosines)), rows.shape)
+    if len(cosines) > k:
+        chosen = _largest(rows, k)
+        rows, places = np.take_along_axis(rows, chosen, 1), np.take_along_axis(places, chosen, 1)
+    return _first(np.concatenate((best[0], rows), 1), np.concatenate((best[1], places), 1), k)
+
+
+def _with_nearer(
+    best: _SoFar, cosines: Float32[np.ndarray, "c r"], start: int, k: int, may: np.ndarray | None
+) -> Found:
+    """As `_with_all`, by one comparison of each cosine where few are nearer than those found."""
+    count = len(best[0])
+    least = best[0][:, -1] if best[0].shape[1] == k else np.full(count, -np.inf, np.float32)
+    nearer = cosines > least  # NaN never is
+    if may is not None:
+        nearer &= may[:, None]
+    if np.count_nonzero(nearer) > _FEW * count:
+        return _with_all(best, cosines, start, k, may)
+    places, queries = np.nonzero(nearer)
+    values = cosines[places, queries]
+    finite = np.isfinite(values)
+    places, queries, values = places[finite], queries[finite], values[finite]
+    order = np.lexsort((places, -values, queries))
+    places, queries, values = places[order], queries[order], values[order]
+    rank = np.arange(len(order)) - np.searchsorted(queries, queries)
+    first = rank < k
+    lacking = min(k - best[0].shape[1], len(cosines))
+    width = max(int(rank[first].max(initial=-1)) + 1, lacking)
+    found = np.full((count, width), -np.inf, np.float32), np.full((count, width), -1, np.int64)
+    found[0][queries[first], rank[first]] = values[first]
+    found[1][queries[first], rank[first]] = places[first] + start
+    return _first(np.concatenate((best[0], found[0]), 1), np.concatenate((best[1], found[1]), 1), k)
 
 
 def _largest(cosines: Float32[np.ndarray, "q m"], k: int) -> Int64[np.ndarray, "q k"]:

@@ -50,7 +50,7 @@ class BatchNorm1d(nn.BatchNorm1d):
             )
         rows = x.permute(2, 1, 0).contiguous()
         moments = _moments(rows) if weights is None else _moments_of_rows(rows.view(1, -1, rows.shape[2]), weights)
-        return _normalise(self, rows, moments, weights, affine=False).permute(2, 1, 0).contiguous()
+        return _normalise(self, rows, moments, weights, affine=False).permute(2, 1, 0)
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -96,7 +96,7 @@ def _normalise(
 @torch.no_grad()
 def _moments(x: Float[Tensor, "n c *rest"]) -> Moments:
     """Of all rows of all processes, each row once."""
-    count = torch.tensor(x.numel() / x.shape[1], dtype=torch.float64, device=x.device)
+    count = torch.full((), x.numel() / x.shape[1], dtype=torch.float64, device=x.device)
     return moments_over_processes(*_mean_and_variance(x), count)
 
 

@@ -36,11 +36,14 @@ def by_target(adjacency: Float[Tensor, "k v w"]) -> Float[Tensor, "wk v"]:
     return rearrange(adjacency, "k v w -> (w k) v")
 
 
-def gather_links(x: Float[Tensor, "t v b c"], a: Float[Tensor, "k v w"], links: Links) -> Float[Tensor, "t wk b c"]:
-    """`y[t, (w, k)] = sum_v a[k, v, w] x[t, v]`, where `links` are the entries of `a` that may differ from zero."""
+def gather_links(
+    x: Float[Tensor, "t v b c"], a: Float[Tensor, "k v w"], links: Links | None
+) -> Float[Tensor, "t wk b c"]:
+    """`y[t, (w, k)] = sum_v a[k, v, w] x[t, v]`, where `links` are the entries of `a` that may differ from zero;
+    all of them if None."""
     frames, joints, batch, channels = x.shape
     exact = x.dtype == a.dtype and x.dtype in (torch.float32, torch.float64)
-    if exact and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+    if links is not None and exact and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
         values = by_target(a)[links.target, links.source]
         y = cast(Tensor, _SparseSum.apply(x.reshape(frames * joints, -1), values, links))  # type: ignore[no-untyped-call]
     else:
