@@ -1,8 +1,9 @@
-"""`python -m benchmarks [NAME ...]`: runs the named benchmarks, or all but `gpu`, and prints a JSON object for each."""
+"""`python -m benchmarks [NAME ...]`: runs the named benchmarks, or all but `gpu`, and prints a JSON object for each.
+One that takes words of its own runs alone: `python -m benchmarks kills --count 100`."""
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks import (
@@ -12,6 +13,7 @@ from benchmarks import (
     encoders,
     full_size,
     gpu,
+    kills,
     linear,
     memory,
     reading,
@@ -43,11 +45,17 @@ BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
 }
 
 
+PROGRAMS: Mapping[str, Callable[[Sequence[str]], int]] = {"kills": kills.main}
+"""Those that take words of their own; they run when they are named alone, and print JSON too."""
+
+
 def main() -> int:
+    if (program := PROGRAMS.get("".join(sys.argv[1:2]))) is not None:
+        return program(sys.argv[2:])
     names = sys.argv[1:] or [name for name in BENCHMARKS if name != "gpu"]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
-        print(f"unknown benchmark '{unknown[0]}': choose from {', '.join(BENCHMARKS)}", file=sys.stderr)
+        print(f"unknown benchmark '{unknown[0]}': choose from {', '.join([*BENCHMARKS, *PROGRAMS])}", file=sys.stderr)
         return 2
     for name in names:
         print(json.dumps({"benchmark": name, **BENCHMARKS[name]()}, indent=1), flush=True)

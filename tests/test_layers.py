@@ -8,8 +8,9 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "kinestream"
 
 FLOORS = (
+    {"owner"},
     {"estimate", "files", "progress", "shipped", "words"},
-    {"plugins"},
+    {"lock", "plugins"},
     {"config", "console"},
     {"skeleton"},
     {"layouts"},

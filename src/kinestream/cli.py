@@ -77,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         config = parse_command(module.Config, name, module.__doc__ or "", words[len(known.split()) :])
         remember_words(typed)
+        launch.check_device(getattr(config, "device", "auto"))
         try:
             module.run(config)
         finally:

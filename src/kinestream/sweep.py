@@ -203,7 +203,7 @@ def _folders(out: Path, chosen: Sequence[Mapping[str, str]]) -> list[Path]:
 
 def _saved(run: Run, protocol: str) -> Iterator[SavedResult]:
     split = run.config().recipe.split
-    return (one for one in read_evaluations(run.path) if one.protocol == protocol and one.split == split)
+    return (one for one in read_evaluations(run.path) if (one.called, one.split) == (protocol, split))
 
 
 def _is_evaluated(run: Run, protocol: str) -> bool:

@@ -252,7 +252,8 @@ def test_evaluations_stand_beside_untrained_and_raw(
     words = capsys.readouterr().out
     for features in ("small, joint", "small, bone", "untrained encoder, joint", "raw coordinates"):
         assert features in words
-    written = json.loads((finished / f"evaluation-{protocol}-xview.json").read_text())
+    changed = "-".join(f"{key[2:].replace('-', '_')}={value}" for key, value in zip(more[::2], more[1::2], strict=True))
+    written = json.loads((finished / f"evaluation-{protocol}-xview-{changed}.json").read_text())
     assert (written["train_clips"], written["test_clips"]) == (27, 13)
     hows = ["joint", "bone", "streams together", *(["scores fused"] if protocol == "linear" else [])]
     names = [f"{source}, {how}" for source in ("small", "untrained encoder") for how in hows]
@@ -268,7 +269,8 @@ def test_evaluations_stand_beside_untrained_and_raw(
 def test_bare_evaluations_leave_the_references_out(finished: Path, small_store: Path) -> None:
     words = ["evaluate", "linear", str(finished), "--data", str(small_store), "--bare", "--epochs", "2"]
     assert main([*words, "--weights", "bone=0.4,joint=0.6"]) == 0
-    written = json.loads((finished / "evaluation-linear-xview.json").read_text())
+    (file,) = finished.glob("evaluation-linear-xview-epochs=2-weights=*.json")
+    written = json.loads(file.read_text())
     assert {result["features"] for result in written["results"].values()} == {"run"}
     assert written["settings"]["weights"] == {"bone": 0.4, "joint": 0.6}
 
@@ -304,7 +306,7 @@ def test_copies_of_training_clips_among_the_test_clips_are_said_and_counted_apar
     said = capsys.readouterr()
     assert "5 of the 13 test clips of split 'xview' are copies of a training clip" in " ".join(said.err.split())
     assert "without copies" in " ".join(said.out.split())
-    written = json.loads((finished / "evaluation-knn-xview.json").read_text())
+    written = json.loads((next(finished.glob("evaluation-knn-xview-k=1-data=*.json"))).read_text())
     assert written["test_clips_that_are_copies"] == 5
     raw = np.stack([store.preparation.clip(store.joints(i), 10, store.layout).ravel() for i in range(len(store))])
     unit = raw / np.linalg.norm(raw, axis=1, keepdims=True)
@@ -349,7 +351,7 @@ def test_reproduce_reports_every_seed_beside_the_published_figure(
     for figure in report["figures"]:
         protocol = {"linear": "linear", "knn": "knn"}[figure["protocol"]]
         for seed, value in enumerate(figure["values"]):
-            file = tmp_path / "r" / f"seed-{seed}" / f"evaluation-{protocol}-xview.json"
+            (file,) = (tmp_path / "r" / f"seed-{seed}").glob(f"evaluation-{protocol}-xview*.json")
             assert json.loads(file.read_text())["results"][figure["features"]]["top1"] == value
         assert figure["mean"] == pytest.approx(np.mean(figure["values"]))
         assert figure["deviation"] == pytest.approx(np.std(figure["values"], ddof=1))
@@ -369,7 +371,7 @@ def test_reproduce_reports_every_seed_beside_the_published_figure(
     (line,) = [line for line in text.splitlines() if "60.00 |" in line]
     assert line.startswith("| linear | small, scores fused |"), "a figure of fused scores is for fused scores"
     assert "Scores are fused as published: joint 0.7, bone 0.3." in text
-    written = json.loads((tmp_path / "r" / "seed-0" / "evaluation-linear-xview.json").read_text())
+    written = json.loads(next((tmp_path / "r" / "seed-0").glob("evaluation-linear-xview-weights=*.json")).read_text())
     assert written["settings"]["weights"] == {"joint": 0.7, "bone": 0.3}
     assert "--weights joint=0.7,bone=0.3" in (tmp_path / "r" / "seed-0" / "report.html").read_text()
     capsys.readouterr()

@@ -39,7 +39,15 @@ def evaluate(protocol: str, run: Path, store: Path, *more: str) -> int:
 
 
 def written(run: Path, protocol: str) -> dict[str, Any]:
-    return json.loads((run / f"evaluation-{protocol}-xview.json").read_text())
+    """Of the only evaluation of that protocol, whatever its settings."""
+    (file,) = files_of(run, "evaluation", protocol, ".json")
+    return json.loads(file.read_text())
+
+
+def files_of(run: Path, what: str, protocol: str, suffix: str) -> list[Path]:
+    """With the usual settings, or with others: these are in the name."""
+    stem = f"{what}-{protocol}-xview"
+    return [path for path in run.glob(f"{stem}*{suffix}") if path.stem == stem or "=" in path.stem]
 
 
 def number(word: str) -> str:
@@ -74,7 +82,7 @@ def test_every_evaluation_writes_what_others_read(
             assert 0 <= result["ece"] <= 100
 
     store = Store(small_store)
-    rows = table(run / f"predictions-{called}-xview.csv")
+    rows = table(files_of(run, "predictions", called, ".csv")[0])
     test = store.select("xview", "test")
     assert [row["file"] for row in rows] == [store.table.name[index] for index in test], "in the order of the store"
     assert [row["label"] for row in rows] == [store.info.classes[store.table.label[index]] for index in test]
@@ -214,7 +222,7 @@ def test_the_retrieval_sheet_is_a_picture(run: Path, small_store: Path) -> None:
     from PIL import Image
 
     assert evaluate("retrieval", run, small_store, "--k", "2", "--queries", "3", "--bare") == 0
-    with Image.open(run / "retrieval-xview.png") as picture:
+    with Image.open(next(run.glob("retrieval-xview*.png"))) as picture:
         assert picture.width > 1500
         assert picture.height > 500
         assert len(picture.getcolors(1 << 24) or []) > 10
@@ -222,7 +230,7 @@ def test_the_retrieval_sheet_is_a_picture(run: Path, small_store: Path) -> None:
 
 def test_an_encoder_file_is_evaluated_into_a_folder_of_its_name(run: Path, small_store: Path) -> None:
     assert evaluate("knn", run / "encoder-bone.safetensors", small_store, "--k", "3") == 0
-    found = json.loads((run / "encoder-bone" / "evaluation-knn-xview.json").read_text())
+    found = json.loads((run / "encoder-bone" / "evaluation-knn-xview-k=3.json").read_text())
     assert "encoder-bone, bone" in found["results"]
     assert evaluate("knn", run, small_store, "--k", "3", "--bare") == 0
     own = written(run, "knn")["results"]["small, bone"]
@@ -330,11 +338,11 @@ def test_streams_of_pairs_of_joints_are_evaluated_beside_those_of_joints(
 
 def test_supervised_does_not_use_the_weights_of_the_run(run: Path, small_store: Path, tmp_path: Path) -> None:
     assert evaluate("supervised", run, small_store, "--epochs", "1") == 0
-    first = (run / "predictions-supervised-xview.csv").read_bytes()
+    first = (run / "predictions-supervised-xview-epochs=1.csv").read_bytes()
     other = Path(shutil.copytree(run, tmp_path / "other", ignore=shutil.ignore_patterns("trained", "evaluation*")))
     shutil.copy(other / "encoder-joint.safetensors", other / "encoder-bone.safetensors")
     assert evaluate("supervised", other, small_store, "--epochs", "1") == 0
-    assert (other / "predictions-supervised-xview.csv").read_bytes() == first
+    assert (other / "predictions-supervised-xview-epochs=1.csv").read_bytes() == first
 
 
 def test_transfer_between_layouts_shows_its_joints_and_fine_tunes(

@@ -99,7 +99,7 @@ def test_a_result_is_saved_where_asked_and_as_plain_values(run: Path, small_stor
     assert [line["features"] for line in lines if line["metric"] == "top1"] == [row.name for row in result.rows]
     assert len(predictions.read_text().splitlines()) == 1 + len(result.test)
     assert not (run / "results.csv").exists()
-    assert result.save()[0] == run / "evaluation-knn-xview.json"
+    assert result.save()[0] == run / "evaluation-knn-xview-k=3.json"
     assert json.loads((run / "metrics.jsonl").read_text())["top1"] == result.top1
 
 
@@ -206,7 +206,7 @@ def test_an_evaluation_of_ones_own_is_a_command_and_a_function(
     assert evaluate.class_means(run, small_store, power=1.0).protocol == "class-means"  # type: ignore[attr-defined]
     assert main(["evaluate", "class-means", str(run), "--data", str(small_store), "--power", "3"]) == 0
     assert "class-means: nw-ucla xview" in capsys.readouterr().out
-    assert json.loads((run / "evaluation-class-means-xview.json").read_text())["settings"]["power"] == 3.0
+    assert json.loads((run / "evaluation-class-means-xview-power=3.json").read_text())["settings"]["power"] == 3.0
     assert main(["evaluate", "--help"]) == 0
     assert "evaluate class-means Accuracy of the nearest class mean" in " ".join(capsys.readouterr().out.split())
     assert main(["evaluate", "class-means", "--help"]) == 0

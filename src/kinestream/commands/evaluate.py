@@ -12,8 +12,9 @@ from kinestream.evaluate import EVALUATIONS, is_search, settings_of, uses_of
 from kinestream.models.readout import WhitenedBy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kinestream.console import Screen
-    from kinestream.evaluate.result import Result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +85,11 @@ def _run(name: str, config: Any) -> None:
 
     screen, evaluation = Screen(), EVALUATIONS.get(name)
     settings = {field.name: getattr(config, field.name) for field in fields(evaluation.settings)}
+    from kinestream.evaluate.result import check_results
+    from kinestream.evaluate.source import open_source
+
+    check_results(open_source(config.run).folder.path)  # before any work
+    draw = _drawing(screen) if isinstance(config, SheetOptions) and config.queries else None
     result = evaluation(
         config.run,
         config.data,
@@ -100,15 +106,16 @@ def _run(name: str, config: Any) -> None:
         screen.say(f"published: {result.published}")
     screen.say(f"per class and all settings: {evaluation_file}")
     screen.say(f"each test clip: {predictions}; all figures of all evaluations: {figures}")
-    if isinstance(config, SheetOptions) and config.queries:
-        _draw(screen, result, evaluation_file.with_name(f"{name}-{result.split}.png"), config.queries, config.seed)
+    if draw is not None:
+        path = evaluation_file.with_name(f"{result.name}.png")
+        draw(result, path, queries=config.queries, seed=config.seed)
+        screen.say(f"queries and what they found: {path}")
 
 
-def _draw(screen: "Screen", result: "Result", path: Path, queries: int, seed: int) -> None:
+def _drawing(screen: "Screen") -> "Callable[..., None] | None":
     try:
         from kinestream.viz.retrieval_sheet import draw_found
     except ModuleNotFoundError as error:
         screen.warn(f"no picture: it needs {error.name}, install kinestream[viz]")
-        return
-    draw_found(result, path, queries=queries, seed=seed)
-    screen.say(f"queries and what they found: {path}")
+        return None
+    return draw_found

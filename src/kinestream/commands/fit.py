@@ -45,7 +45,7 @@ class Config:
 
 def run(config: Config) -> None:
     from kinestream.console import Screen
-    from kinestream.files import write_json
+    from kinestream.files import check_writable, write_json
     from kinestream.use.archive import open_embeddings
     from kinestream.use.classifier import Classifier
     from kinestream.use.classifier_files import check_folder
@@ -55,6 +55,8 @@ def run(config: Config) -> None:
 
     screen = Screen()
     check_folder(config.out, replace=config.replace)  # before any work
+    if config.report is not None:
+        check_writable(config.report)
     archive = open_embeddings(config.archive)
     labels = None
     if config.labels is not None:

@@ -63,6 +63,7 @@ _ONLY = {
 
 
 def run(config: Config) -> None:
+    from kinestream.files import check_writable
     from kinestream.viz.style import format_of
 
     for entry in fields(config):
@@ -72,6 +73,7 @@ def run(config: Config) -> None:
     name = f"embedding-{config.method}" if config.figure == "embedding" else config.figure
     out = config.out or config.run / "figures" / f"{name}.png"
     format_of(out)  # before any work is done for it
+    check_writable(out)
     screen = Screen()
     figure = _figure(config, screen)
     figure.save(out, dark=config.dark)

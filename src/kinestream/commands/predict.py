@@ -56,10 +56,12 @@ def run(config: Config) -> None:
     if config.out.suffix != ".csv":
         raise ValueError(f"--out {config.out}: predictions are a .csv file")
     from kinestream.console import Screen
+    from kinestream.files import check_writable
     from kinestream.use.classifier_files import load_classifier
     from kinestream.use.made_by import Reading
     from kinestream.use.predictions import predict
 
+    check_writable(config.out)  # before any work
     screen = Screen()
     found = predict(
         load_classifier(config.model, device=config.device),

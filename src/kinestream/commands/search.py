@@ -41,11 +41,16 @@ class Config:
 def run(config: Config) -> None:
     if config.out is not None and config.out.suffix not in (_DRAWN, _TABLE):
         raise ValueError(f"--out {config.out}: a table is .csv, a sheet is .png")
+    from kinestream.files import check_writable
     from kinestream.use.archive import open_embeddings
     from kinestream.use.model import load
     from kinestream.use.query import find_query, recording_of
     from kinestream.use.search import search
 
+    if config.out is not None:
+        check_writable(config.out)  # before any work
+    if config.out is not None and config.out.suffix == _DRAWN:
+        from kinestream.viz.retrieval_sheet import draw_hits
     screen = Screen()
     archive = open_embeddings(config.archive)
     model = None if config.encoder is None else load(config.encoder)
@@ -59,8 +64,6 @@ def run(config: Config) -> None:
     if config.out.suffix == _TABLE:
         hits.save(config.out)
     else:
-        from kinestream.viz.retrieval_sheet import draw_hits
-
         missing = draw_hits(hits, archive.made_by.reading, config.out, query=recording_of(archive, query))
         if missing:
             screen.warn(f"{missing} of {len(hits)} hits are not drawn: their files cannot be read any more")

@@ -76,6 +76,7 @@ class Config:
 def run(config: Config) -> None:
     from kinestream.console import Screen
     from kinestream.data.reading import read
+    from kinestream.files import check_writable
     from kinestream.shipped import DEFAULT
     from kinestream.use.classifier_files import load_classifier
     from kinestream.use.model import load
@@ -89,6 +90,11 @@ def run(config: Config) -> None:
         raise ValueError("--groups is for groups, and --model gives labels: leave one of them out")
     if config.sheet is not None and config.sheet.suffix != ".png":
         raise ValueError(f"--sheet {config.sheet}: the suffix '{config.sheet.suffix}' is not .png")
+    check_writable(config.out)  # before any work
+    if config.sheet is not None:
+        from kinestream.viz.group_sheet import draw_groups
+
+        check_writable(config.sheet)
     screen = Screen()
     moves = read(
         list(config.recordings),
@@ -128,8 +134,6 @@ def run(config: Config) -> None:
         f"{sum(map(len, found)):,} pieces of {len(found)} recording{'s' if len(found) > 1 else ''}: {config.out}"
     )
     if config.sheet is not None:
-        from kinestream.viz.group_sheet import draw_groups
-
         screen.say(f"what the groups look like: {draw_groups(found, moves, config.sheet)}")
 
 

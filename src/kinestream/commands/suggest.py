@@ -39,10 +39,15 @@ def run(config: Config) -> None:
     if config.sheet is not None and config.sheet.suffix != ".png":
         raise ValueError(f"--sheet {config.sheet}: the suffix '{config.sheet.suffix}' is not .png")
     from kinestream.console import Screen
+    from kinestream.files import check_writable
     from kinestream.use.archive import open_embeddings
     from kinestream.use.classifier_files import load_classifier
     from kinestream.use.suggest import suggest
 
+    for path in filter(None, (config.out, config.sheet)):
+        check_writable(path)  # before any work
+    if config.sheet is not None:
+        from kinestream.viz.retrieval_sheet import draw_suggestions
     screen = Screen()
     archive = open_embeddings(config.archive)
     model = None if config.model is None else load_classifier(config.model)
@@ -54,8 +59,6 @@ def run(config: Config) -> None:
         found.save(config.out)
         screen.say(f"fill in the labels: {config.out}")
     if config.sheet is not None:
-        from kinestream.viz.retrieval_sheet import draw_suggestions
-
         missing = draw_suggestions(found, archive.made_by.reading, config.sheet)
         if missing:
             screen.warn(f"{missing} of {len(found)} are not drawn: their files cannot be read any more")

@@ -4,7 +4,6 @@ import contextlib
 import gzip
 import os
 import shutil
-import tempfile
 import weakref
 import zipfile
 import zlib
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kinestream.data.recording import RecordingError
+from kinestream.files import new_scratch, scratch_folder
 from kinestream.words import shown
 
 _ZIP, _GZ = ".zip", ".gz"
@@ -56,8 +56,8 @@ def plain_file(path: Path) -> Iterator[Path]:
     if path.suffix.lower() != _GZ:
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="kinestream-") as folder:
-        plain = Path(folder) / path.stem
+    with scratch_folder() as folder:
+        plain = folder / path.stem
         try:
             with gzip.open(path) as packed, plain.open("wb") as file:
                 while block := packed.read(1 << 20):
@@ -73,7 +73,7 @@ class _Temporary:
     """A folder that is removed when nobody holds this any more, and at the end of the program."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="kinestream-"))
+        self.path = new_scratch()
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 

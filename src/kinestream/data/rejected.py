@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinestream.files import replacing
+
 FILE = "rejected.csv"
 
 
@@ -57,9 +59,10 @@ def _kind(reason: str) -> str:
 
 def write_rejected(folder: Path, rejected: Iterable[Rejected], base: Path | None = None, name: str = FILE) -> None:
     """Writes `rejected.csv` into the folder of a store, with paths as they are seen from `base`."""
-    with (folder / name).open(
-        "w", encoding="utf-8", errors="backslashreplace", newline=""
-    ) as file:  # names may be no text
+    with (
+        replacing(folder / name) as part,
+        part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,  # names may be no text
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file", "line", "reason"))
         for entry in rejected:

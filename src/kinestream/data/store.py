@@ -16,6 +16,7 @@ import hashlib
 import json
 import math
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +33,7 @@ from kinestream.data.preparation import Preparation, preparation_of
 from kinestream.data.recording import Recording, Segment, Source
 from kinestream.files import write_json
 from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.words import shown
 
 SCHEMA = 4
 _WHO = ("subject", "camera", "session")
@@ -348,6 +350,11 @@ class StoreWriter:
         expected = (len(joints), self._most_bodies, len(self._layout.joints), 3)
         if joints.shape != expected or not len(joints):
             raise ValueError(f"recording {source.name} has shape {joints.shape}, {expected} was expected")
+        wrong = next((entry for entry in segments if not 0 <= entry.start < entry.end <= len(joints)), None)
+        if wrong is not None:
+            raise ValueError(
+                f"recording {source.name} has {len(joints)} frames, and a segment from {wrong.start} to {wrong.end}"
+            )
         joints = np.ascontiguousarray(joints)
         self._file.write(joints.data)
         self._rows.append(
@@ -425,7 +432,10 @@ class StoreWriter:
         fps: float | int | None = None,
         notes: Sequence[str] = (),
     ) -> StoreInfo:
-        """Writes header, table and description."""
+        """Writes header, table and description. Raises ValueError where two recordings have one name."""
+        names = Counter(str(row[_COLUMNS.index("name")]) for row in self._rows)
+        if names and (twice := names.most_common(1)[0])[1] > 1:
+            raise ValueError(f"{twice[1]} recordings have the name {shown(twice[0])}: give each its own")
         shape = (self._frames, self._most_bodies, len(self._layout.joints), 3)
         self._file.seek(0)
         self._file.write(header(shape))
@@ -543,6 +553,7 @@ def _read_table(path: Path, info: StoreInfo) -> Table:
         for column, values in zip(_COLUMNS[2:], numbers, strict=True)
     }
     table = Table(name=tuple(names), file=tuple(files), **columns)
+    _check_rows(path, info, table)
     classes = int(table.label.max(initial=-1)) + 1
     if table.label.min(initial=0) < -1 or (info.segments_sha256 is None and (path / "segments.csv").exists()):
         raise StoreError(f"{path / 'store.json'} has lost the checksum of segments.csv: prepare the store again")
@@ -554,14 +565,33 @@ def _read_table(path: Path, info: StoreInfo) -> Table:
     return table
 
 
+def _check_rows(path: Path, info: StoreInfo, table: Table) -> None:
+    """Raises StoreError where two recordings have one name, or share frames, or have some that are not there."""
+    file = path / "recordings.csv"
+    if len(set(table.name)) < len(table.name):
+        twice = next(name for name, count in Counter(table.name).items() if count > 1)
+        raise StoreError(f"{file} has two recordings of the name {shown(twice)}: give each its own, prepare them again")
+    # As the writer leaves them: one after the other.
+    begins = np.cumsum(table.length) - table.length
+    wrong = (table.length < 1) | (table.offset != begins) | (table.offset + table.length > info.frames)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise StoreError(
+            f"{file}: recording {shown(table.name[at])} has {table.length[at]} frames from {table.offset[at]} on, "
+            f"where those before it end at {begins[at]} and there are {info.frames}: it was edited, prepare the store "
+            "again"
+        )
+
+
 def _read_segments(path: Path, info: StoreInfo, table: Table) -> Mapping[str, tuple[Segment, ...]]:
     """The labelled parts of each whole video, by its name."""
     if info.segments_sha256 is None:
         return {}
     found: dict[str, list[Segment]] = {name: [] for name in table.name}
+    lengths = dict(zip(table.name, table.length.tolist(), strict=True))
     for name, *numbers in _read_rows(path / "segments.csv", info.segments_sha256):
         label, start, end = map(int, numbers)
-        if name not in found or not 0 <= label < len(info.classes):
+        if name not in found or not 0 <= label < len(info.classes) or not 0 <= start < end <= lengths[name]:
             raise StoreError(f"{path / 'segments.csv'} does not go with store.json: it was edited, prepare it again")
         found[name].append(Segment(label=label, start=start, end=end))
     return {name: tuple(segments) for name, segments in found.items()}

@@ -55,6 +55,13 @@ def device_named(device: Device) -> "torch.device":
     return torch.device("cuda")
 
 
+def check_device(device: object) -> None:
+    """Before any work. Raises ValueError where "cuda" is asked for and there is no GPU; for others torch is not
+    loaded."""
+    if device == "cuda":
+        device_named("cuda")
+
+
 def in_processes(words: Sequence[str], processes: int) -> None:
     """Goes on where this is one of the processes, or all there is to be. Else starts `processes` of `kinestream WORDS`,
     waits for them and ends with their exit status (SystemExit). Raises ValueError for an impossible number."""
@@ -62,6 +69,14 @@ def in_processes(words: Sequence[str], processes: int) -> None:
         raise ValueError(f"--devices ({processes}) must be at least 1")
     if processes > 1 and not is_worker():
         raise SystemExit(supervise(words, processes))
+
+
+def stopping_signals() -> tuple[signal.Signals, ...]:
+    """Those that ask a process to end: of the user, of the system, and of a terminal that is gone, unless that is to be
+    survived (nohup)."""
+    names = ["SIGINT", "SIGTERM", *(["SIGHUP"] if hasattr(signal, "SIGHUP") else [])]
+    every = [signal.Signals[name] for name in names]
+    return tuple(one for one in every if one.name != "SIGHUP" or signal.getsignal(one) != signal.SIG_IGN)
 
 
 def is_worker() -> bool:
@@ -87,8 +102,8 @@ def check_shares(batch_size: int, processes: int) -> None:
 def supervise(words: Sequence[str], processes: int) -> int:
     """Runs `kinestream WORDS` in so many processes and gives the exit status.
 
-    Only process 0 speaks, unless another fails for a reason of its own. SIGINT and SIGTERM go to all. When one dies,
-    the others are ended, and it is said which it was.
+    Only process 0 speaks, unless another fails for a reason of its own. SIGINT, SIGTERM and SIGHUP go to all. When one
+    dies, the others are ended, and it is said which it was.
     """
     with ExitStack() as stack:
         spoken = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(1, processes)]
@@ -162,7 +177,7 @@ def _verdict(codes: Sequence[int], failed: Sequence[int], spoken: Sequence[IO[by
 
 @contextmanager
 def _forwarding(workers: Sequence["subprocess.Popen[bytes]"]) -> Iterator[list[int]]:
-    """SIGINT and SIGTERM go to the workers; gives those that came."""
+    """SIGINT, SIGTERM and SIGHUP go to the workers; gives those that came."""
     came: list[int] = []
 
     def forward(number: int, frame: FrameType | None) -> None:
@@ -170,7 +185,7 @@ def _forwarding(workers: Sequence["subprocess.Popen[bytes]"]) -> Iterator[list[i
         for worker in workers:
             worker.send_signal(number)
 
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, forward) for number in stopping_signals()}
     try:
         yield came
     finally:

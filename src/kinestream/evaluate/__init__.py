@@ -22,7 +22,8 @@ An evaluation of your own takes a `Session` and a frozen dataclass of settings a
 
 Then `kinestream.evaluate.class_means(run, store, power=0.5)` and `kinestream evaluate class-means` are there. What else
 it is, its settings say: `uses: ClassVar[Uses]` which part of the encoders, `is_search: ClassVar[bool]` that the command
-can draw what it found, `whole_videos: ClassVar[bool]` that its store has videos of many actions.
+can draw what it found, `whole_videos: ClassVar[bool]` that its store has videos of many actions,
+`learns: ClassVar[bool]` whether test clips are named after training clips, as they are if it is not given.
 """
 
 import dataclasses
@@ -32,7 +33,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
-from kinestream.evaluate.settings import BUILTIN, Uses
+from kinestream.evaluate.settings import BUILTIN, Uses, changed_settings
 from kinestream.plugins import Registry
 from kinestream.progress import Notice, Progress, silent, unheard
 
@@ -141,10 +142,12 @@ class Evaluation:
             device=device,
             allow_leak=allow_leak,
             whole_videos=takes_whole_videos(self.settings),
+            learns=learns(self.settings),
             progress=progress,
             notice=notice,
         )
         session.protocol, session.settings = self.name, dataclasses.asdict(chosen) | session.settings
+        session.changed = (*changed_settings(chosen), *session.changed)
         rows = tuple(self.measure(session, chosen))
         return session.result(rows, {self.first: "top1", **self.columns(chosen)}, tuple(command))
 
@@ -184,6 +187,11 @@ def is_search(settings: type[Any]) -> bool:
 def takes_whole_videos(settings: type[Any]) -> bool:
     """Whether the store of an evaluation with these settings has whole videos, with a track of labels each."""
     return bool(getattr(settings, "whole_videos", False))
+
+
+def learns(settings: type[Any]) -> bool:
+    """Whether an evaluation with these settings names test clips after training clips, whose classes it then needs."""
+    return bool(getattr(settings, "learns", True))
 
 
 def _settings_of(name: str, measure: "Measure") -> type[Any]:

@@ -13,7 +13,7 @@ from kinestream.estimate import Estimate, peak_of_process
 from kinestream.evaluate.session import Session
 from kinestream.features.extract import compute_features
 from kinestream.features.neighbours import side_by_side
-from kinestream.files import replacing
+from kinestream.files import check_writable, replacing
 from kinestream.skeleton.layout import SkeletonLayout
 
 _TIMED = 256
@@ -47,9 +47,10 @@ def write_features(session: Session, path: Path) -> None:
 
 
 def check_npz(path: Path) -> None:
-    """Raises ValueError for another suffix than .npz."""
+    """Raises ValueError for another suffix than .npz, and where the file cannot be written."""
     if path.suffix != ".npz":
         raise ValueError(f"{path}: the suffix '{path.suffix}' is not .npz")
+    check_writable(path)
 
 
 def estimate(session: Session) -> Estimate:

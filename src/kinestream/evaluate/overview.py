@@ -113,7 +113,7 @@ def reached(evaluations: Sequence[SavedResult]) -> Iterator[Reached]:
         raw = [row.top1 for row in one.rows if row.kind == "raw"]
         if own is not None:
             yield Reached(
-                protocol="1-NN" if one.protocol == "knn" else one.protocol,
+                protocol=f"{'1-NN' if one.protocol == 'knn' else one.protocol} {one.changed}".rstrip(),
                 split=one.split,
                 top1=own.top1,
                 low=own.low,

@@ -3,9 +3,10 @@
 import csv
 import html
 import importlib
+import json
 import math
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +19,11 @@ from jaxtyping import Float, Int64
 from kinestream.console import table_text
 from kinestream.data.store import Store
 from kinestream.evaluate.run_results import standing_for
+from kinestream.evaluate.settings import in_file_name
 from kinestream.evaluate.source import Source
 from kinestream.features.metrics import Accuracy, bootstrap_interval
-from kinestream.files import replacing, write_json
+from kinestream.files import check_writable, replacing, write_json
+from kinestream.lock import lock
 from kinestream.train.run_folder import append_line
 
 Kind = Literal["run", "untrained", "raw", "supervised"]
@@ -29,7 +32,10 @@ How = Literal["alone", "together", "fused"]
 RESULTS = "results.csv"
 RESULT_COLUMNS = (
     *("protocol", "split", "features", "kind", "how", "streams", "seed", "metric", "value", "low", "high", "leak"),
+    "settings",
 )
+_BASELINES = ("untrained", "raw")
+_LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +114,8 @@ class Result:
     protocol: str
     split: str
     settings: Mapping[str, Any]
+    changed: tuple[str, ...] = ()
+    """What differs from the usual settings, as words: `k=50`. It is in the names of the files."""
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     """What to know about the figures, such as copies among the test clips."""
@@ -182,6 +190,7 @@ class Result:
             "leak": self.leak,
             "command": list(self.command),
             "settings": dict(self.settings),
+            "changed": list(self.changed),
             "results": {row.name: self._plain(row) for row in self.rows},
         }
 
@@ -194,16 +203,28 @@ class Result:
         return pandas.DataFrame(list(self._lines()), columns=RESULT_COLUMNS)
 
     def save(self, folder: Path | str | None = None) -> tuple[Path, ...]:
-        """Writes `evaluation-<protocol>-<split>.json`, `predictions-<protocol>-<split>.csv`, lines of `results.csv` and
-        one of `metrics.jsonl` into the run, or into `folder`, and gives the first three."""
+        """Writes `evaluation-<name>.json`, `predictions-<name>.csv` (see `name`), lines of `results.csv` and one of
+        `metrics.jsonl` into the run, or into `folder`, and gives the first three.
+
+        What was saved with other settings, or of another store, stays beside it; so do the baselines of an earlier
+        result with the same settings, where this one was made without. Several may save at once.
+        """
         into = self.source.folder.path if folder is None else Path(folder)
-        stem = f"{self.protocol}-{self.split}"
-        evaluation, predictions = into / f"evaluation-{stem}.json", into / f"predictions-{stem}.csv"
-        write_json(evaluation, self.to_dict())
-        self._write_predictions(predictions)
-        self._write_lines(into / RESULTS)
-        append_line(into / "metrics.jsonl", self._summary())
+        evaluation, predictions = into / f"evaluation-{self.name}.json", into / f"predictions-{self.name}.csv"
+        with lock(into / ".results.lock", of=into / RESULTS, seconds=_LOCK_SECONDS):
+            whole = self.to_dict()
+            if not any(row.kind in _BASELINES for row in self.rows):
+                whole["results"] |= _baselines_of(evaluation, whole["settings"])
+            write_json(evaluation, whole)
+            self._write_predictions(predictions)
+            self._write_lines(into / RESULTS, kept=set(whole["results"]) - {row.name for row in self.rows})
+            append_line(into / "metrics.jsonl", self._summary())
         return evaluation, predictions, into / RESULTS
+
+    @property
+    def name(self) -> str:
+        """Protocol and split, and what differs from the usual settings: `knn-xview-k=50`."""
+        return "-".join((self.protocol, self.split, *in_file_name(self.changed)))
 
     def __str__(self) -> str:
         return table_text(*self._table())
@@ -271,25 +292,25 @@ class Result:
                 "streams": "+".join(row.streams),
                 "seed": " ".join(map(str, row.seeds or (self.source.seed,))),
                 "leak": self.leak or "",
+                "settings": " ".join(self.changed),
             }
             for metric, value in row.figures():
                 low, high = row.interval if metric == "top1" else ("", "")
                 yield {**shared, "metric": metric, "value": value, "low": low, "high": high}
 
-    def _write_lines(self, path: Path) -> None:
-        """Replaces the lines of this protocol and split, and leaves the others."""
-        kept: list[dict[str, str]] = []
-        if path.is_file():
-            with path.open(encoding="utf-8", newline="") as file:
-                kept = [
-                    line
-                    for line in csv.DictReader(file)
-                    if (line["protocol"], line["split"]) != (self.protocol, self.split)
-                ]
+    def _write_lines(self, path: Path, kept: Collection[str]) -> None:
+        """Replaces the lines of this protocol, split and settings but for the features `kept`, and leaves the
+        others."""
+        own = (self.protocol, self.split, " ".join(self.changed))
+        kept_lines = [
+            line
+            for line in read_lines(path)
+            if (line["protocol"], line["split"], line["settings"]) != own or line["features"] in kept
+        ]
         with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, RESULT_COLUMNS, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(kept)
+            writer.writerows(kept_lines)
             writer.writerows(self._lines())
 
     def _write_predictions(self, path: Path) -> None:
@@ -323,7 +344,42 @@ class Result:
             "mean_class": own.mean_class,
             "ece": own.ece,
             "leak": self.leak,
+            **({"settings": " ".join(self.changed)} if self.changed else {}),
         }
+
+
+def check_results(folder: Path) -> None:
+    """Raises ValueError where no result could be saved; before the work that it is of."""
+    check_writable(folder / RESULTS)
+    read_lines(folder / RESULTS)
+
+
+def read_lines(path: Path) -> list[dict[str, str]]:
+    """The lines of a `results.csv`, none where there is none; of one from before there were settings they are the usual
+    ones. Raises ValueError for a damaged file."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = list(csv.DictReader(file, restval="", restkey="more"))
+    except FileNotFoundError:
+        return []
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path} is damaged ({' '.join(str(error).split())[:200]}): move it away") from None
+    if any(set(line) - {"settings"} != set(RESULT_COLUMNS) - {"settings"} for line in lines[:1]) or any(
+        "more" in line for line in lines
+    ):
+        raise ValueError(f"{path} has other columns than {', '.join(RESULT_COLUMNS)}: move it away")
+    return [{"settings": "", **line} for line in lines]
+
+
+def _baselines_of(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of baselines in an earlier file, if it was made with these settings."""
+    try:
+        earlier = json.loads(path.read_text("utf-8"))
+        if earlier["settings"] != json.loads(json.dumps(settings)):
+            return {}
+        return {name: entry for name, entry in earlier["results"].items() if entry["features"] in _BASELINES}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def mean_of_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> Row:

@@ -54,7 +54,7 @@ class SavedRow:
 
 @dataclass(frozen=True, kw_only=True)
 class SavedResult:
-    """One `evaluation-<protocol>-<split>.json`."""
+    """One `evaluation-*.json`."""
 
     protocol: str
     split: str
@@ -69,6 +69,13 @@ class SavedResult:
     fusion: Mapping[str, float] | None
     """Weights of the streams' scores where they are fused; None for alike."""
     rows: tuple[SavedRow, ...]
+    changed: str = ""
+    """What differs from the usual settings: `k=50`."""
+
+    @property
+    def called(self) -> str:
+        """The protocol, and what differs from its usual settings."""
+        return f"{self.protocol} {self.changed}".rstrip()
 
     def headline(self, kind: str = "run") -> SavedRow | None:
         """What stands for the run (or for the `untrained` encoder, or the `raw` coordinates), see `standing_for`."""
@@ -86,16 +93,31 @@ class Prediction:
 
 
 def read_evaluations(run: Path) -> tuple[SavedResult, ...]:
-    """All evaluations of a run that can be read, the linear ones first. What is no evaluation is passed over."""
-    found = [evaluation for path in sorted(run.glob("evaluation-*.json")) for evaluation in _read(path)]
-    return tuple(sorted(found, key=lambda one: _rank(one.protocol)))
+    """All evaluations of a run that can be read, the linear ones first, and of each those with the usual settings. What
+    is no evaluation is passed over."""
+    return tuple(evaluation for _, evaluation in _evaluations(run))
+
+
+def _evaluations(run: Path) -> list[tuple[str, SavedResult]]:
+    """With what their files are called."""
+    found = [(path.stem, evaluation) for path in sorted(run.glob("evaluation-*.json")) for evaluation in _read(path)]
+    return sorted(found, key=lambda one: (_rank(one[1].protocol), one[1].changed))
 
 
 def read_predictions(run: Path, split: str) -> dict[str, tuple[Prediction, ...]]:
-    """The predictions of each protocol on a split, the linear one's first."""
+    """The predictions of each protocol on a split, the linear one's first, and of each those with the usual
+    settings."""
     found: dict[str, tuple[Prediction, ...]] = {}
+    files = {
+        run / f"predictions-{stem.removeprefix('evaluation-')}.csv": one.called
+        for stem, one in _evaluations(run)
+        if one.split == split
+    }
     for path in sorted(run.glob(f"predictions-*-{split}.csv"), key=lambda path: _rank(path.name.split("-")[1])):
-        protocol = path.name.removeprefix("predictions-").removesuffix(f"-{split}.csv")
+        files.setdefault(path, path.name.removeprefix("predictions-").removesuffix(f"-{split}.csv"))
+    for path, protocol in files.items():
+        if not path.is_file():
+            continue
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         if rows and all(row.get(column) is not None for row in rows for column in ("file", "label", "predicted")):
@@ -122,6 +144,7 @@ def _read(path: Path) -> Iterator[SavedResult]:
             copies=int(plain.get("test_clips_that_are_copies") or 0),
             leak=str(plain["leak"]) if plain.get("leak") else None,
             command=tuple(map(str, plain.get("command", ()))),
+            changed=" ".join(map(str, plain.get("changed") or ())),
             fusion=_weights((plain.get("settings") or {}).get("weights")),
             rows=tuple(row for name, entry in plain["results"].items() if (row := _row(name, entry)) is not None),
         )

@@ -16,7 +16,7 @@ from kinestream.data.store import Store
 from kinestream.distributed.launch import Device, device_named
 from kinestream.evaluate.guard import Verdict, look_for_leaks
 from kinestream.evaluate.result import How, Kind, Result, Row
-from kinestream.evaluate.settings import Uses
+from kinestream.evaluate.settings import Uses, changed_settings
 from kinestream.evaluate.source import AnyRun, Source, open_source
 from kinestream.features.extract import cached_features, calibrate_batch_norm, raw_coordinates
 from kinestream.features.metrics import accuracy, calibration_error
@@ -29,6 +29,7 @@ from kinestream.models.readout import Readout
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.skeleton.joint_maps import JointMap, joint_map
 from kinestream.train.known_store import store_of
+from kinestream.train.run_folder import Run
 
 _NAMES: Mapping[Kind, str] = {
     "untrained": "untrained encoder",
@@ -90,6 +91,9 @@ class Session:
     """Whether there are labelled test clips to judge by; else all recordings stand for both parts."""
     settings: dict[str, Any]
     """What is told of the settings with the result; an evaluation may add to it."""
+    changed: tuple[str, ...] = ()
+    """What differs from the usual settings, or that it is another store than the run's: results of others lie beside
+    each other."""
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -199,6 +203,7 @@ class Session:
             protocol=self.protocol,
             split=self.split,
             settings=self.settings,
+            changed=self.changed,
             rows=tuple(rows),
             notes=tuple(self.notes),
             leak=self.leak,
@@ -225,6 +230,7 @@ class Session:
             readout=self.readout,
             device=self.device,
             progress=self.advance(what if looks.is_plain else f"{what} ({looks})", "clips"),
+            notice=self.notice,
         )
         return {stream: torch.from_numpy(values) for stream, values in found.items()}
 
@@ -270,6 +276,7 @@ def open_session(
     allow_leak: bool = False,
     judged: bool = True,
     whole_videos: bool = False,
+    learns: bool = True,
     progress: Progress = silent,
     notice: Notice = unheard,
 ) -> Session:
@@ -281,9 +288,11 @@ def open_session(
         readout: of frozen encoders, or what differs from how they say themselves.
         judged: labelled training and test clips are needed; without it a store that has none is taken as a whole.
         whole_videos: take a store of videos, whose parts have labels; `train` and `test` are videos then.
+        learns: test clips are named after training clips, so that classes must be in both parts.
 
     Raises ValueError when they do not go together, or when test clips are where they must not be.
     """
+    place = device_named(device)  # before anything is read
     source = open_source(run)
     opened = store if isinstance(store, Store) else _opened(source, store)
     judged = judged or bool(opened.info.classes and opened.info.splits and not opened.continuous)
@@ -319,18 +328,24 @@ def open_session(
         leak=verdict.leak,
         copies=verdict.copies,
         baselines=baselines,
-        device=device_named(device),
+        device=place,
         progress=progress,
         notice=notice,
         notes=[],
         judged=judged,
         allow_leak=allow_leak,
         settings={"readout": asdict(read_as)} if uses == "features" else {},
+        changed=(
+            *(changed_settings(read_as, card.readout) if uses == "features" else ()),
+            *_other_store(source, opened),
+        ),
     )
     for text in verdict.notes:
         session.note(text)
     if mapped is not None:
         session.note(mapped.in_words())
+    for text in _check_classes(opened, part_of, train, test, learns=learns) if judged and not whole_videos else ():
+        session.note(text)
     for stream, one in cards.items() if pretrained else ():
         if one.epochs_done < one.epochs:
             session.note(f"stream {stream} is at epoch {one.epochs_done} of {one.epochs}: not finished")
@@ -395,6 +410,54 @@ def _labelled(store: Store, split: str) -> tuple[Int64[np.ndarray, " n"], Int64[
         if not (labels[indices] >= 0).any():
             raise ValueError(f"{store.path} has no {part} clips with a label in split '{split}'")
     return train[labels[train] >= 0], test[labels[test] >= 0]
+
+
+def _check_classes(
+    store: Store, split: str, train: Int64[np.ndarray, " n"], test: Int64[np.ndarray, " q"], *, learns: bool
+) -> tuple[str, ...]:
+    """What to know of the classes of the two parts. Raises ValueError where no accuracy could say anything."""
+    names = store.info.classes
+    taught, asked = (set(store.labels[part].tolist()) for part in (train, test))
+    where = f"split '{split}' of {store.path}"
+    if len(asked) < 2 and not learns:
+        raise ValueError(
+            f"all test clips in {where} are of one class, {names[min(asked)]}: there is nothing to tell apart"
+        )
+    if not learns:
+        return ()
+    if len(taught) < 2:
+        raise ValueError(
+            f"all training clips in {where} are of one class, {names[min(taught)]}, which every test clip would be "
+            "taken for: evaluate on another split"
+        )
+    unknown = sorted(asked - taught)
+    if len(unknown) == len(asked):
+        raise ValueError(
+            f"no test clip in {where} is of a class that training clips have, so that none could be recognised: "
+            "evaluate on another split"
+        )
+    notes = []
+    if unknown:
+        count = int(np.isin(store.labels[test], unknown).sum())
+        some = ", ".join(names[label] for label in unknown[:5]) + (", ..." if len(unknown) > 5 else "")
+        notes.append(
+            f"{count:,} of {len(test):,} test clips are of classes without a training clip ({some}): none of them can "
+            "be recognised"
+        )
+    if len(asked) < 2:
+        notes.append(f"all test clips are of one class, {names[min(asked)]}: the accuracy says nothing of the others")
+    return tuple(notes)
+
+
+def _other_store(source: Source, store: Store) -> tuple[str, ...]:
+    config = source.config
+    if config is None and (beside := Run(source.path.parent)).is_begun:  # an encoder in the folder of its run
+        config = beside.config()
+    return (
+        ()
+        if config is not None and config.store_fingerprint == store.fingerprint
+        else (f"data={store.fingerprint[:8]}",)
+    )
 
 
 def _readout(card: EncoderCard, given: Readout | Mapping[str, Any] | None) -> Readout:

@@ -1,10 +1,12 @@
 """What the built-in evaluations may be told. The docstrings are the help of `kinestream evaluate NAME`; nothing
 heavy is imported here, so that help is quick."""
 
+import hashlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, ClassVar, Literal
 
 from kinestream.words import shown
 
@@ -12,6 +14,8 @@ Uses = Literal["features", "weights", "architecture"]
 """What an evaluation takes of the encoders: features of frozen ones, the weights to train on, or only their form."""
 Fusion = Literal["together", "fused", "both"]
 """Of several streams: one classifier on all, logits summed; or one for each, and their scores summed; or both."""
+_MOST_LETTERS = 100
+"""Of settings in the name of a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +112,7 @@ class ClusterSettings:
       kinestream evaluate cluster runs/caca-joint --data ntu60/ --seeds 5 --bare
     """
 
+    learns: ClassVar[bool] = False
     seeds: int = 1
     """How many clusterings, with the seeds from --seed on; the figures are means."""
     seed: int = 0
@@ -127,6 +132,8 @@ class FineTuneSettings:
     """
 
     uses: ClassVar[Uses] = "weights"
+    in_name: ClassVar[tuple[str, ...]] = ("form",)
+    """Settings that the name of the result tells already."""
 
     form: Literal["usual", "published"] = "usual"
     """usual: encoder in training mode, AdamW, a rate for each layer; published: encoder in evaluation mode, SGD."""
@@ -193,6 +200,7 @@ class TransferSettings(FineTuneSettings):
     """
 
     uses: ClassVar[Uses] = "features"
+    in_name: ClassVar[tuple[str, ...]] = ()
 
     finetune: bool = False
     """Fine-tune, too; the options from --form to --seed are for that."""
@@ -250,6 +258,8 @@ class OneShotSettings:
       kinestream evaluate one-shot runs/tranclr --data ntu120/ --exemplars ntu120
     """
 
+    learns: ClassVar[bool] = False
+
     ways: int = 5
     """Classes of an episode."""
     shots: int = 1
@@ -297,6 +307,8 @@ class CorrectnessSettings:
       kinestream evaluate correctness runs/tranclr --data exercises/ --incorrect "{} (wrong)" --k 3
     """
 
+    learns: ClassVar[bool] = False
+
     incorrect: str = "{} incorrect"
     """How the class of incorrect performances is called, {} standing for the class of the correct ones."""
     k: int = 5
@@ -325,6 +337,48 @@ BUILTIN: Mapping[str, tuple[type[object], str, str]] = {
     "transfer": (TransferSettings, "other_data", "encoders of one data set on another, also of another sensor"),
 }
 """Settings of each built-in evaluation, the module below `kinestream.evaluate` that registers it, and what it is."""
+
+
+def changed_settings(settings: Any, usual: Any = None) -> tuple[str, ...]:
+    """What of settings differs from the usual ones, the defaults if None, as words; but for what the name of the result
+    tells already.
+
+    Example:
+        >>> changed_settings(KNNSettings(k=50))
+        ('k=50',)
+    """
+    kind = type(settings)
+    found = []
+    for entry in fields(kind):
+        value = getattr(settings, entry.name)
+        default = entry.default if usual is None else getattr(usual, entry.name)
+        if default is MISSING and entry.default_factory is not MISSING:
+            default = entry.default_factory()
+        if value != default and entry.name not in getattr(kind, "in_name", ()):
+            found.append(f"{entry.name}={_in_words(value)}")
+    return tuple(found)
+
+
+def in_file_name(changed: Sequence[str]) -> tuple[str, ...]:
+    """These words as a part of the name of a file: one, or none where nothing is changed.
+
+    Example:
+        >>> in_file_name(("k=50", "temperature=0.07"))
+        ('k=50-temperature=0.07',)
+    """
+    words = "-".join(changed)
+    safe = re.sub(r"[^A-Za-z0-9.=+_-]", "_", words)
+    if safe != words or len(safe) > _MOST_LETTERS:
+        safe = f"{safe[:_MOST_LETTERS]}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
+    return (safe,) if words else ()
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={_in_words(one)}" for key, one in value.items())
+    return "+".join(map(_in_words, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def parse_weights(weights: str | Mapping[str, float] | None) -> dict[str, float] | None:

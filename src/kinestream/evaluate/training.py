@@ -13,7 +13,14 @@ from kinestream.augment.transforms import Augmentation
 from kinestream.evaluate import register
 from kinestream.evaluate.result import How, Kind, Row, mean_of_seeds
 from kinestream.evaluate.session import Session
-from kinestream.evaluate.settings import FineTuneSettings, SupervisedSettings, parse_weights, seed_range
+from kinestream.evaluate.settings import (
+    FineTuneSettings,
+    SupervisedSettings,
+    changed_settings,
+    in_file_name,
+    parse_weights,
+    seed_range,
+)
 from kinestream.features.metrics import fuse_scores, ranked
 from kinestream.models.classifier import StreamClassifier
 from kinestream.models.encoder_file import weights_hash
@@ -108,6 +115,12 @@ def trained_rows(
     if several and settings.fusion != "fused":
         choices.append((session.streams, "together"))
     seeds = seed_range(settings.seed, settings.seeds)
+    # Trainings with other settings, or on another store, lie beside each other.
+    usual = PUBLISHED if training.frozen_statistics and not protocol else USUAL
+    usual = replace(usual, layer_decay=1.0) if kind == "supervised" else usual
+    others = in_file_name(
+        (*changed_settings(training, usual), *(word for word in session.changed if word.startswith("data=")))
+    )
 
     def row(streams: Sequence[str], how: How, logits: Sequence[Tensor]) -> Row:
         return mean_of_seeds(
@@ -131,7 +144,7 @@ def trained_rows(
                 training,
                 seed,
                 torch.arange(len(session.train)) if subsets is None else subsets[number],
-                "-".join([*words, f"seed{seed}"]),
+                "-".join([*words, f"seed{seed}", *others]),
             )
             for number, seed in enumerate(seeds)
         ]

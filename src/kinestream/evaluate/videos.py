@@ -16,7 +16,7 @@ from kinestream.evaluate.result import How, Kind, Row
 from kinestream.evaluate.session import Session
 from kinestream.evaluate.settings import DetectionSettings
 from kinestream.evaluate.tracks import pieces_of
-from kinestream.features.extract import calibrate_batch_norm, compute_features, raw_coordinates
+from kinestream.features.extract import calibrate_batch_norm, check_finite, compute_features, raw_coordinates
 from kinestream.features.metrics import Accuracy
 from kinestream.features.neighbours import side_by_side
 from kinestream.features.sticky import sticky_path, with_nobody
@@ -155,6 +155,7 @@ def _sources(session: Session, settings: DetectionSettings, drawn: Mapping[int, 
     def read(encoders: Mapping[str, Encoder]) -> Features:
         def features(clips: FixedClips) -> Float32[np.ndarray, "n d"]:
             made = compute_features(encoders, clips, readout=session.readout, device=session.device)
+            check_finite(made)
             return side_by_side({stream: torch.from_numpy(rows) for stream, rows in made.items()}).numpy()
 
         return features

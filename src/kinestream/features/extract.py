@@ -16,9 +16,10 @@ from kinestream.augment.transforms import axis_rotation, transform_points
 from kinestream.data.clips import AnyClips, FixedClips
 from kinestream.data.store import batches
 from kinestream.distributed.collectives import agree, by_themselves, place, sum_over_processes
-from kinestream.files import replacing
+from kinestream.features.kept import NotKeptError, keep, kept
 from kinestream.models.encoder_file import weights_hash
 from kinestream.models.readout import Readout
+from kinestream.progress import Notice, unheard
 from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import SkeletonLayout
 from kinestream.skeleton.streams import make_streams
@@ -108,9 +109,14 @@ def cached_features(
     readout: Readout = _PLAIN,
     device: torch.device | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    notice: Notice = unheard,
 ) -> dict[str, Features]:
     """As `compute_features`, kept in `folder` under a name made of the weights, the data and the readout: never
-    stale. Of several processes the first one writes."""
+    stale. Of several processes the first one writes. `notice` is told of what is kept there and damaged, which is
+    computed again, and where nothing can be kept.
+
+    Raises ValueError where features are not finite.
+    """
     mapped = "" if clips.layout == clips.store.layout else f"-{clips.layout.name}"
     looks = "" if readout.is_plain else f"-{readout.turns}"
     timed = "" if clips.rate is None else f"-{clips.rate:g}fps"
@@ -118,37 +124,61 @@ def cached_features(
     files = {
         stream: folder / f"{stream}-{weights_hash(encoder)[:12]}-{what}.npy" for stream, encoder in encoders.items()
     }
-    known = {stream: features for stream, file in files.items() if (features := _load(file, len(clips))) is not None}
+    known = {
+        stream: features for stream, file in files.items() if (features := _load(file, len(clips), notice)) is not None
+    }
     lacking = agree(*(stream not in known for stream in encoders), device=device or torch.device("cpu"))
     missing = {stream: encoders[stream] for stream, lacks in zip(encoders, lacking, strict=True) if lacks}
     if missing:
         made = compute_features(missing, clips, readout=readout, device=device, progress=progress)
+        check_finite(made)
         known |= made
         if place()[0] == 0:
-            folder.mkdir(parents=True, exist_ok=True)
-            for stream, features in made.items():
-                with replacing(files[stream]) as part:
-                    np.save(part, features)
+            try:
+                for stream, features in made.items():
+                    keep(files[stream], features)
+            except OSError as error:
+                notice(f"features are not kept in {folder}: {error.strerror or error}")
     return {stream: known[stream] for stream in encoders}
 
 
-def _load(file: Path, rows: int) -> Features | None:
+def check_finite(features: Mapping[str, Features]) -> None:
+    """Raises ValueError where features hold NaN or infinity: nothing can be told by them."""
+    for stream, values in features.items():
+        wrong = len(values) - int(np.isfinite(values).all(axis=1).sum())
+        if wrong:
+            raise ValueError(
+                f"the features of {wrong:,} of {len(values):,} clips are not finite (stream {stream}): the encoder has "
+                "diverged, or its file is damaged; train it again at a lower rate"
+            )
+
+
+def _load(file: Path, rows: int, notice: Notice) -> Features | None:
     """The features in a file, or None when it is not there or damaged."""
     try:
-        features: Features = np.load(file)
-    except (OSError, ValueError, EOFError):
+        features = kept(file, rows)
+    except NotKeptError as error:
+        if str(error):
+            notice(f"{file} is not what was kept there ({error}): it is computed again")
         return None
-    return features if features.ndim == 2 and len(features) == rows and features.dtype == np.float32 else None
+    if not np.isfinite(features).all():
+        notice(f"{file} holds features that are not finite: they are computed again")
+        return None
+    return features
 
 
 def raw_coordinates(clips: FixedClips, indices: Int64[np.ndarray, " n"], stream: str = "joint") -> Features:
-    """A stream of these clips itself as features `(n, t * m * v * c)`: what any learning must beat."""
+    """A stream of these clips itself as features `(n, t * m * v * c)`: what any learning must beat. Raises ValueError
+    where it is not finite."""
     made: list[Features] = []
     for rows in batches(len(indices), _BATCH):
         batch = rearrange(torch.from_numpy(clips.batch(indices[rows])), "n t m v c -> n c t v m")
         values = make_streams(batch, [stream], clips.layout, clips.rate)[stream]
         made.append(rearrange(values, "n c t v m -> n (t m v c)").numpy())
-    return np.concatenate(made)
+    found = np.concatenate(made)
+    if not np.isfinite(found).all():
+        raise ValueError(f"stream {stream} of some recordings is not finite: prepare them again, without these")
+    return found
 
 
 @torch.no_grad()

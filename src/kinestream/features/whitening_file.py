@@ -23,7 +23,7 @@ from kinestream.features.whitening import Whitening, fit_streams
 from kinestream.files import replacing
 from kinestream.models.encoder_file import weights_hash
 from kinestream.models.readout import Readout
-from kinestream.progress import Progress, silent
+from kinestream.progress import Notice, Progress, silent, unheard
 
 FILE = "whitening.safetensors"
 
@@ -66,11 +66,12 @@ def make_whitening(
     partners: ClipPairs | None = None,
     device: torch.device | None = None,
     progress: Progress = silent,
+    notice: Notice = unheard,
 ) -> dict[str, Whitening]:
     """By the clips `train`, as the evaluations of these encoders whiten; kept in the folder where that can be written.
     `partners`: places in `train` of clips that show the same.
 
-    Raises ValueError where they tell too little of how features vary.
+    Raises ValueError where they tell too little of how features vary, or features are not finite.
     """
     values = cached_features(
         folder / "features",
@@ -79,6 +80,7 @@ def make_whitening(
         readout=readout,
         device=device,
         progress=lambda done, total: progress("features to whiten by", "clips", done, total),
+        notice=notice,
     )
     rows = {stream: torch.from_numpy(each[train]) for stream, each in values.items()}
     told = None if partners is None else torch.from_numpy(partners)

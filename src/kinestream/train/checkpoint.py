@@ -46,6 +46,8 @@ def save_checkpoint(fabric: Fabric, path: Path, method: nn.Module, optimizer: Op
 
 def load_checkpoint(path: Path, method: nn.Module, optimizer: Optimizer) -> Position:
     """Fills method and optimizer. Raises ValueError when the file is not a checkpoint of this run."""
+    if path.is_file() and not path.stat().st_size:
+        raise ValueError(f"{path} is empty: a full disk or a lost one left it so; begin the run anew in another folder")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if state["schema"] != SCHEMA:

@@ -17,6 +17,7 @@ from kinestream.console import Advance
 from kinestream.data.clips import AnyClips
 from kinestream.data.store import batches
 from kinestream.files import write_json
+from kinestream.lock import lock
 from kinestream.models.classifier import StreamClassifier
 from kinestream.skeleton.streams import make_streams
 from kinestream.train.checkpoint import Position, load_checkpoint
@@ -78,10 +79,30 @@ def train_classifier(
     `folder` keeps checkpoint and log: stopped, the same call goes on, and what is trained is not trained again. What
     lies there from other settings, or from another `origin` (which names weights, store and clips), is removed first.
 
-    Raises ValueError when the training diverges, KeyboardInterrupt when it was asked to stop and the state is saved.
+    Raises ValueError when the training diverges, or another process trains in the folder; KeyboardInterrupt when it was
+    asked to stop and the state is saved.
     """
     torch.manual_seed(derive_seed(seed, "weights"))
     model = classifier()
+    # Beside the folder, which may be removed.
+    with lock(folder.with_name(f".{folder.name}.lock"), of=folder):
+        _train(model, clips, train, labels, augmentation, settings, seed, folder, origin, device, advance)
+    return model.eval()
+
+
+def _train(
+    model: StreamClassifier,
+    clips: AnyClips,
+    train: Int[Tensor, " n"],
+    labels: Int[Tensor, " n"],
+    augmentation: Augmentation,
+    settings: TrainingSettings,
+    seed: int,
+    folder: Path,
+    origin: str,
+    device: torch.device,
+    advance: Advance,
+) -> None:
     method = Classification(model, settings.smoothing)
     checkpoint = folder / "last.ckpt"
     resumed = _take_up(folder, {"origin": origin, "seed": seed, **asdict(settings)}) and checkpoint.is_file()
@@ -128,20 +149,24 @@ def train_classifier(
             raise KeyboardInterrupt from None
         finally:
             log.close()
-    return model.eval()
 
 
 @torch.no_grad()
 def score_clips(
     model: StreamClassifier, clips: AnyClips, indices: Int[Tensor, " q"], device: torch.device
 ) -> Float[Tensor, "q classes"]:
-    """Logits of these clips, not augmented, in evaluation mode."""
+    """Logits of these clips, not augmented, in evaluation mode. Raises ValueError where they are not finite."""
     model = model.to(device).eval()
     parts = []
     for rows in batches(len(indices), _TEST_BATCH):
         batch = to_batch(torch.from_numpy(clips.batch(indices[rows].numpy())).to(device))
         parts.append(model(make_streams(batch, tuple(model.encoders), clips.layout, clips.rate)).float().cpu())
-    return torch.cat(parts)
+    scores = torch.cat(parts)
+    if not bool(torch.isfinite(scores).all()):
+        raise ValueError(
+            "the scores of some test clips are not finite: the training has diverged; lower --learning-rate"
+        )
+    return scores
 
 
 def _take_up(folder: Path, identity: dict[str, Any]) -> bool:

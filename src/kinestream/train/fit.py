@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from kinestream.distributed.collectives import agree, mean_over_processes
+from kinestream.distributed.launch import stopping_signals
 from kinestream.methods.method import Method, Progress
 from kinestream.train.checkpoint import Position, save_checkpoint
 from kinestream.train.run_folder import Log
@@ -77,8 +78,8 @@ def fit(
         on_saved: called after a checkpoint with the number of whole epochs done.
 
     Raises:
-        ValueError: the loss is not finite.
-        Interrupted: SIGINT or SIGTERM came; the step was finished and saved.
+        ValueError: the loss is not finite, or the weights are not; the last checkpoint stays as it was.
+        Interrupted: SIGINT, SIGTERM or SIGHUP came; the step was finished and saved.
     """
     position = start or Position()
     rates = [group.setdefault("base_rate", group["lr"]) for group in optimizer.param_groups]
@@ -120,6 +121,8 @@ def fit(
                     stop, due = agree(stop, due, device=fabric.device) if beat else (False, False)
                 if stop or beat:
                     on_step(done + 1, record.flush())
+                if last or stop or due:
+                    _check_weights(method, done + 1, epoch + 1)
                 if not last and (stop or due):
                     record.flush()
                     save(epoch, step + 1, record.sums)
@@ -133,6 +136,17 @@ def fit(
             save(epoch + 1, 0, {})
             if epoch + 1 < epochs and agree(stop_asked(), device=fabric.device)[0]:
                 raise Interrupted
+
+
+def _check_weights(method: nn.Module, step: int, epoch: int) -> None:
+    """The loss of a step says nothing of the weights that the step leaves. Raises ValueError where they are not
+    finite."""
+    for name, value in method.state_dict().items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise ValueError(
+                f"the weights are not finite after step {step} (epoch {epoch}; {name} first): the training has "
+                "diverged; lower optimiser.rate or add optimiser.warmup_epochs"
+            )
 
 
 class _StepRecord:
@@ -173,8 +187,8 @@ class _StepRecord:
 
 @contextmanager
 def _graceful_stop() -> Iterator[Callable[[], bool]]:
-    """Turns the first SIGINT or SIGTERM into a question that the loop asks after each step; a second SIGINT stops at
-    once."""
+    """Turns the first SIGINT, SIGTERM or SIGHUP into a question that the loop asks after each step; a second SIGINT
+    stops at once."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set
@@ -185,7 +199,7 @@ def _graceful_stop() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in stopping_signals()}
     try:
         yield asked.is_set
     finally:

@@ -4,7 +4,9 @@ import dataclasses
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,13 +22,14 @@ from kinestream.data.store import Store
 from kinestream.data.unlabelled import Part, Unlabelled, choose_further
 from kinestream.distributed.collectives import by_themselves
 from kinestream.distributed.devices import contact, in_turn, make_fabric, set_tf32
-from kinestream.distributed.launch import Device, Precision, check_shares
+from kinestream.distributed.launch import Device, Precision, check_shares, is_first
 from kinestream.estimate import Estimate, peak_of_process
-from kinestream.features.whitening_file import make_whitening
+from kinestream.features.whitening_file import load_whitening, make_whitening
 from kinestream.files import replacing
-from kinestream.methods.method import Networks
+from kinestream.methods.method import Method, Networks
 from kinestream.methods.method import Progress as StepsDone
-from kinestream.models.encoder_file import load_encoder, save_encoder
+from kinestream.models.encoder import Encoder
+from kinestream.models.encoder_file import load_encoder, save_encoder, weights_hash
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.recipes import Recipe, resolve, with_settings
 from kinestream.train.checkpoint import Position, load_checkpoint
@@ -99,7 +102,8 @@ def pretrain(
         notice: told what a user should know, such as that the features have collapsed.
 
     Raises:
-        ValueError: store, recipe and run folder do not go together, or the training diverges.
+        ValueError: store, recipe and run folder do not go together, another process trains in the folder, or the
+            training diverges.
         KeyboardInterrupt: it was asked to stop, and the state is saved: go on with `resume`.
         LostContactError: another process of the same training ended.
 
@@ -109,10 +113,14 @@ def pretrain(
         >>> run = pretrain(out="runs/mine", epochs=80, resume=True)  # doctest: +SKIP
     """
     given = locals()
-    training, how = _opened(**given)
-    with contact():
-        training.run(**how)
-    return training.folder
+    run = Run(Path(out))
+    if run.path.exists() and not run.path.is_dir():
+        run.check_free()
+    with run.locked(notice) if is_first() else nullcontext():
+        training, how = _opened(**given)
+        with contact():
+            training.run(**how)
+    return run
 
 
 def estimate(store: Store | str | Path | None, recipe: Recipe | str | Path | None, **given: Any) -> Estimate:
@@ -259,19 +267,13 @@ class _Training:
         self._progress(what, "steps", position.epoch * loader.steps + position.step, total)
         if position.epoch >= recipe.epochs:
             self._notice(f"{folder.path} is done: all {recipe.epochs} epochs are trained")
+            self._finish(method)
             return
         watch = Watch(recipe, method, clips, fabric.device, self._notice)
         log: Log = SilentLog()
         if fabric.is_global_zero:
             own = MetricsLog(folder.metrics, keep=position.log_bytes)
             log = in_all_logs(own, self._logs, folder, self._config, self._notice) if self._logs else own
-
-        def save_encoders(epochs_done: int) -> None:
-            for stream, encoder in method.encoders().items():
-                card = recipe.card(self._config.recipe_name, stream, self._layout, epochs_done)
-                bodies = self._chosen[0].store.info.most_bodies
-                save_encoder(folder.encoder(stream), encoder, dataclasses.replace(card, bodies=bodies))
-
         try:
             fit(
                 fabric,
@@ -289,18 +291,38 @@ class _Training:
                     what, "steps", step, total, f"loss {terms['loss']:.3f}{watch.note}"
                 ),
                 on_epoch=watch.epoch_end,
-                on_saved=save_encoders,
+                on_saved=lambda epochs_done: self._save_encoders(method, epochs_done),
             )
         except Interrupted:
             self._notice(f"stopped and saved; go on with the same command and --resume: {folder.path}")
             raise KeyboardInterrupt from None
         finally:
             log.close()
-        if recipe.readout.whitening:
-            fabric.barrier()
-            if fabric.is_global_zero:
+        self._finish(method)
+
+    def _save_encoders(self, method: Method, epochs_done: int) -> None:
+        for stream, encoder in method.encoders().items():
+            card = self._recipe.card(self._config.recipe_name, stream, self._layout, epochs_done)
+            bodies = self._chosen[0].store.info.most_bodies
+            save_encoder(self.folder.encoder(stream), encoder, dataclasses.replace(card, bodies=bodies))
+
+    def _finish(self, method: Method) -> None:
+        """What follows the last epoch, as far as it is not there: a process killed meanwhile may have left it out."""
+        fabric, folder, readout = self._fabric, self.folder, self._recipe.readout
+        if fabric.is_global_zero and not all(starmap(self._is_saved, method.encoders().items())):
+            self._save_encoders(method, self._recipe.epochs)
+        fabric.barrier()
+        if readout.whitening:
+            if fabric.is_global_zero and load_whitening(folder.path, method.encoders(), readout) is None:
                 self._keep_whitening()
             fabric.barrier()
+
+    def _is_saved(self, stream: str, encoder: Encoder) -> bool:
+        try:
+            saved, card = load_encoder(self.folder.encoder(stream))
+        except ValueError:
+            return False
+        return card.epochs_done == self._recipe.epochs and weights_hash(saved) == weights_hash(encoder)
 
     def estimate(self) -> Estimate:
         """From the second step on: the first is slow. Evaluations of the log and checkpoints are not counted."""
@@ -366,6 +388,7 @@ class _Training:
                     partners=self._partners(len(train)),
                     device=self._fabric.device,
                     progress=self._progress,
+                    notice=self._notice,
                 )
         except ValueError as error:
             self._notice(f"no whitening is kept: {error}")

@@ -6,6 +6,7 @@ pretrained-on.csv             name, length and hashes of each recording that it 
 pairs.csv                     which of them stand in for each other, where a file of pairs was given
 metrics.jsonl                 a line a step, a line an epoch and a line an evaluation
 last.ckpt                     everything needed to go on
+.lock                         while a process trains: whose the run is
 encoder-<stream>.safetensors  and .json, its card
 """
 
@@ -13,6 +14,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +23,8 @@ from typing import Any, Protocol, runtime_checkable
 import yaml
 
 from kinestream.files import replacing
+from kinestream.lock import lock
+from kinestream.progress import Notice, unheard
 from kinestream.recipes import Recipe
 
 
@@ -97,8 +101,12 @@ class Run:
     def pairs(self) -> Path:
         return self.path / "pairs.csv"
 
+    @property
+    def is_begun(self) -> bool:
+        return (self.path / "config.yaml").is_file()
+
     def __repr__(self) -> str:
-        if not (self.path / "config.yaml").is_file():
+        if not self.is_begun:
             return f"Run({str(self.path)!r}: not begun)"
         recipe, done = self.config().recipe, self.epochs_done
         return (
@@ -112,6 +120,10 @@ class Run:
         lines = read_metrics(self.metrics) if self.metrics.is_file() else []
         return max((line.get("epoch", 0) for line in lines if line.get("kind") == "epoch"), default=0)
 
+    def locked(self, notice: Notice = unheard) -> AbstractContextManager[None]:
+        """For the time of a block no other process trains here. Raises ValueError, which names it, where one does."""
+        return lock(self.path / ".lock", of=self.path, notice=notice)
+
     def encoder(self, stream: str) -> Path:
         return self.path / f"encoder-{stream}.safetensors"
 
@@ -124,7 +136,8 @@ class Run:
         """Makes the folder. Raises ValueError when there is something in it."""
         self.check_free()
         self.path.mkdir(parents=True, exist_ok=True)
-        self.environment.write_text(_environment(), encoding="utf-8")
+        with replacing(self.environment) as part:
+            part.write_text(_environment(), encoding="utf-8")
         self.write_config(config)
 
     def write_config(self, config: RunConfig) -> None:
@@ -217,7 +230,8 @@ class MetricsLog:
 
 
 def append_line(path: Path, entry: Mapping[str, Any]) -> None:
-    """Adds a line to the log of a run that is trained already, or is trained at this moment by another process."""
+    """Adds a line to the log of a run that is trained already, or is trained at this moment by another process: in one
+    piece, so that the lines of several do not mix."""
     with path.open("a+b") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - 1))

@@ -9,8 +9,6 @@ report.json                how good it is, where that was found out
 
 import hashlib
 import json
-import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +21,7 @@ from kinestream.config import parse_strictly
 from kinestream.distributed.launch import Device
 from kinestream.features.whitening_file import FILE as WHITENING
 from kinestream.features.whitening_file import load_whitening, save_whitening
-from kinestream.files import new_folder, write_json
+from kinestream.files import check_writable, new_folder, replacing, write_json
 from kinestream.models.encoder_file import load_encoder, save_encoder
 from kinestream.train.run_folder import Run
 from kinestream.use.archive_files import made_by_from
@@ -75,6 +73,7 @@ def check_folder(folder: Path, *, replace: bool) -> None:
         what = "is no classifier" if replace else "exists already"
         remedy = ", or replace it (--replace)" if is_classifier(folder) else ""
         raise ValueError(f"{folder} {what}: choose another folder{remedy}")
+    check_writable(folder, is_folder=True)
 
 
 def save_classifier(classifier: "Classifier", folder: Path, *, replace: bool) -> None:
@@ -86,10 +85,7 @@ def save_classifier(classifier: "Classifier", folder: Path, *, replace: bool) ->
     if model is None:
         raise ValueError("this classifier knows no encoder, and could not be used: make it with Classifier(model)")
     check_folder(folder, replace=replace)
-    if folder.exists():
-        _write_over(classifier, model, folder)
-        return
-    with new_folder(folder) as part:
+    with new_folder(folder, over=replace) as part:
         _write(classifier, model, part)
 
 
@@ -137,7 +133,8 @@ def _write(classifier: "Classifier", model: Model, folder: Path) -> None:
     if model.whitening:
         save_whitening(folder, model.whitening, model.encoders, model.card.readout)
     layer, familiar = classifier.layer_, classifier.familiar_
-    save_file({"weights": layer.weights, "bias": layer.bias, "centres": familiar.centres}, folder / _WEIGHTS)
+    with replacing(folder / _WEIGHTS) as file:
+        save_file({"weights": layer.weights, "bias": layer.bias, "centres": familiar.centres}, file)
     if "report" in vars(classifier):
         write_json(folder / _REPORT, classifier.report.to_dict())
     made_by = classifier.made_by_ or model.made_by(Cutting.of(None, None, None), Reading())
@@ -158,22 +155,6 @@ def _write(classifier: "Classifier", model: Model, folder: Path) -> None:
         files={path.name: _hash(path) for path in sorted(folder.iterdir())},
     )
     write_json(folder / FILE, {"schema": SCHEMA, **asdict(saved), "made_by": made_by.to_dict()})
-
-
-def _write_over(classifier: "Classifier", model: Model, folder: Path) -> None:
-    """The one that is there stays until the new one is whole."""
-    new, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{what}") for what in ("new", "old"))
-    for left in (new, old):
-        shutil.rmtree(left, ignore_errors=True)
-    with new_folder(new) as part:
-        _write(classifier, model, part)
-    folder.rename(old)
-    try:
-        new.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _model(folder: Path, saved: _Saved, device: Device) -> Model:

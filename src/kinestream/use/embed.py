@@ -3,6 +3,7 @@ several processes share the work."""
 
 import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from kinestream.distributed.collectives import by_themselves
 from kinestream.distributed.devices import contact, in_turn, make_fabric
 from kinestream.distributed.launch import Device
 from kinestream.evaluate.source import AnyRun
+from kinestream.files import check_writable
+from kinestream.lock import lock
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.shipped import DEFAULT
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
@@ -72,8 +75,8 @@ def embed(
             `columns`, `variable` and `trust`, see `kinestream.read`.
 
     Raises:
-        ValueError: there is nothing to embed, `out` was made by another encoder or with other windows, joints cannot be
-            mapped, or windows are given in seconds and no frame rate is known.
+        ValueError: there is nothing to embed, another process writes `out`, `out` was made by another encoder or with
+            other windows, joints cannot be mapped, or windows are given in seconds and no frame rate is known.
 
     Example:
         >>> archive = embed("recordings/", out="movements.parquet", windows="2s")  # doctest: +SKIP
@@ -83,6 +86,7 @@ def embed(
         raise ValueError("say where the archive goes, out=; load().embedded(recordings) keeps one in memory")
     place = Path(out)
     check_out(place)
+    check_writable(place, is_folder=not place.suffix)
     cutting = Cutting.of(windows, hop, people)
     known = load_layout(layout) if isinstance(layout, str | Path) else layout
     reading = Reading(
@@ -113,17 +117,20 @@ def embed(
             processes=fabric.world_size,
             progress=progress,
         )
-        if fabric.is_global_zero:
-            work.begin()
-        fabric.barrier()
-        try:
-            work.run()
-        except ValueError:
-            work.shards.remove_if_empty()
-            raise
-        fabric.barrier()
-        if fabric.is_global_zero:
-            work.finish(notice)
+        target = place.resolve()
+        own = lock(target.with_name(f".{target.name}.lock"), of=place, notice=notice)
+        with own if fabric.is_global_zero else nullcontext():
+            if fabric.is_global_zero:
+                work.begin()
+            fabric.barrier()
+            try:
+                work.run()
+            except ValueError:
+                work.shards.remove_if_empty()
+                raise
+            fabric.barrier()
+            if fabric.is_global_zero:
+                work.finish(notice)
         fabric.barrier()
     return open_embeddings(place)
 

@@ -63,10 +63,12 @@ class Shards:
         self._round = 0
 
     def begin(self) -> None:
-        """Makes the folder, or goes on in it. One process of several calls this, before the others `join`."""
+        """Makes the folder, or goes on in it. One process of several calls this, before the others `join`; nothing else
+        writes there at the time."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for left in self.folder.glob(".part-*"):
-            left.unlink(missing_ok=True)
+        for left in (*self.folder.glob(".part-*"), *self.folder.glob("part-*")):
+            if left.name.startswith(".") or not left.with_suffix(".json").is_file():
+                left.unlink(missing_ok=True)  # of one that was killed
         if (self.folder / FILE).is_file():
             known, number, whole = _read_info(self.folder)
             if any(_found(self.folder)):  # what stopped before there was a row binds nobody

@@ -97,7 +97,16 @@ def _settings(folder: Run) -> Mapping[str, Any]:
 def _headlines(folder: Run) -> Mapping[str, SavedRow]:
     found = ((evaluation, evaluation.headline()) for evaluation in read_evaluations(folder.path))
     return {
-        f"{'1-NN' if evaluation.protocol == 'knn' else evaluation.protocol} {evaluation.split}": result
+        " ".join(
+            filter(
+                None,
+                (
+                    "1-NN" if evaluation.protocol == "knn" else evaluation.protocol,
+                    evaluation.split,
+                    evaluation.changed,
+                ),
+            )
+        ): result
         for evaluation, result in found
         if result is not None
     }

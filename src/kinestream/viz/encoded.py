@@ -14,8 +14,8 @@ from kinestream.distributed.launch import Device
 from kinestream.evaluate.run_results import Prediction, read_predictions
 from kinestream.evaluate.session import Features, Session, open_session
 from kinestream.evaluate.source import AnyRun
+from kinestream.features.kept import NotKeptError, keep, kept
 from kinestream.features.neighbours import knn_ranking
-from kinestream.files import replacing
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.viz.projection import Method, Plane, pca, tsne
 
@@ -120,15 +120,18 @@ def plane_of(clips: ShownClips, encoded: Encoded, rows: Int64[np.ndarray, " n"],
     digest = hashlib.sha256(np.ascontiguousarray(features).data).hexdigest()[:16]
     file = clips.run / "features" / f"{method}-{digest}.npy"
     try:
-        plane = np.load(file)
-        if plane.shape == (len(features), 2) and plane.dtype == np.float32:
+        plane = kept(file, len(features))
+        if plane.shape[1] == 2 and np.isfinite(plane).all():
             return plane
-    except (OSError, ValueError, EOFError):
-        pass
+    except NotKeptError as error:
+        if str(error):
+            clips.session.notice(f"{file} is not what was kept there ({error}): it is computed again")
     clips.session.progress(f"t-SNE, {what}", "clips", 0, len(features))
     plane = tsne(features)
-    with replacing(file) as part:
-        np.save(part, plane)
+    try:
+        keep(file, plane)
+    except OSError as error:
+        clips.session.notice(f"the map is not kept in {file.parent}: {error.strerror or error}")
     clips.session.progress(f"t-SNE, {what}", "clips", len(features), len(features))
     return plane
 
@@ -155,6 +158,7 @@ def _guesses(session: Session, after: Encoded, names: Sequence[str], classes: Se
 
 def _fitted(rows: Sequence[Prediction], protocol: str, names: Sequence[str], classes: Sequence[str]) -> Guesses | None:
     """The predictions in the order of `names`; None when they are of other clips or classes."""
+    called, *changed = protocol.split(" ", 1)
     by_name = {row.file: row for row in rows}
     numbers = {name: number for number, name in enumerate(classes)}
     if set(by_name) != set(names) or any(row.predicted not in numbers for row in rows):
@@ -164,5 +168,5 @@ def _fitted(rows: Sequence[Prediction], protocol: str, names: Sequence[str], cla
     return Guesses(
         predicted=np.array([numbers[row.predicted] for row in order]),
         confidence=np.array(sure, dtype=np.float32) if len(sure) == len(order) else None,
-        how=_HOW.get(protocol, protocol),
+        how=" ".join((_HOW.get(called, called), *changed)),
     )

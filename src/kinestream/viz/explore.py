@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from kinestream.files import replacing
+from kinestream.files import check_writable, replacing
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.use.archive import Embeddings, open_embeddings
 from kinestream.use.grouping import find_groups
@@ -102,6 +102,7 @@ def explore(
     path = Path(out)
     if path.suffix not in (".html", ".htm"):
         raise ValueError(f"{path}: the suffix '{path.suffix}' is not one of .html, .htm")
+    check_writable(path)  # before any work
     opened = archive if isinstance(archive, Embeddings) else open_embeddings(archive)
     if not len(opened):
         raise ValueError(f"{opened.path or 'the archive'} has no rows: there is nothing to explore")

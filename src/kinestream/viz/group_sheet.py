@@ -1,6 +1,5 @@
 """A sheet of groups: a row for each, with a few of its pieces as strips of skeletons. Needs the extra `[viz]`."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from kinestream.data.gaps import without_gaps
 from kinestream.data.recording import Recording
-from kinestream.files import replacing
+from kinestream.files import replacing, scratch_folder
 from kinestream.use.segments import SegmentRow, Segments
 from kinestream.use.states import NOBODY
 from kinestream.viz.palette import CLASS_COLOURS
@@ -64,8 +63,8 @@ def draw_groups(
     size = (_SIDE + columns * (width + _GAP) + _GAP, len(shown) * (height + _GAP) + _GAP)
     sheet = Image.new("RGB", size, "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.truetype(findfont("DejaVu Sans"), 14)
-    with tempfile.TemporaryDirectory() as scratch:
-        strip = Path(scratch) / "strip.png"
+    with scratch_folder() as scratch:
+        strip = scratch / "strip.png"
         for place, group in enumerate(shown):
             top = _GAP + place * (height + _GAP)
             colour = CLASS_COLOURS[place % len(CLASS_COLOURS)]

@@ -16,7 +16,7 @@ from kinestream.distributed.launch import Device
 from kinestream.evaluate.run_results import SavedResult, read_evaluations
 from kinestream.evaluate.session import Session
 from kinestream.evaluate.source import AnyRun, open_source
-from kinestream.files import replacing
+from kinestream.files import check_writable, replacing
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.train.run_folder import RunConfig
 from kinestream.viz.encoded import METHODS, ShownClips, encode, plane_of
@@ -86,6 +86,7 @@ def report(
     path = open_source(run).folder.path / "report.html" if out is None else Path(out)
     if path.suffix not in (".html", ".htm"):
         raise ValueError(f"{path}: the suffix '{path.suffix}' is not one of .html, .htm")
+    check_writable(path)  # before any work
     clips = encode(run, store, split, baselines=baselines, device=device, progress=progress, notice=notice)
     made = list(figures_of_run(clips))
     drawn = [figure for figure in made if isinstance(figure, RunFigure)]

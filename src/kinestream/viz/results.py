@@ -75,7 +75,7 @@ def _first(evaluations: Sequence[SavedResult]) -> tuple[SavedResult | None, Save
 
 
 def _title(evaluation: SavedResult) -> str:
-    return _TITLES.get(evaluation.protocol, evaluation.protocol)
+    return f"{_TITLES.get(evaluation.protocol, evaluation.protocol)} {evaluation.changed}".rstrip()
 
 
 def _cells(row: SavedRow, recipe: Recipe, *, copies: bool, any_like: bool, is_like: bool) -> Iterator[Cell]:

@@ -1,6 +1,5 @@
 """A sheet of queries and what they found, each clip as a strip of skeletons. Needs the extra `[viz]`."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from kinestream.data.gaps import without_gaps
 from kinestream.data.recording import Recording
 from kinestream.evaluate.result import Result
-from kinestream.files import replacing
+from kinestream.files import replacing, scratch_folder
 from kinestream.skeleton.layout import SkeletonLayout
 from kinestream.use.again import read_again
 from kinestream.use.made_by import Reading
@@ -109,8 +108,8 @@ def draw_sheet(table: Sequence[Sequence[Cell]], path: Path) -> None:
     columns = max(map(len, table))
     sheet = Image.new("RGB", (columns * (width + _GAP) + _GAP, len(table) * (height + _GAP) + _GAP), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.truetype(findfont("DejaVu Sans"), 14)
-    with tempfile.TemporaryDirectory() as scratch:
-        strip = Path(scratch) / "strip.png"
+    with scratch_folder() as scratch:
+        strip = scratch / "strip.png"
         for row, cells in enumerate(table):
             for column, cell in enumerate(cells):
                 left, top = _GAP + column * (width + _GAP), _GAP + row * (height + _GAP)

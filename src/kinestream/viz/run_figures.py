@@ -194,7 +194,7 @@ def epochs_of(folder: Run) -> Sequence[Epoch]:
 def _classes_of(evaluation: SavedResult, own: SavedRow, most: int) -> RunFigure:
     untrained = evaluation.headline("untrained")
     before: Mapping[str, float | None] = untrained.per_class if untrained else {}
-    words = f"Accuracy by class, {evaluation.protocol} on split {evaluation.split}, {own.name}; all: {own.top1:.1f} %"
+    words = f"Accuracy by class, {evaluation.called} on split {evaluation.split}, {own.name}; all: {own.top1:.1f} %"
     return RunFigure(
         name="classes",
         title="Class by class",

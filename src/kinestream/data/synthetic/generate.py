@@ -22,7 +22,7 @@ from kinestream.data.synthetic.performance import (
     perform_nw_ucla,
 )
 from kinestream.data.synthetic.sensor import draw_camera, record
-from kinestream.files import replacing
+from kinestream.files import new_folder
 
 CAMERAS = 3
 
@@ -191,16 +191,15 @@ def check_numbers(clips: int, seed: int, frames: tuple[int, int], *, most: int) 
 def write_files(
     out: Path, count: int, files: Iterator[tuple[str, bytes]], progress: Callable[[int], None] | None
 ) -> list[Path]:
-    """Writes the first `count` files, given as (name, content), and returns their paths. Raises ValueError when `out`
-    holds files."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out} exists and is not an empty folder: name another folder or remove it first")
-    out.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for done, (name, content) in zip(range(1, count + 1), files, strict=False):
-        with replacing(out / name, durable=False) as part:
-            part.write_bytes(content)
-        paths.append(out / name)
-        if progress is not None:
-            progress(done)
-    return paths
+    """Writes the first `count` files, given as (name, content), and returns their paths: all of them, or none. Raises
+    ValueError when `out` holds files."""
+    names = []
+    with new_folder(out, empty=True) as folder:
+        for done, (name, content) in zip(range(1, count + 1), files, strict=False):
+            file = folder / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(content)
+            names.append(name)
+            if progress is not None:
+                progress(done)
+    return [out / name for name in names]
