@@ -10,8 +10,8 @@
 Names are loaded when they are first used: importing the package imports no torch.
 
 Layers, each importing only those before it: owner, words; documents, estimate, failures, files, progress, tables; lock,
-plugins; config, console; skeleton; data; augment, distributed; models; methods; recipes; features; train; evaluate; use;
-viz; reproduction; arguments; commands; cli.
+plugins; config, console; skeleton; data; augment, distributed; models; methods; recipes; features; train; evaluate;
+use; viz; reproduction, sweep; arguments; commands; cli.
 """
 
 from __future__ import annotations

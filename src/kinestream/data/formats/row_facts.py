@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from kinestream.data.formats.numpy_files import Arrays, Header
+from kinestream.data.formats.numpy_files import Arrays
+from kinestream.data.npy import Header
 from kinestream.data.recording import RecordingError
 from kinestream.skeleton.layout import UNITS, UP, SkeletonLayout, layout_names, load_layout
 from kinestream.words import shown
