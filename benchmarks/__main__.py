@@ -16,6 +16,7 @@ from benchmarks import (
     kills,
     linear,
     memory,
+    mutations,
     reading,
     recurrent,
     scale,
@@ -43,9 +44,7 @@ BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "traffic": traffic.measure,
     "gpu": gpu.measure,
 }
-
-
-PROGRAMS: Mapping[str, Callable[[Sequence[str]], int]] = {"kills": kills.main}
+PROGRAMS: Mapping[str, Callable[[Sequence[str]], int]] = {"kills": kills.main, "mutations": mutations.main}
 """Those that take words of their own; they run when they are named alone, and print JSON too."""
 
 

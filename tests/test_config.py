@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinestream.augment.settings import AugmentSettings, ExtremeSettings, MixingSettings
-from kinestream.config import load_yaml, parse_strictly
+from kinestream.config import parse_strictly
+from kinestream.documents import load_yaml
 from kinestream.methods import METHODS
 from kinestream.methods.soft_alignment import SoftAlignment
 from kinestream.models import ENCODERS

@@ -9,14 +9,17 @@
 
 Names are loaded when they are first used: importing the package imports no torch.
 
-Layers, each importing only those before it: files, progress, words; plugins; config, console; skeleton; data; augment,
-distributed; models; methods; recipes; features; train; evaluate; use; viz; reproduction; arguments; commands; cli.
+Layers, each importing only those before it: owner, words; documents, estimate, failures, files, progress, tables; lock,
+plugins; config, console; skeleton; data; augment, distributed; models; methods; recipes; features; train; evaluate;
+use; viz; reproduction, sweep; arguments; commands; cli.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+TYPE_CHECKING = False  # as of `typing`, which need not be imported for it
 if TYPE_CHECKING:
+    from typing import Any
+
     from kinestream import evaluate, layouts, methods
     from kinestream import models as encoders
     from kinestream.console import show_progress
@@ -112,6 +115,8 @@ _WHERE = {
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'kinestream' has no attribute '{name}': it has {', '.join(__all__)}")
+    import importlib
+
     module, _, attribute = _WHERE[name].partition(":")
     found = importlib.import_module(f"kinestream.{module}")
     found = getattr(found, attribute) if attribute else found

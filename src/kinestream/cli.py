@@ -5,13 +5,16 @@ import importlib
 import itertools
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 from kinestream.distributed import launch
 from kinestream.evaluate.settings import BUILTIN
+from kinestream.failures import VARIABLE, line_of
 from kinestream.plugins import add_plugin
+from kinestream.words import shown
 
 COMMANDS = {
     "demo": ("demo", "show in a minute or two what kinestream does, without any data of your own"),
@@ -56,34 +59,14 @@ _FIRST_LOOK = """\
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. The exit status: 0, 1 for work that cannot be done, 2 for a wrong call, 3 where another process
-    of the same command is gone, 130 after Ctrl-C."""
+    of the same command is gone, 130 after Ctrl-C. Whatever goes wrong is told in one line; `--traceback` before the
+    command, or KINESTREAM_TRACEBACK=1, shows where in the code it came from, too."""
     typed = tuple(sys.argv[1:] if arguments is None else arguments)
-    name = "kinestream"
+    called = ["kinestream"]
     try:
-        words = _add_plugins(typed)
-        if words == ["--version"]:
-            print(f"kinestream {version('kinestream')}")
-            return 0
-        table = _with_registered() if words[:1] == ["evaluate"] else COMMANDS
-        known = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in table), None)
-        if _evaluates_several(words, table):
-            known = "evaluate"
-        if known is None:
-            is_completion = words[:1] == ["completion"] and len(words) == 2
-            return _completion(words[1]) if is_completion else _overview(words, table)
-        name = f"kinestream {known}"
-        module = command_module(known)
-        from kinestream.arguments import parse_command, remember_words
-
-        config = parse_command(module.Config, name, module.__doc__ or "", words[len(known.split()) :])
-        remember_words(typed)
-        launch.check_device(getattr(config, "device", "auto"))
-        try:
-            module.run(config)
-        finally:
-            from kinestream.console import end_bars
-
-            end_bars()
+        code = _run(typed, called)
+        sys.stdout.flush()
+        return code
     except SystemExit as end:
         return _MISUSE if isinstance(end.code, str) else end.code or 0
     except KeyboardInterrupt:
@@ -92,16 +75,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return launch.FAILED
-    except ModuleNotFoundError as error:
-        if error.name not in _DRAWING:
-            raise
-        print(f"{name}: drawing needs {error.name}: install kinestream[viz]", file=sys.stderr)
-        return launch.FAILED
-    except (ValueError, OSError) as error:
-        if os.environ.get("KINESTREAM_TRACEBACK"):
-            raise
-        print(f"{name}: {error}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001  the one net: a line for each
+        if os.environ.get(VARIABLE):
+            traceback.print_exc()
+        missing = isinstance(error, ModuleNotFoundError) and error.name in _DRAWING
+        line = (
+            f"{called[-1]}: drawing needs {error.name}: install kinestream[viz]"  # type: ignore[attr-defined]
+            if missing
+            else line_of(error, called[-1], typed)
+        )
+        print(line, file=sys.stderr)
         return launch.LOST if isinstance(error, launch.LostContactError) else launch.FAILED
+
+
+def _run(typed: Sequence[str], called: list[str]) -> int:
+    """The exit status; what is called for messages is added to `called` once it is known."""
+    words = _before_the_command(typed)
+    if words == ["--version"]:
+        print(f"kinestream {version('kinestream')}")
+        return 0
+    table = _with_registered() if words[:1] == ["evaluate"] else COMMANDS
+    known = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in table), None)
+    if _evaluates_several(words, table):
+        known = "evaluate"
+    if known is None:
+        is_completion = words[:1] == ["completion"] and len(words) == 2
+        return _completion(words[1]) if is_completion else _overview(words, table)
+    called.append(f"kinestream {known}")
+    module = command_module(known)
+    from kinestream.arguments import parse_command, remember_words
+
+    config = parse_command(module.Config, called[-1], module.__doc__ or "", words[len(known.split()) :])
+    remember_words(typed)
+    launch.check_device(getattr(config, "device", "auto"))
+    try:
+        module.run(config)
+    finally:
+        from kinestream.console import end_bars
+
+        end_bars()
     return 0
 
 
@@ -126,11 +138,14 @@ def _evaluates_several(words: Sequence[str], table: Mapping[str, tuple[str, str]
     return "," in words[1] or len(plain) > 1 or os.path.exists(words[1])  # noqa: PTH110  before pathlib is needed
 
 
-def _add_plugins(words: Sequence[str]) -> list[str]:
-    """Loads what `--plugin` before the command names; gives the words that follow."""
+def _before_the_command(words: Sequence[str]) -> list[str]:
+    """Sees to `--traceback`, and loads what `--plugin` names; gives the words that follow."""
     rest = list(words)
-    while rest and rest[0].partition("=")[0] == "--plugin":
-        _, given, plugin = rest.pop(0).partition("=")
+    while rest and rest[0].partition("=")[0] in ("--plugin", "--traceback"):
+        option, given, plugin = rest.pop(0).partition("=")
+        if option == "--traceback":
+            os.environ[VARIABLE] = "1"  # the processes that this one starts see it, too
+            continue
         if not given and not rest:
             raise ValueError("--plugin needs a Python file or the name of a module")
         add_plugin(plugin if given else rest.pop(0))
@@ -155,7 +170,7 @@ def _overview(words: Sequence[str], table: Mapping[str, tuple[str, str]]) -> int
         above = f"kinestream {words[0]}" if group else "kinestream"
         near = difflib.get_close_matches(wrong, [name.split()[-1] if group else name for name in group or table])
         hint = f": did you mean {' or '.join(near)}?" if near else ";"
-        print(f"{above}: unknown command '{wrong}'{hint} see '{above} --help'", file=sys.stderr)
+        print(f"{above}: unknown command '{shown(wrong)}'{hint} see '{above} --help'", file=sys.stderr)
         return _MISUSE
     print("kinestream: representations of human actions from unlabelled 3D skeleton recordings\n")
     print("usage: kinestream COMMAND ...   (kinestream COMMAND --help for its arguments and examples)\n")
@@ -164,6 +179,7 @@ def _overview(words: Sequence[str], table: Mapping[str, tuple[str, str]]) -> int
     if group:
         print("\nSeveral in one call: kinestream evaluate [NAME ...] RUN; linear and knn if none is named.")
     print("\nBefore the command: --plugin FILE.py|MODULE loads what others added; may be given several times.")
+    print("--traceback shows where in the code an error came from.")
     print("Completion in a shell: kinestream completion bash|zsh|fish prints a script for it.")
     print("\nA first look, from nothing to an accuracy:")
     print(_FIRST_LOOK)
@@ -173,7 +189,7 @@ def _overview(words: Sequence[str], table: Mapping[str, tuple[str, str]]) -> int
 def _completion(shell: str) -> int:
     """Prints a script that completes commands and their options."""
     if shell not in ("bash", "zsh", "fish"):
-        print(f"kinestream completion: no script for '{shell}': bash, zsh or fish", file=sys.stderr)
+        print(f"kinestream completion: no script for '{shown(shell)}': bash, zsh or fish", file=sys.stderr)
         return _MISUSE
     from kinestream.arguments import print_completion
     from kinestream.data.datasets import dataset_names, load_dataset
@@ -200,8 +216,3 @@ def _completion(shell: str) -> int:
         },
     )
     return 0
-
-
-def command() -> None:
-    """The console script."""
-    sys.exit(main())

@@ -8,10 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import yaml
-
 from kinestream.plugins import VARIABLE, Registry
-from kinestream.words import shown, unknown
+from kinestream.words import reason, shown, unknown
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -45,8 +43,8 @@ def parse_strictly(config: type[Config], plain: Any, where: str) -> Config:
         return cast(Config, _adapter(cast(Any, config)).validate_json(json.dumps(plain)))
     except ValidationError as error:
         raise ValueError(f"{where}: {_in_one_line(config, error)}") from None
-    except (TypeError, RecursionError) as error:
-        raise ValueError(f"{where}: {shown(str(error))}: numbers, text, lists and mappings are allowed") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{where}: {reason(error, 80)}: numbers, text, lists and mappings are allowed") from None
 
 
 def registered(registry: Registry[Any], kind: str) -> Callable[[Any], Any]:
@@ -64,30 +62,6 @@ def registered(registry: Registry[Any], kind: str) -> Callable[[Any], Any]:
         return parse_strictly(entry, value, f"{kind} '{value['name']}'")
 
     return parse
-
-
-def load_yaml(text: str, where: str) -> Any:
-    """The content of YAML text, numbers such as 1e-3 included, which YAML 1.1 takes for text. Raises ValueError, one
-    line that begins with `where`, for text that is no YAML."""
-    try:
-        return yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
-        raise ValueError(f"{where} is not YAML: {shown(' '.join(str(error).split()), 200)}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe, and reads 1e-3 as a number."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in entries if tag != "tag:yaml.org,2002:float"]
-    for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(\d+\.?\d*[eE][-+]?\d+|\d+\.\d*|\.\d+([eE][-+]?\d+)?|\.(inf|Inf|INF))|\.(nan|NaN|NAN)"),
-    list("-+0123456789."),
-)
 
 
 @cache

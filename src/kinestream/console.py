@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from kinestream.progress import Progress
+from kinestream.words import printable
 
 LOG_SECONDS = 10.0
 """Time between two progress lines where there is no terminal."""
@@ -56,14 +57,14 @@ class Screen:
         if text.startswith("LEAK"):
             self.warn(text)
         else:
-            self.err.print(Text(f"note: {text}", style="yellow"), soft_wrap=True)
+            self.err.print(Text(printable(f"note: {text}"), style="yellow"), soft_wrap=True)
 
     def say(self, text: str) -> None:
-        self.out.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.out.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Something that the user must not miss."""
-        self.err.print(Text(f"WARNING: {text}", style="bold red"), soft_wrap=True)
+        self.err.print(Text(printable(f"WARNING: {text}"), style="bold red"), soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """The first column is text, the others are numbers."""
@@ -105,11 +106,12 @@ def table_text(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    # As `Text`, never as str: rich would take brackets in the names of others for its markup.
+    table = Table(title=Text(printable(title)), title_justify="left", title_style="bold")
     for position, column in enumerate(columns):
-        table.add_column(column, justify="right" if position else "left", overflow="fold")
+        table.add_column(Text(printable(column)), justify="right" if position else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
     return table
 
 
@@ -132,9 +134,10 @@ class _Bars:
 
     def __init__(self, console: Console) -> None:
         # One line on a terminal of 80 columns: the note takes what is left and gives way first.
-        note = bars.TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+        column = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+        note = bars.TextColumn("{task.fields[note]}", markup=False, table_column=column)
         self._shown = bars.Progress(
-            bars.TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            bars.TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             bars.BarColumn(bar_width=12),
             bars.MofNCompleteColumn(table_column=Column(no_wrap=True)),
             _Rate(table_column=Column(no_wrap=True)),
@@ -147,6 +150,7 @@ class _Bars:
         self._tasks: dict[str, bars.TaskID] = {}
 
     def __call__(self, what: str, unit: str, done: int, total: int, note: str = "", /) -> None:
+        what, note = printable(what), printable(note)
         if what not in self._tasks and done >= total > 0:
             return  # said already
         if self._shown not in _running:
@@ -188,7 +192,7 @@ class _Lines:
         rate = (done - first) / seconds if seconds > 0 else 0.0
         left = f", {_duration((total - done) / rate)} left" if rate > 0 and done < total else ""
         line = f"{what}: {done}/{total} {unit}, {rate:.1f} {unit}/s, {_duration(seconds)}{left}"
-        self._console.print(f"{line}  {note}".rstrip(), markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(f"{line}  {note}".rstrip()), markup=False, highlight=False, soft_wrap=True)
         if done >= total:
             del self._begun[what], self._last[what]
 

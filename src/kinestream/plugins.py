@@ -15,7 +15,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from kinestream.words import unknown
+from kinestream.words import reason, unknown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -151,7 +151,7 @@ def _load(what: str, key: str, load: Callable[[], object]) -> None:
         load()
     except Exception as error:
         _loaded.discard(key)
-        raise ValueError(f"{what} cannot be loaded: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{what} cannot be loaded: {type(error).__name__}: {reason(error, 500)}") from error
 
 
 def _import(word: str) -> object:

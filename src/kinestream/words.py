@@ -1,17 +1,80 @@
-"""Names and values of others in messages: printable, in one line, with what was probably meant."""
+"""Text of others: as it may stand in messages, in terminals, in tables and in the names of files."""
 
+import contextlib
 import difflib
 import json
 import re
+import reprlib
+import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
+
+_ENDLESS = 10_000
+"""Characters of a value that are written out before it is cut, however much there is of it."""
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
+_TURNS_TEXT = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_FORMULA = re.compile(r"[=@]|[+-](?=.*[(|!=])", re.DOTALL)
+_SEPARATORS = re.compile(r"[/\\]+")
 
 
 def shown(value: Any, most: int = 60) -> str:
-    """A foreign value as it may stand in a message: printable, in one line, cut."""
-    text = value if isinstance(value, str) else json.dumps(value, default=repr)
+    """A foreign value as it may stand in a message: printable, in one line, cut. No more of it is written out than
+    that takes, so that it costs nothing to show what would be gigabytes.
+
+    Example:
+        >>> shown("a\\nb"), shown([1, "x", None]), shown("x" * 9, 4)
+        ('a?b', '[1, "x", null]', 'xxxx...')
+    """
+    text = value if isinstance(value, str) else _written(value, most)
     text = "".join(character if character.isprintable() else "?" for character in text[: most + 1])
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+def reason(error: BaseException, most: int = 200) -> str:
+    """What an error of another library says, as it may stand in a message; its kind where it says nothing."""
+    try:
+        said = str(error)[:_ENDLESS]
+    except Exception:  # noqa: BLE001  an error that cannot even be told
+        said = ""
+    return shown(" ".join(said.split()), most) or type(error).__name__
+
+
+def printable(text: str) -> str:
+    """Lines as a terminal may get them: nothing in them moves its cursor, changes its colours or turns its writing."""
+    if text.isprintable():
+        return text
+    return "".join("?" if _is_control(character) else character for character in text)
+
+
+def plain_text(text: str) -> str:
+    """A label, or what else is kept of a foreign file, as every later use can take it: no control characters, and no
+    formula for the spreadsheet that it may end in.
+
+    Example:
+        >>> plain_text("wave\\x1b[31m"), plain_text("=HYPERLINK(1)"), plain_text("-1")
+        ('wave_[31m', '_HYPERLINK(1)', '-1')
+    """
+    made = text
+    if not text.isprintable():
+        made = "".join("_" if _is_control(character, "") else character for character in text)
+    return f"_{made[1:]}" if _FORMULA.match(made) else made
+
+
+def plain_name(name: str) -> str:
+    """A name from a foreign file as a recording may be called: as `plain_text`, and no path that leads out of a folder.
+
+    Example:
+        >>> plain_name("../../escaped"), plain_name("/tmp/walk"), plain_name("monday/walk")
+        ('escaped', 'tmp/walk', 'monday/walk')
+    """
+    parts = [part for part in _SEPARATORS.split(name) if part not in ("", ".", "..")]
+    return plain_text("/".join(parts))
+
+
+def file_stem(name: str) -> str:
+    """The name of a recording as a file in a folder may be called, without a suffix."""
+    return plain_name(name).replace("/", "_").lstrip(".")[:150] or "_"
 
 
 def unknown(kind: str, name: object, known: tuple[str, ...], most: int = 12) -> str:
@@ -22,7 +85,7 @@ def unknown(kind: str, name: object, known: tuple[str, ...], most: int = 12) -> 
         >>> unknown("stream", "bones", ("joint", "bone"))
         "unknown stream 'bones': did you mean bone? There are: joint, bone"
     """
-    name = shown(str(name), 80)  # it may come from a damaged file
+    name = shown(name, 80)  # it may come from a damaged file
     near = nearest(name, known)
     hint = f": did you mean {either(near)}?" if near else ""
     if not most or (near and len(known) > most):
@@ -54,3 +117,27 @@ def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     whole = [one for one in plain if words and words <= set(re.findall(r"[a-z0-9]+", one))]
     spelt = difflib.get_close_matches(name.lower(), plain, n=most, cutoff=0.6)
     return [plain[one] for one in dict.fromkeys([*sorted(whole, key=len), *spelt])][:most]
+
+
+def _written(value: Any, most: int) -> str:
+    """As JSON, as far as it is needed."""
+    made = ""
+    with contextlib.suppress(TypeError, ValueError, RecursionError, OverflowError):
+        for piece in islice(json.JSONEncoder(ensure_ascii=False, default=_briefly).iterencode(value), _ENDLESS):
+            made += piece[:_ENDLESS]
+            if len(made) > most:
+                break
+        return made
+    return _briefly(value)
+
+
+def _briefly(value: Any) -> str:
+    with contextlib.suppress(Exception):
+        return reprlib.repr(value)
+    return type(value).__name__
+
+
+def _is_control(character: str, but: str = "\n\t") -> bool:
+    if character.isprintable() or character in but:
+        return False
+    return unicodedata.category(character) in _UNPRINTABLE or bool(_TURNS_TEXT.match(character))

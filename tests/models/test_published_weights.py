@@ -216,7 +216,7 @@ def added(key: str, value: Tensor) -> Callable[[State], State]:
         (added("target_predictor.net.0.weight", torch.ones(1)), r"not known: target_predictor\.net\.0\.weight"),
         (added("queue", torch.ones(2, 2)), "not known: queue; left aside are linear layers only"),
         (added("fc.weight", torch.ones(2, 2)), r"not known: fc\.weight \(2, 2\)"),
-        (added("\x1b[31m", torch.ones(2, 2)), r"not known: \\x1b\[31m;"),
+        (added("\x1b[31m", torch.ones(2, 2)), r"not known: \?\[31m;"),
         (lambda state: state | pretraining("joint"), "keys with and without a stream"),
         (changed(TEMPORAL, lambda value: value[..., :7, :]), rf"of another shape: {TEMPORAL} is .* for \(4, 4, 9, 1\)"),
         (

@@ -312,7 +312,7 @@ def changed(**changes: Any) -> str:
         (STICK + "1: 2", "unknown key '1'"),
         (changed(joints=None), "'joints' is missing"),
         (changed(joints=5), "'joints' must be a list of joints, it is 5"),
-        (changed(joints=["hip", True]), "'joints': True is no name of a joint"),
+        (changed(joints=["hip", True]), "'joints': true is no name of a joint"),
         (changed(joints=["hip", "a\nb"]), "'joints': .* is no name of a joint"),
         (changed(joints="hip knee hip left_a right_a toe"), "a joint name stands twice"),
         (changed(joints="hip knee left_a right_a"), "'bones': unknown joint 'toe'"),
@@ -361,7 +361,7 @@ def changed(**changes: Any) -> str:
             "there are 1001, at most 1000",
         ),
         ("a: &a [1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a]\njoints: [*b,*b,*b,*b,*b,*b]", "unknown key 'a'"),
-        ("# " + "x" * 1_000_000, "a layout has at most 1000000"),
+        ("# " + "x" * 1_000_000, "more than 262,144 characters"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_line(text: str, reason: str, tmp_path: Path) -> None:

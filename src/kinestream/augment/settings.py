@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from kinestream.augment.transforms import Augmentation, Transform
 
 
+_LARGEST = 1000
+
+
 @dataclass(frozen=True, kw_only=True)
 class AugmentSettings:
     """Transforms of a view, in this order; null or 0 leaves one out."""
@@ -36,6 +39,11 @@ class AugmentSettings:
     joint that is seen."""
     noise: float = 0.0
     """Gaussian noise in metres."""
+
+    def __post_init__(self) -> None:
+        _check_shares(self, "mirror", "joint_mask")
+        _check_sizes(self, "shear", "noise")
+        _check_crops(self)
 
     def build(self, layout: SkeletonLayout) -> "Augmentation":
         """The transforms that are not left out."""
@@ -80,6 +88,11 @@ class ExtremeSettings:
     """Taps that sum to one; as published, they do not."""
     axis_mask: float = 0.5
     """Probability that one coordinate axis is zeroed."""
+
+    def __post_init__(self) -> None:
+        _check_shares(self, "swap_sides", "mirror", "time_flip", "axis_mask")
+        _check_sizes(self, "shear", "noise")
+        _check_crops(self)
 
     def build(self, layout: SkeletonLayout) -> "Augmentation":
         """The transforms that are not left out."""
@@ -129,6 +142,27 @@ class MixingSettings:
         from kinestream.augment.mixing import Mixing
 
         return Mixing(tuple(body_parts(layout).values()), self.local, self.window)
+
+
+def _check_shares(settings: AugmentSettings | ExtremeSettings, *names: str) -> None:
+    """Raises ValueError for what is no probability."""
+    for name in names:
+        if not 0 <= getattr(settings, name) <= 1:
+            raise ValueError(f"{name} ({getattr(settings, name)}) is a probability: it must be in [0, 1]")
+
+
+def _check_sizes(settings: AugmentSettings | ExtremeSettings, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(settings, name) <= _LARGEST:
+            raise ValueError(f"{name} ({getattr(settings, name)}) must be in 0..{_LARGEST}")
+
+
+def _check_crops(settings: AugmentSettings | ExtremeSettings) -> None:
+    crop, resized = settings.temporal_crop, settings.resized_crop
+    if crop is not None and not 0 <= crop <= _LARGEST:
+        raise ValueError(f"temporal_crop ({crop}) must be in 1..{_LARGEST}, or null")
+    if resized is not None and not 0 < resized[0] <= resized[1] <= 1:
+        raise ValueError(f"resized_crop {list(resized)} must be two shares, above 0 and at most 1, the smaller first")
 
 
 def _augmentation(*transforms: "Transform | float | None") -> "Augmentation":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kinestream.console import Screen
 from kinestream.data.store import Store
+from kinestream.words import file_stem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Config:
 def run(config: Config) -> None:
     store = Store(config.store)
     index = store.index_of(config.clip)
-    out = config.out or Path(f"{config.clip}.png")
+    out = config.out or Path(f"{file_stem(config.clip)}.png")
     try:
         from kinestream.viz import skeleton
     except ModuleNotFoundError as error:

@@ -172,7 +172,7 @@ def _open(path: Path, store: Store, frames: int) -> Float32[np.ndarray, "n t m v
         return None
     try:
         clips = map_array(path)
-    except ValueError:
+    except (OSError, ValueError):
         return None
     fits = clips.shape == _shape(store, frames) and clips.dtype == np.float32
     return np.asarray(clips) if fits else None

@@ -16,6 +16,8 @@ from jaxtyping import Bool, Int64
 from kinestream.data.datasets import Dataset, Split, dataset_names, load_dataset
 from kinestream.data.store import Store
 from kinestream.files import replacing
+from kinestream.tables import read_table, whole_number
+from kinestream.words import plain_name
 
 _COLUMNS = ("name", "length", "crc32", "content")
 _MADE_UP = re.compile(r"(train|test)-\d{6}")
@@ -43,16 +45,13 @@ def write_recordings(path: Path, *parts: tuple[Store, Int64[np.ndarray, " n"]]) 
 
 def read_recordings(path: Path) -> Recordings:
     """The inverse of `write_recordings`. Raises ValueError for a damaged file."""
+    remedy = "restore it, without it nobody can tell what the run learnt from"
+    rows = [cells for _, cells in read_table(path, _COLUMNS, remedy=remedy)]
     try:
-        heading, *rows = csv.reader(path.read_text("utf-8").splitlines())
-        if tuple(heading) != _COLUMNS:
-            raise ValueError(f"its columns are {', '.join(heading)}, not {', '.join(_COLUMNS)}")
-        return Recordings(
-            names=frozenset(name for name, *_ in rows),
-            contents=frozenset((int(length), int(crc32), content) for _, length, crc32, content in rows),
-        )
+        contents = [(whole_number(length), whole_number(crc32), content) for _, length, crc32, content in rows]
     except ValueError as error:
-        raise ValueError(f"{path} was edited or damaged ({error})") from None
+        raise ValueError(f"{path} was edited or damaged ({error}): {remedy}") from None
+    return Recordings(names=frozenset(plain_name(name) for name, *_ in rows), contents=frozenset(contents))
 
 
 def same_name(store: Store, indices: Int64[np.ndarray, " n"], known: Recordings) -> Bool[np.ndarray, " n"]:

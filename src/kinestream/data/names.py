@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kinestream.data.recording import RecordingError, Source
+from kinestream.words import shown
 
 _FIELDS = ("label", "subject", "camera", "setup", "repetition")
 
@@ -30,10 +31,12 @@ class NamePattern:
         named = [field for field in parts[1::2] if field]
         if any(field not in _FIELDS for field in named) or len(set(named)) != len(named):
             raise ValueError(
-                f"names '{pattern}': the fields are {', '.join(_FIELDS)}, each once, and {{}} for anything"
+                f"names '{shown(pattern)}': the fields are {', '.join(_FIELDS)}, each once, and {{}} for anything"
             )
         if "label" not in named:
-            raise ValueError(f"names '{pattern}': a data set needs {{label}}; without classes no description is needed")
+            raise ValueError(
+                f"names '{shown(pattern)}': a data set needs {{label}}; without classes no description is needed"
+            )
         made = [re.escape(parts[0])]
         for field, after in zip(parts[1::2], parts[2::2], strict=True):
             what = ".*?" if not field else f"(?P<{field}>.+?)" if field == "label" else rf"(?P<{field}>\d{{1,9}})"
@@ -44,7 +47,7 @@ class NamePattern:
         """Raises RecordingError for a name of another kind, or a label that is no class."""
         match = self._regex.fullmatch(path.stem)
         if match is None:
-            raise RecordingError(f"the name is not of the scheme {self.pattern}")
+            raise RecordingError(f"the name is not of the scheme {shown(self.pattern)}")
         told = match.groupdict()
         label = told.pop("label")
         numbers: dict[str, Any] = {field: int(value) for field, value in told.items()}
@@ -55,4 +58,4 @@ class NamePattern:
             return self._classes.index(label) + 1
         if label.isdigit() and len(label) < 10 and 1 <= int(label) <= len(self._classes):
             return int(label)
-        raise RecordingError(f"'{label}' is none of the {len(self._classes)} classes, nor the number of one")
+        raise RecordingError(f"'{shown(label)}' is none of the {len(self._classes)} classes, nor the number of one")

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from kinestream.data.store import Store
+from kinestream.words import plain_name, reason, shown
 
 _COLUMNS = ("recording", "partner")
 
@@ -64,15 +65,15 @@ def parse_pairs(
     for line, pair in _rows(content, where):
         for name in pair:
             if name not in known:
-                raise ValueError(f"{where}, line {line}: no recording is called '{name}'")
+                raise ValueError(f"{where}, line {line}: no recording is called '{shown(name)}'")
             if name in twice:
                 raise ValueError(
-                    f"{where}, line {line}: several recordings to learn from are called '{name}': leave out one of the "
-                    "stores (--also), or this pair"
+                    f"{where}, line {line}: several recordings to learn from are called '{shown(name)}': leave out one "
+                    "of the stores (--also), or this pair"
                 )
         first, second = sorted(numbers.get(name, -1) for name in pair)
         if pair[0] == pair[1]:
-            raise ValueError(f"{where}, line {line}: '{pair[0]}' is paired with itself")
+            raise ValueError(f"{where}, line {line}: '{shown(pair[0])}' is paired with itself")
         if first >= 0:
             found.add((first, second))
     if not found:
@@ -88,7 +89,7 @@ def _rows(content: bytes, where: str) -> Iterator[tuple[int, tuple[str, str]]]:
         heading = tuple(cell.strip() for cell in next(reader, ()))
         if heading != _COLUMNS:
             raise ValueError(
-                f"{where} begins with '{','.join(heading)}': a file of pairs begins with '{','.join(_COLUMNS)}'"
+                f"{where} begins with '{shown(','.join(heading))}': a file of pairs begins with '{','.join(_COLUMNS)}'"
             )
         for row in reader:
             cells = [cell.strip() for cell in row]
@@ -96,6 +97,6 @@ def _rows(content: bytes, where: str) -> Iterator[tuple[int, tuple[str, str]]]:
                 continue
             if len(cells) != len(heading):
                 raise ValueError(f"{where}, line {reader.line_num}: {len(cells)} cells, not {len(heading)}")
-            yield reader.line_num, (cells[0], cells[1])
+            yield reader.line_num, (plain_name(cells[0]), plain_name(cells[1]))
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{where} is no table of pairs of names, separated by commas ({error})") from None
+        raise ValueError(f"{where} is no table of pairs of names, separated by commas ({reason(error)})") from None

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
+from kinestream.words import plain_name, plain_text, shown
 
 LARGEST_COORDINATE = 100.0
 """Metres. No sensor sees a body further away: a larger number in a file is damage, not data."""
@@ -190,6 +191,7 @@ class Recording:
     ) -> None:
         if isinstance(layout, str | Path):
             layout = load_layout(layout)
+        name = plain_name(name)
         array = _checked(joints, layout, name)
         planar = planar or array.shape[3] == 2
         if array.shape[3] == 2:
@@ -225,7 +227,9 @@ class Recording:
             "up": "y",
             "name": name,
         }
-        values |= {"label": label, "subject": subject, "camera": camera, "session": session, "confidence": confidence}
+        told = {"label": label, "subject": subject, "camera": camera, "session": session}
+        values |= {key: _fact(value, key, name) for key, value in told.items()}
+        values["confidence"] = confidence
         values |= {"segments": tuple(segments), "bodies": bodies, "planar": planar}
         for key, value in values.items():
             object.__setattr__(self, key, value)
@@ -316,5 +320,13 @@ def _there(joints: Float[np.ndarray, "t m v c"]) -> Bool[np.ndarray, "t m"]:
     return np.nan_to_num(joints).any(axis=(2, 3))
 
 
+def _fact(value: object, what: str, name: str) -> str | int | None:
+    if isinstance(value, str):
+        return plain_text(value)
+    if value is None or (isinstance(value, int | np.integer) and not isinstance(value, bool)):
+        return None if value is None else int(value)
+    raise RecordingError(f"{_called(name)}: {what} {shown(value)}: text, a whole number, or None where unknown")
+
+
 def _called(name: str) -> str:
-    return f"recording '{name}'" if name else "a recording"
+    return f"recording '{shown(name, 100)}'" if name else "a recording"

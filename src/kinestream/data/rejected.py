@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinestream.files import replacing
+from kinestream.tables import read_table, whole_number
 
 FILE = "rejected.csv"
+_COLUMNS = ("file", "line", "reason")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ def write_rejected(folder: Path, rejected: Iterable[Rejected], base: Path | None
         part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,  # names may be no text
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("file", "line", "reason"))
+        writer.writerow(_COLUMNS)
         for entry in rejected:
             path = entry.path if base is None else Path(os.path.relpath(entry.path, base))
             writer.writerow((path.as_posix(), "" if entry.line is None else entry.line, entry.said))
@@ -72,9 +74,8 @@ def write_rejected(folder: Path, rejected: Iterable[Rejected], base: Path | None
 
 def read_rejected(folder: Path) -> list[Rejected]:
     """What `write_rejected` wrote."""
-    with (folder / FILE).open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_table(folder / FILE, _COLUMNS, remedy="prepare the store again to have it anew")
     return [
-        Rejected(path=Path(row["file"]), reason=row["reason"], line=int(row["line"]) if row["line"] else None)
-        for row in rows
+        Rejected(path=Path(file), reason=reason, line=whole_number(line) if line else None)
+        for _, (file, line, reason) in rows
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kinestream.data.datasets import Dataset, Split
 from kinestream.files import entries
+from kinestream.words import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,9 @@ def read_split_list(path: Path) -> tuple[frozenset[str], frozenset[str]]:
             raise ValueError(f"{path}:{number}: no names for {what}, separated by commas, as a split file has them")
     train, test = lists
     if train & test:
-        raise ValueError(f"{path}: {min(train & test)} is for training and for validation, {len(train & test)} are")
+        raise ValueError(
+            f"{path}: {shown(min(train & test))} is for training and for validation, {len(train & test)} are"
+        )
     return train, test
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Int64
 
 from kinestream.data.datasets import Part, Split, SplitField, drawn_split
 from kinestream.data.store import Store, StoreWriter
-from kinestream.words import shown
+from kinestream.words import file_stem, shown
 
 FORMS = (
     "subject:1,3,5, camera:1,2, session:morning or file:a,b (those for training), random:20% (for testing), or "
@@ -82,7 +82,9 @@ def make(
             )
         for value in values:
             rest = [other for other in values if other != value]
-            yield _split(f"without-{value}", f"{asked.field} {value} for testing", asked.field, rest, names, [value])
+            yield _split(
+                file_stem(f"without-{value}"), f"{asked.field} {value} for testing", asked.field, rest, names, [value]
+            )
         return
     absent = [value for value in asked.train if value not in values]
     if absent:

@@ -13,7 +13,6 @@ pass over all data is needed to open it.
 import csv
 import dataclasses
 import hashlib
-import json
 import math
 import zlib
 from collections import Counter
@@ -31,9 +30,11 @@ from kinestream.data.datasets import Part, Split
 from kinestream.data.npy import HEADER_BYTES, header, map_array
 from kinestream.data.preparation import Preparation, preparation_of
 from kinestream.data.recording import Recording, Segment, Source
+from kinestream.documents import read_json
 from kinestream.files import write_json
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.words import shown
+from kinestream.tables import Line, parse_table, whole_number
+from kinestream.words import plain_name, plain_text, reason, shown
 
 SCHEMA = 4
 _WHO = ("subject", "camera", "session")
@@ -499,14 +500,14 @@ def _read_info(path: Path) -> StoreInfo:
     if not file.is_file():
         raise StoreError(f"{path} is no store (no store.json): make one with 'kinestream prepare'")
     try:
-        plain = json.loads(file.read_text("utf-8"))
-        schema = plain.pop("schema")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{file} is damaged ({error}): prepare the store again") from None
+        plain = read_json(file, remedy="prepare the store again")
+    except ValueError as error:
+        raise StoreError(str(error)) from None
+    schema = plain.pop("schema", None)
     if schema != SCHEMA:
         newer = isinstance(schema, int) and schema > SCHEMA
         advice = "update kinestream" if newer else "prepare it again"
-        raise StoreError(f"{path} has schema {schema!r}, this kinestream reads {SCHEMA}: {advice}")
+        raise StoreError(f"{path} has schema {shown(schema, 20)}, this kinestream reads {SCHEMA}: {advice}")
     try:
         splits = {name: Split.from_dict(name, split) for name, split in plain.pop("splits").items()}
         classes = _texts(plain.pop("classes"), "classes")
@@ -522,19 +523,19 @@ def _read_info(path: Path) -> StoreInfo:
         )
         for entry in dataclasses.fields(StoreInfo):
             if entry.type in (str, int) and type(plain[entry.name]) is not entry.type:
-                raise TypeError(f"'{entry.name}' is {plain[entry.name]!r}")
+                raise TypeError(f"'{entry.name}' is {shown(plain[entry.name])}")
         if not isinstance(info.segments_sha256, str | None):
-            raise TypeError(f"'segments_sha256' is {info.segments_sha256!r}")
+            raise TypeError(f"'segments_sha256' is {shown(info.segments_sha256)}")
         if info.fps is not None and not (isinstance(info.fps, int | float) and 0 < info.fps < 100_000):
-            raise TypeError(f"'fps' is {info.fps!r}")
+            raise TypeError(f"'fps' is {shown(info.fps)}")
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise StoreError(f"{file} was edited or damaged ({error}): prepare the store again") from None
+        raise StoreError(f"{file} was edited or damaged ({reason(error)}): prepare the store again") from None
     try:
         preparation_of(info.preparation)
     except ValueError:
         raise StoreError(
-            f"{path} has the unknown preparation '{info.preparation}': update kinestream, or name the plug-in that "
-            "brings it (KINESTREAM_PLUGINS)"
+            f"{path} has the unknown preparation '{shown(info.preparation)}': update kinestream, or name the "
+            "plug-in that brings it (KINESTREAM_PLUGINS)"
         ) from None
     return info
 
@@ -542,17 +543,30 @@ def _read_info(path: Path) -> StoreInfo:
 def _texts(value: Any, key: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise TypeError(f"'{key}' is no list of names")
-    return tuple(value)
+    return tuple(map(plain_text, value))
 
 
 def _read_table(path: Path, info: StoreInfo) -> Table:
-    rows = _read_rows(path / "recordings.csv", info.table_sha256)
-    names, files, *numbers = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
-    columns = {
-        column: np.asarray([value or "nan" for value in values], dtype=np.float64 if column == "fps" else np.int64)
-        for column, values in zip(_COLUMNS[2:], numbers, strict=True)
-    }
-    table = Table(name=tuple(names), file=tuple(files), **columns)
+    file = path / "recordings.csv"
+    rows = _read_rows(file, info.table_sha256, _COLUMNS)
+    names, files, *numbers = zip(*(cells for _, cells in rows), strict=True) if rows else [()] * len(_COLUMNS)
+    try:
+        columns = {
+            column: np.asarray([value or "nan" for value in values], dtype=np.float64 if column == "fps" else np.int64)
+            for column, values in zip(_COLUMNS[2:], numbers, strict=True)
+        }
+        offset, length, fps = columns["offset"], columns["length"], columns["fps"]
+        for what in _WHO:
+            most = len(getattr(info, f"{what}s")) or 2**31
+            if columns[what].min(initial=0) < 0 or columns[what].max(initial=0) > most:
+                raise ValueError(f"a {what} that has no name")
+        if not (np.isnan(fps) | ((fps > 0) & (fps < 100_000))).all():
+            raise ValueError("frames a second that cannot be")
+        if (offset < 0).any() or (length < 1).any() or (offset > info.frames - length).any():
+            raise ValueError("a recording without frames, or beyond the end")
+    except (ValueError, OverflowError) as error:
+        raise StoreError(f"{file} was edited or damaged ({reason(error)}): prepare the store again") from None
+    table = Table(name=tuple(map(plain_name, names)), file=tuple(map(plain_name, files)), **columns)
     _check_rows(path, info, table)
     classes = int(table.label.max(initial=-1)) + 1
     if table.label.min(initial=0) < -1 or (info.segments_sha256 is None and (path / "segments.csv").exists()):
@@ -589,15 +603,22 @@ def _read_segments(path: Path, info: StoreInfo, table: Table) -> Mapping[str, tu
         return {}
     found: dict[str, list[Segment]] = {name: [] for name in table.name}
     lengths = dict(zip(table.name, table.length.tolist(), strict=True))
-    for name, *numbers in _read_rows(path / "segments.csv", info.segments_sha256):
-        label, start, end = map(int, numbers)
-        if name not in found or not 0 <= label < len(info.classes) or not 0 <= start < end <= lengths[name]:
-            raise StoreError(f"{path / 'segments.csv'} does not go with store.json: it was edited, prepare it again")
-        found[name].append(Segment(label=label, start=start, end=end))
+    for line, (called, *numbers) in _read_rows(path / "segments.csv", info.segments_sha256, _SEGMENT_COLUMNS):
+        name = plain_name(called)
+        try:
+            label, start, end = (whole_number(number, most=info.frames) for number in numbers)
+            known = found[name] if label < len(info.classes) and start < end <= lengths[name] else None
+        except (ValueError, KeyError):
+            known = None
+        if known is None:
+            raise StoreError(
+                f"{path / 'segments.csv'} does not go with store.json (line {line}): it was edited, prepare it again"
+            )
+        known.append(Segment(label=label, start=start, end=end))
     return {name: tuple(segments) for name, segments in found.items()}
 
 
-def _read_rows(file: Path, sha256: str) -> list[list[str]]:
+def _read_rows(file: Path, sha256: str, columns: Sequence[str]) -> list[Line]:
     """The rows of a table below its heading."""
     try:
         content = file.read_bytes()
@@ -605,7 +626,10 @@ def _read_rows(file: Path, sha256: str) -> list[list[str]]:
         raise StoreError(f"{file.parent} has lost its {file.name}: prepare the store again") from None
     if hashlib.sha256(content).hexdigest() != sha256:
         raise StoreError(f"{file} is not as it was written (checksum): it was edited or damaged, prepare it again")
-    return list(csv.reader(content.decode("utf-8").splitlines()))[1:]
+    try:
+        return list(parse_table(content, columns))
+    except ValueError as error:
+        raise StoreError(f"{file} was edited or damaged ({error}): prepare the store again") from None
 
 
 def _map_joints(path: Path, info: StoreInfo) -> Float32[np.ndarray, "frames m v c"]:
@@ -615,8 +639,8 @@ def _map_joints(path: Path, info: StoreInfo) -> Float32[np.ndarray, "frames m v 
         joints = map_array(file)
     except FileNotFoundError:
         raise StoreError(f"{path} has lost its joints.npy: prepare the store again") from None
-    except ValueError as error:
-        raise StoreError(f"{file} was cut or damaged ({error}): prepare the store again") from None
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{file} was cut or damaged ({reason(error)}): prepare the store again") from None
     if joints.shape != expected or joints.dtype != np.float32:
         raise StoreError(
             f"{file} holds {joints.dtype} {joints.shape}, store.json says float32 {expected}: "

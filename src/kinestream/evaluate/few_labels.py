@@ -15,6 +15,10 @@ from kinestream.evaluate.session import Session
 from kinestream.evaluate.settings import SemiSettings, seed_range
 from kinestream.evaluate.training import begin_training, trained_rows
 from kinestream.files import replacing
+from kinestream.tables import read_table
+from kinestream.words import plain_name, shown
+
+_COLUMNS = ("file", "label")
 
 
 @register("semi", columns=lambda settings: {"labelled clips": lambda row: f"{row.detail:,}"})
@@ -46,16 +50,16 @@ def subset_of(session: Session, percent: float, seed: int) -> Int[Tensor, " k"]:
         classes, labels = session.store.info.classes, session.train_labels.tolist()
         with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("file", "label"))
+            writer.writerow(_COLUMNS)
             writer.writerows((names[place], classes[labels[place]]) for place in drawn.tolist())
         return torch.from_numpy(drawn)
-    with path.open(encoding="utf-8", newline="") as file:
-        wanted = [row["file"] for row in csv.DictReader(file)]
+    remedy = "remove the file to have the subset drawn anew"
+    wanted = [plain_name(file) for _, (file, _) in read_table(path, _COLUMNS, remedy=remedy)]
     places = {name: place for place, name in enumerate(names)}
     unknown = [name for name in wanted if name not in places]
     if unknown or not wanted:
-        what = f"'{unknown[0]}', which is no training clip of split '{session.split}'" if unknown else "no clip"
-        raise ValueError(f"{path} names {what}: remove the file to have the subset drawn anew")
+        what = f"'{shown(unknown[0])}', which is no training clip of split '{session.split}'" if unknown else "no clip"
+        raise ValueError(f"{path} names {what}: {remedy}")
     return torch.tensor([places[name] for name in wanted])
 
 

@@ -1,11 +1,14 @@
 """What evaluations saved in a run's folder. What is no such file, or damaged, is passed over."""
 
-import csv
-import json
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from kinestream.documents import read_json
+from kinestream.tables import read_table
+from kinestream.words import plain_name, plain_text
 
 PROTOCOLS = ("linear", "knn")
 """In the order in which they are asked for what stands for the run; others follow by name."""
@@ -116,39 +119,39 @@ def read_predictions(run: Path, split: str) -> dict[str, tuple[Prediction, ...]]
     for path in sorted(run.glob(f"predictions-*-{split}.csv"), key=lambda path: _rank(path.name.split("-")[1])):
         files.setdefault(path, path.name.removeprefix("predictions-").removesuffix(f"-{split}.csv"))
     for path, protocol in files.items():
-        if not path.is_file():
+        try:
+            rows = read_table(path, ("file", "label", "predicted", "confidence"), remedy="evaluate again", others=True)
+        except (OSError, ValueError):
             continue
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        if rows and all(row.get(column) is not None for row in rows for column in ("file", "label", "predicted")):
+        if rows:
             found[protocol] = tuple(
                 Prediction(
-                    file=row["file"],
-                    label=row["label"],
-                    predicted=row["predicted"],
-                    confidence=_number(row.get("confidence")),
+                    file=plain_name(file),
+                    label=plain_text(label),
+                    predicted=plain_text(predicted),
+                    confidence=_number(confidence),
                 )
-                for row in rows
+                for _, (file, label, predicted, confidence) in rows
             )
     return found
 
 
 def _read(path: Path) -> Iterator[SavedResult]:
     try:
-        plain = json.loads(path.read_text("utf-8"))
+        plain = read_json(path, remedy="evaluate again", finite=False)
         yield SavedResult(
-            protocol=str(plain["protocol"]),
-            split=str(plain["split"]),
-            train_clips=plain.get("train_clips"),
+            protocol=plain_name(str(plain["protocol"])),
+            split=plain_name(str(plain["split"])),
+            train_clips=None if plain.get("train_clips") is None else int(plain["train_clips"]),
             test_clips=int(plain["test_clips"]),
             copies=int(plain.get("test_clips_that_are_copies") or 0),
-            leak=str(plain["leak"]) if plain.get("leak") else None,
+            leak=plain_text(str(plain["leak"])) if plain.get("leak") else None,
             command=tuple(map(str, plain.get("command", ()))),
             changed=" ".join(map(str, plain.get("changed") or ())),
             fusion=_weights((plain.get("settings") or {}).get("weights")),
             rows=tuple(row for name, entry in plain["results"].items() if (row := _row(name, entry)) is not None),
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return
 
 
@@ -159,17 +162,17 @@ def _row(name: str, plain: Mapping[str, Any]) -> SavedRow | None:
         return None
     streams: Sequence[str] = plain.get("streams") or ()
     return SavedRow(
-        name=name,
+        name=plain_text(name),
         kind=str(plain.get("features", "run")),
         how=str(plain.get("how", "alone")),
-        streams=tuple(streams),
-        top1=top1,
-        low=float(plain["top1_low"]),
-        high=float(plain["top1_high"]),
+        streams=tuple(map(str, streams)),
+        top1=_percent(top1),
+        low=_percent(plain["top1_low"]),
+        high=_percent(plain["top1_high"]),
         top5=_number(plain.get("top5")),
         mean_class=_number(plain.get("mean_class")),
         without_copies=_number(plain.get("top1_without_copies")),
-        per_class={key: _number(share) for key, share in (plain.get("per_class") or {}).items()},
+        per_class={plain_text(key): _number(share) for key, share in (plain.get("per_class") or {}).items()},
     )
 
 
@@ -180,9 +183,17 @@ def _weights(plain: Any) -> dict[str, float] | None:
 
 def _number(value: Any) -> float | None:
     try:
-        return None if value is None or value == "" or float(value) != float(value) else float(value)
-    except (TypeError, ValueError):
+        return None if value is None or value == "" or not math.isfinite(float(value)) else float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _percent(value: Any) -> float:
+    """Raises ValueError for what is no accuracy."""
+    number = _number(value)
+    if number is None or not 0 <= number <= 100:
+        raise ValueError(f"{number} is no accuracy in percent")
+    return number
 
 
 def _rank(protocol: str) -> tuple[int, str]:

@@ -8,12 +8,12 @@ import io
 import math
 import os
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
+from kinestream.data.npy import read_header
 from kinestream.files import replacing
 
 _MARK = b"kinestream checksum of this array"
@@ -81,15 +81,13 @@ def _array(opened: Any, size: int, rows: int) -> Float32[np.ndarray, "n d"]:
     """Its sizes are compared with the bytes that are there before anything of that size is made."""
     head = io.BytesIO(opened.read(min(size, _MOST_HEADER)))
     try:
-        version = np.lib.format.read_magic(head)
-        if version != (1, 0):
-            raise NotKeptError(f"version {version} of the format")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(head)
-    except (ValueError, SyntaxError, TokenError, EOFError) as error:
-        raise NotKeptError(f"it has no header ({type(error).__name__})") from None
-    if dtype != np.dtype("<f4") or fortran or len(shape) != 2 or shape[0] != rows:
+        header = read_header(head)
+    except ValueError as error:
+        raise NotKeptError(str(error)) from None
+    shape, dtype = header.shape, header.dtype
+    if dtype != np.dtype("<f4") or header.fortran or len(shape) != 2 or shape[0] != rows:
         raise NotKeptError(f"{dtype} {shape}, where {rows} rows of float32 belong")
-    if 4 * math.prod(shape) != size - head.tell():
+    if 4 * math.prod(shape) != size - header.start:
         raise NotKeptError("cut off")
-    opened.seek(head.tell())
+    opened.seek(header.start)
     return np.fromfile(opened, np.float32, math.prod(shape)).reshape(shape)

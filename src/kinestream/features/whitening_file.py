@@ -12,7 +12,6 @@ from typing import cast
 import numpy as np
 import torch
 from jaxtyping import Int64
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -23,7 +22,9 @@ from kinestream.features.whitening import Whitening, fit_streams
 from kinestream.files import replacing
 from kinestream.models.encoder_file import weights_hash
 from kinestream.models.readout import Readout
+from kinestream.models.tensor_file import read_tensors
 from kinestream.progress import Notice, Progress, silent, unheard
+from kinestream.words import reason
 
 FILE = "whitening.safetensors"
 
@@ -35,25 +36,21 @@ def load_whitening(folder: Path, encoders: Mapping[str, nn.Module], readout: Rea
     if not file.is_file():
         return None
     try:
-        with safe_open(file, framework="pt") as opened:
-            if (opened.metadata() or {}).get("of") != _of(encoders, readout):
-                return None
-            found = {
-                stream: Whitening(opened.get_tensor(f"{stream}.mean"), opened.get_tensor(f"{stream}.directions"))
-                for stream in encoders
-            }
-    except (SafetensorError, OSError) as error:
+        tensors, metadata = read_tensors(file)
+        if metadata.get("of") != _of(encoders, readout):
+            return None
+        for stream, encoder in encoders.items():
+            dim = cast(int, encoder.dim)
+            for part, shape in (("mean", (dim,)), ("directions", (dim, dim))):
+                values = tensors.get(f"{stream}.{part}")
+                if values is None or tuple(values.shape) != shape or values.dtype != torch.float64:
+                    raise ValueError(f"no {part} of stream {stream}, float64 {shape}")
+    except (OSError, ValueError) as error:
         raise ValueError(
-            f"{file} is damaged ({' '.join(str(error).split())[:200]}): remove it, it is made again where the training "
-            "clips are at hand"
+            f"{file} is damaged, or does not fit its encoders ({reason(error)}): remove it, it is made again where the "
+            "training clips are at hand"
         ) from None
-    for stream, whitening in found.items():
-        shapes = (tuple(whitening.mean.shape), tuple(whitening.directions.shape))
-        types = {whitening.mean.dtype, whitening.directions.dtype}
-        dim = cast(int, encoders[stream].dim)
-        if shapes != ((dim,), (dim, dim)) or types != {torch.float64}:
-            raise ValueError(f"{file} does not fit its encoders (stream {stream}, {shapes}): remove it")
-    return found
+    return {stream: Whitening(tensors[f"{stream}.mean"], tensors[f"{stream}.directions"]) for stream in encoders}
 
 
 def make_whitening(

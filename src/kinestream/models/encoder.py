@@ -31,6 +31,7 @@ places; None leaves it as it is."""
 
 MOST_UNITS = 65536
 """The largest size that settings may ask for: a card with more is damaged, or meant to fill the memory."""
+MOST_LAYERS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,8 +191,9 @@ def _averaged(x: Float[Tensor, "b c t v"], pool: int) -> Float[Tensor, "b c s v"
 def check_sizes(settings: EncoderSettings, *sizes: str) -> None:
     """Raises ValueError where a size is not in 1 .. 65536, or the dropout is no share."""
     for size in sizes:
-        if not 1 <= getattr(settings, size) <= MOST_UNITS:
-            raise ValueError(f"encoder.{size} ({getattr(settings, size)}) must be in 1..{MOST_UNITS}")
+        most = MOST_LAYERS if size == "layers" else MOST_UNITS
+        if not 1 <= getattr(settings, size) <= most:
+            raise ValueError(f"encoder.{size} ({getattr(settings, size)}) must be in 1..{most}")
     dropout = getattr(settings, "dropout", 0.0)
     if not 0 <= dropout < 1:
         raise ValueError(f"encoder.dropout ({dropout}) must be at least 0 and below 1")

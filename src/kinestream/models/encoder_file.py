@@ -1,24 +1,30 @@
 """Encoders on disk: weights as safetensors, and a JSON card that says how to build one and what it learnt from."""
 
 import hashlib
-import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 from pydantic import BeforeValidator
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
+from torch import Tensor
 
 from kinestream.config import parse_strictly, registered
+from kinestream.documents import read_json
 from kinestream.files import replacing, write_json
 from kinestream.models import ENCODERS
 from kinestream.models.encoder import Encoder, EncoderSettings
 from kinestream.models.readout import Readout
+from kinestream.models.tensor_file import read_tensors
 from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.words import plain_text, reason, shown
 
 SCHEMA = 2
+_MOST_BYTES = 2**20
+_MOST_POINTS = 10_000_000
+_MOST_EPOCHS = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +59,13 @@ class EncoderCard:
             raise ValueError(f"seconds ({self.seconds}) must be above 0 and at most 3600, or null")
         if not 1 <= self.bodies <= 100:
             raise ValueError(f"bodies ({self.bodies}) must be in 1..100")
+        numbers = self.frames * self.bodies * len(self.layout.joints)
+        if numbers > _MOST_POINTS:
+            raise ValueError(f"a clip of {numbers:,} points (frames x bodies x joints), at most {_MOST_POINTS:,} are")
+        if not 0 <= self.epochs_done <= _MOST_EPOCHS or not 0 <= self.epochs <= _MOST_EPOCHS:
+            raise ValueError(f"epochs ({self.epochs_done} of {self.epochs}) must be in 0..{_MOST_EPOCHS}")
+        for name in ("stream", "preparation", "dataset", "split", "recipe"):
+            object.__setattr__(self, name, plain_text(getattr(self, name)))
 
     def new_encoder(self) -> Encoder:
         """An encoder as the card says, with random weights. Raises ValueError where it cannot take its stream."""
@@ -70,14 +83,25 @@ def load_encoder(path: Path) -> tuple[Encoder, EncoderCard]:
     """The encoder in evaluation mode, and its card. Raises ValueError when either file is missing, damaged or does not
     fit the other; no code is run from the files and nothing is loaded in part."""
     card = read_card(path)
-    encoder = card.new_encoder()
     try:
-        encoder.load_state_dict(load_file(path))
+        tensors, _ = read_tensors(path, _expected(card))
+        encoder = card.new_encoder()
+        encoder.load_state_dict(tensors)
     except FileNotFoundError:
         raise ValueError(f"no encoder {path}") from None
-    except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"{path} does not fit its card: {' '.join(str(error).split())[:300]}") from None
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} does not fit its card: {reason(error, 300)}") from None
     return encoder.eval(), card
+
+
+def _expected(card: EncoderCard) -> Mapping[str, Tensor] | None:
+    """The names and shapes of the weights, without memory for them: a card may ask for any size, and is compared with
+    its file first. None where an encoder of a plug-in cannot be built so."""
+    try:
+        with torch.device("meta"):
+            return card.new_encoder().state_dict()
+    except (NotImplementedError, RuntimeError, TypeError):
+        return None
 
 
 def weights_hash(encoder: torch.nn.Module) -> str:
@@ -94,14 +118,12 @@ def read_card(encoder: Path) -> EncoderCard:
     plug-in at hand brings."""
     path = encoder.with_suffix(".json")
     try:
-        plain: Any = json.loads(path.read_text("utf-8"))
+        plain = read_json(path, remedy="restore it, it belongs to the encoder", most=_MOST_BYTES)
     except FileNotFoundError:
         raise ValueError(f"no card {path} beside the encoder") from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is no card of an encoder: {error}") from None
-    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
-        found = plain.get("schema") if isinstance(plain, dict) else None
-        raise ValueError(f"{path} is no card of an encoder: schema {found!r}, this kinestream reads {SCHEMA}")
+    if plain.get("schema") != SCHEMA:
+        found = shown(plain.get("schema"), 20)
+        raise ValueError(f"{path} is no card of an encoder: schema {found}, this kinestream reads {SCHEMA}")
     del plain["schema"]
     return parse_strictly(EncoderCard, plain, f"{path} is no card of an encoder")
 

@@ -25,7 +25,9 @@ from kinestream.models.published_names import (
     translate,
 )
 from kinestream.models.stgcn import STGCN
+from kinestream.models.tensor_file import read_torch
 from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.words import shown
 
 SINGLE = ""
 """The stream of keys that name none."""
@@ -72,13 +74,11 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     Raises WeightsError when the file cannot be read without running code in it, or is no state dict.
     """
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_torch(path)
     except FileNotFoundError:
         raise WeightsError(f"no file {path}") from None
-    except Exception as error:  # noqa: BLE001  torch raises whatever its parsers do for a damaged file
-        said = " ".join(str(error).split())
-        said = said.partition("WeightsUnpickler error: ")[2] or said
-        raise WeightsError(f"{path} cannot be read as weights ({said[:160]}): damaged, or more than tensors") from None
+    except ValueError as error:
+        raise WeightsError(f"{path} cannot be read as weights ({error}): damaged, or more than tensors") from None
     beside: list[str] = []
     if isinstance(content, Mapping) and not any(isinstance(value, Tensor) for value in content.values()):
         inner = [key for key in _WRAPPINGS if isinstance(content.get(key), Mapping)]
@@ -245,6 +245,6 @@ def _linear_layers(others: Mapping[str, Tensor]) -> tuple[str, ...]:
 
 
 def _list(keys: Any) -> str:
-    names = [ascii(str(key))[1:-1][:120] for key in keys]
+    names = [shown(key, 120) for key in keys]
     more = f" and {len(names) - _KEYS_SHOWN} more" if len(names) > _KEYS_SHOWN else ""
     return ", ".join(names[:_KEYS_SHOWN]) + more

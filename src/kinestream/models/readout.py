@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 WhitenedBy = Literal["clips", "neighbours", "partners"]
+MOST_TURNS = 360
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,8 @@ class Readout:
     less."""
 
     def __post_init__(self) -> None:
-        if self.turns < 1:
-            raise ValueError(f"readout of {self.turns} turns: it must be of 1 or more")
+        if not 1 <= self.turns <= MOST_TURNS:
+            raise ValueError(f"readout of {self.turns} turns: it must be of 1 to {MOST_TURNS}")
         if not 0 <= self.whitening <= 1:
             raise ValueError(f"readout with whitening {self.whitening}: it must be in [0, 1], 0 for none")
         if self.whitened_by not in get_args(WhitenedBy):

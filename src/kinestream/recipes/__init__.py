@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator
 
 from kinestream.augment.settings import AugmentSettings
-from kinestream.config import load_yaml, parse_strictly, registered
+from kinestream.config import parse_strictly, registered
+from kinestream.documents import load_yaml, read_yaml
 from kinestream.methods import METHODS
 from kinestream.models import ENCODERS
 from kinestream.models.readout import Readout
@@ -24,7 +25,7 @@ from kinestream.recipes.families import REGISTRIES, USUAL, is_of_another_kind, l
 from kinestream.recipes.keys import also_called, place_of
 from kinestream.skeleton import STREAMS
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.words import unknown
+from kinestream.words import shown, unknown
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from kinestream.methods.method import Method, Networks
     from kinestream.models.encoder_file import EncoderCard
 
+MOST_EPOCHS = 1_000_000
 _NAMES = tuple(f"{part}.name=" for part in REGISTRIES)
 
 
@@ -58,6 +60,20 @@ class OptimiserSettings:
     factor: float = 0.1
     """See `milestones`."""
 
+    def __post_init__(self) -> None:
+        for name, value, most in (
+            ("rate", self.rate, 1000),
+            ("weight_decay", self.weight_decay, 1000),
+            ("warmup_epochs", self.warmup_epochs, MOST_EPOCHS),
+            ("factor", self.factor, 1),
+        ):
+            if not 0 <= value <= most:
+                raise ValueError(f"optimiser.{name} ({value}) must be in 0..{most}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"optimiser.momentum ({self.momentum}) must be at least 0 and below 1")
+        if any(milestone < 1 for milestone in self.milestones):
+            raise ValueError(f"optimiser.milestones {list(self.milestones)[:10]} must be epochs, from 1")
+
     def build(self, method: "Method", *, fused: bool = False) -> "Optimizer":
         """One optimiser for the trained parameters of all streams; `fused` makes its step one kernel, on CUDA."""
         from torch.optim import SGD, AdamW
@@ -78,6 +94,10 @@ class MonitorSettings:
     """Epochs between two 1-NN evaluations with labels, for the log only; 0 for never."""
     collapse_spread: float = 0.1
     """A feature spread below this (1 is isotropic, 0 is collapse) is reported loudly."""
+
+    def __post_init__(self) -> None:
+        if self.knn_every < 0 or not 0 <= self.collapse_spread <= 1:
+            raise ValueError(f"monitor: knn_every ({self.knn_every}) from 0, collapse_spread in 0..1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,9 +185,16 @@ class Recipe:
     """What it is the recommended recipe for, if for anything; a recipe based on it says so for itself."""
 
     def __post_init__(self) -> None:
-        for name, value, least in (("epochs", self.epochs, 1), ("batch_size", self.batch_size, 2)):
+        for name, value, least, most in (
+            ("epochs", self.epochs, 1, MOST_EPOCHS),
+            ("batch_size", self.batch_size, 2, 1_000_000),
+            ("frames", self.frames, 2, 100_000),
+            ("seed", self.seed, 0, 2**63 - 1),
+        ):
             if value < least:
                 raise ValueError(f"{name} ({value}) must be at least {least}")
+            if value > most:
+                raise ValueError(f"{name} ({shown(value, 20)}) must be at most {most}")
         if self.seconds is not None and not 0 < self.seconds <= 3600:
             raise ValueError(f"seconds ({self.seconds}) must be above 0, or null for whole recordings")
         if not 0 <= self.partner <= 1:
@@ -290,7 +317,9 @@ def _read(recipe: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     if base is None:
         return plain
     if not isinstance(base, str) or base in (*above, recipe):
-        raise ValueError(f"recipe '{recipe}': base '{base}' is not the name of another recipe, or goes round in a ring")
+        raise ValueError(
+            f"recipe '{recipe}': base '{shown(base)}' is not the name of another recipe, or goes round in a ring"
+        )
     below = _read(base, (*above, recipe))
     below.pop("recommended", None)
     return laid_over(below, plain)
@@ -308,7 +337,7 @@ def _read_one(recipe: str) -> dict[str, Any]:
     path = Path(recipe)
     if not path.is_file():
         raise ValueError(f"no recipe file {recipe}")
-    plain = load_yaml(path.read_text("utf-8"), f"recipe '{recipe}'")
+    plain = read_yaml(path, f"recipe '{recipe}'")
     if not isinstance(plain, dict):
         raise ValueError(f"recipe '{recipe}' is not a mapping of keys to values")
     return plain
@@ -317,14 +346,14 @@ def _read_one(recipe: str) -> dict[str, Any]:
 def _apply(plain: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise ValueError(f"'{override}' is no setting: write key=value, as in epochs=10 or optimiser.rate=0.05")
+        raise ValueError(f"'{shown(override)}' is no setting: write key=value, as in epochs=10 or optimiser.rate=0.05")
     *parts, last = place_of(key, Recipe, plain)
     target = plain
     for part in parts:
         target = target.setdefault(part, {})
         if not isinstance(target, dict):
-            raise ValueError(f"'{override}': {part} has no parts to set")
-    value = load_yaml(text, f"'{override}': the value")
+            raise ValueError(f"'{shown(override)}': {shown(part)} has no parts to set")
+    value = load_yaml(text, f"'{shown(override)}': the value")
     if last == "name" and is_of_another_kind(".".join(parts), target, {"name": value}):
         target.clear()
     target[last] = value

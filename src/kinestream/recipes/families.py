@@ -18,7 +18,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from kinestream.config import load_yaml
+from kinestream.documents import load_yaml
 from kinestream.methods import METHODS
 from kinestream.models import ENCODERS
 from kinestream.plugins import Registry

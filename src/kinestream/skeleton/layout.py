@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kinestream.plugins import Registry
+from kinestream.words import reason, shown
 
 MOST_JOINTS = 1000
 UNITS = ("m", "cm", "mm", "in", "px")
@@ -112,10 +113,9 @@ class SkeletonLayout:
     @classmethod
     def from_json(cls, text: str) -> "SkeletonLayout":
         """The inverse of `to_json`. Raises ValueError where it is no layout."""
-        plain = json.loads(text)
-        if not isinstance(plain, dict):
-            raise ValueError("not a skeleton layout: no mapping of keys to values")
-        return cls.from_dict(plain)
+        from kinestream.documents import parse_json  # and YAML, which not everybody needs
+
+        return cls.from_dict(parse_json(text))
 
     def _wrong(self, key: str, what: str) -> ValueError:
         return ValueError(f"layout '{self.name}': {key}: {what}")
@@ -202,8 +202,8 @@ class SkeletonLayout:
                 title=str(plain.get("title", "")),
                 source=str(plain.get("source", "")),
             )
-        except (KeyError, TypeError, OverflowError) as error:
-            raise ValueError(f"not a skeleton layout: {error}") from error
+        except (LookupError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError(f"not a skeleton layout: {reason(error)}") from None
 
 
 def _lists(plain: Any) -> dict[str, tuple[str, ...]]:
@@ -215,7 +215,7 @@ Layout = SkeletonLayout
 
 def _check(name: str, entry: object) -> None:
     if not isinstance(entry, SkeletonLayout | Path):
-        raise ValueError(f"layout '{name}' must be a SkeletonLayout or the Path of a .yaml file, not {entry!r}")
+        raise ValueError(f"layout '{name}' must be a SkeletonLayout or the Path of a .yaml file, not {shown(entry)}")
 
 
 LAYOUTS: Registry["SkeletonLayout | Path"] = Registry("layout", {}, _check)

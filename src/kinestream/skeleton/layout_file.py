@@ -20,16 +20,13 @@ Lists of joints may be written as words in one string.
 """
 
 import re
-import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from kinestream.documents import read_yaml
+from kinestream.words import shown, unknown
 
-from kinestream.words import unknown
-
-MOST_BYTES = 1_000_000
 _WORDS = ("title", "source", "units", "up")
 _KEYS = ("joints", "chains", "bones", "root", "pairs", "heading", "pelvis", "aliases", "derive", "markers", *_WORDS)
 
@@ -51,7 +48,7 @@ def read_fields(path: Path) -> dict[str, Any]:
     aliases = _mapping(plain, "aliases")
     for own, name in aliases.items():
         if not isinstance(name, str):
-            raise ValueError(f"'aliases': {own}: {reprlib.repr(name)} is no name")
+            raise ValueError(f"'aliases': {own}: {shown(name)} is no name")
     derive = {name: _words(parts, f"derive: {name}") for name, parts in _mapping(plain, "derive").items()}
     markers = {name: _words(points, f"markers: {name}") for name, points in _mapping(plain, "markers").items()}
     parent_of = _parents(plain, joints)
@@ -67,7 +64,7 @@ def read_fields(path: Path) -> dict[str, Any]:
     words = {key: plain.get(key, "") for key in _WORDS}
     for key, value in words.items():
         if not isinstance(value, str):
-            raise ValueError(f"'{key}' must be text, it is {reprlib.repr(value)}")
+            raise ValueError(f"'{key}' must be text, it is {shown(value)}")
     return {
         "joints": joints,
         "parents": indices((parent_of.get(joint, joint) for joint in joints), "bones"),
@@ -84,12 +81,7 @@ def read_fields(path: Path) -> dict[str, Any]:
 def _load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError("there is no such file of a layout")
-    if path.stat().st_size > MOST_BYTES:
-        raise ValueError(f"it has {path.stat().st_size} bytes, a layout has at most {MOST_BYTES}")
-    try:
-        plain = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"it is not YAML: {' '.join(str(error).split())[:200]}") from None
+    plain = read_yaml(path, "it")
     if not isinstance(plain, dict):
         raise ValueError("it is not a mapping of keys to values")
     return plain
@@ -108,7 +100,7 @@ def _parents(plain: Mapping[str, Any], joints: Sequence[str]) -> dict[str, str]:
         links = [link for chain in chains for link in zip(chain[1:], chain[:-1], strict=True)]
         root = root if root is not None or not chains else chains[0][0]
     if root is not None and not isinstance(root, str):
-        raise ValueError(f"'root' must be the name of a joint, it is {reprlib.repr(root)}")
+        raise ValueError(f"'root' must be the name of a joint, it is {shown(root)}")
     parent_of: dict[str, str] = {}
     for child, parent in links:
         for joint in (child, parent):
@@ -178,16 +170,16 @@ def _names(plain: Mapping[str, Any], key: str, default: tuple[str, ...] | None =
 def _words(value: object, key: str) -> tuple[str, ...]:
     names = value.split() if isinstance(value, str) else value
     if not isinstance(names, list):
-        raise ValueError(f"'{key}' must be a list of joints, it is {reprlib.repr(value)}")
+        raise ValueError(f"'{key}' must be a list of joints, it is {shown(value)}")
     for name in names:
         if not isinstance(name, str) or not name or not name.isprintable():
-            raise ValueError(f"'{key}': {reprlib.repr(name)} is no name of a joint: put text in quotes")
+            raise ValueError(f"'{key}': {shown(name)} is no name of a joint: put text in quotes")
     return tuple(names)
 
 
 def _lists(plain: Mapping[str, Any], key: str, length: int | None = None) -> list[tuple[str, ...]]:
     if not isinstance(plain[key], list):
-        raise ValueError(f"'{key}' must be a list of lists of joints, it is {reprlib.repr(plain[key])}")
+        raise ValueError(f"'{key}' must be a list of lists of joints, it is {shown(plain[key])}")
     lists = [_words(value, key) for value in plain[key]]
     for names in lists:
         if length is not None and len(names) != length:
@@ -198,5 +190,5 @@ def _lists(plain: Mapping[str, Any], key: str, length: int | None = None) -> lis
 def _mapping(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = plain.get(key, {})
     if not isinstance(value, dict) or not all(isinstance(name, str) and name.isprintable() for name in value):
-        raise ValueError(f"'{key}' must be a mapping of names, it is {reprlib.repr(value)}")
+        raise ValueError(f"'{key}' must be a mapping of names, it is {shown(value)}")
     return value

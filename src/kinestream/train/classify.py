@@ -16,6 +16,7 @@ from kinestream.augment.transforms import Augmentation
 from kinestream.console import Advance
 from kinestream.data.clips import AnyClips
 from kinestream.data.store import batches
+from kinestream.documents import read_json
 from kinestream.files import write_json
 from kinestream.lock import lock
 from kinestream.models.classifier import StreamClassifier
@@ -173,7 +174,7 @@ def _take_up(folder: Path, identity: dict[str, Any]) -> bool:
     """Whether the training in `folder` is this one; else the folder is made anew for it."""
     file = folder / "settings.json"
     try:
-        if json.loads(file.read_text("utf-8")) == json.loads(json.dumps(identity)):
+        if read_json(file, remedy="it is made again") == json.loads(json.dumps(identity)):
             return True
     except (OSError, ValueError):
         pass

@@ -20,12 +20,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import yaml
-
+from kinestream.config import parse_strictly
+from kinestream.documents import dump_yaml, parse_json, read_yaml
 from kinestream.files import replacing
 from kinestream.lock import lock
 from kinestream.progress import Notice, unheard
 from kinestream.recipes import Recipe
+from kinestream.words import plain_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,20 @@ class RunConfig:
     """Number format of the computation."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    """`RunConfig` as it stands in the file."""
+
+    recipe_name: str
+    recipe: dict[str, Any]
+    data: str
+    store_fingerprint: str
+    also: tuple[Further, ...] = ()
+    pairs: GivenPairs | None = None
+    start: StartedFrom | None = None
+    precision: str = "32-true"
+
+
 class Run:
     """A run on disk."""
 
@@ -118,7 +133,7 @@ class Run:
     def epochs_done(self) -> int:
         """Whole epochs that are trained."""
         lines = read_metrics(self.metrics) if self.metrics.is_file() else []
-        return max((line.get("epoch", 0) for line in lines if line.get("kind") == "epoch"), default=0)
+        return max((line["epoch"] for line in lines if line.get("kind") == "epoch"), default=0)
 
     def locked(self, notice: Notice = unheard) -> AbstractContextManager[None]:
         """For the time of a block no other process trains here. Raises ValueError, which names it, where one does."""
@@ -153,27 +168,17 @@ class Run:
             "recipe": config.recipe.to_dict(),
         }
         with replacing(self.path / "config.yaml") as part:
-            part.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
+            part.write_text(dump_yaml(plain), encoding="utf-8")
 
     def config(self) -> RunConfig:
         """Raises ValueError when the folder is no run."""
         file = self.path / "config.yaml"
         if not file.is_file():
             raise ValueError(f"{self.path} is no run folder (no config.yaml): make one with 'kinestream pretrain'")
-        try:
-            plain = yaml.safe_load(file.read_text("utf-8"))
-            return RunConfig(
-                recipe_name=plain["recipe_name"],
-                recipe=Recipe.from_dict(plain["recipe"], str(file)),
-                data=plain["data"],
-                store_fingerprint=plain["store_fingerprint"],
-                also=tuple(Further(**one) for one in plain.get("also", ())),
-                pairs=GivenPairs(**plain["pairs"]) if "pairs" in plain else None,
-                start=StartedFrom(**plain["start"]) if "start" in plain else None,
-                precision=str(plain.get("precision", "32-true")),
-            )
-        except (yaml.YAMLError, KeyError, TypeError) as error:
-            raise ValueError(f"{file} was edited or damaged ({' '.join(str(error).split())})") from None
+        plain = read_yaml(file)
+        told = parse_strictly(_Written, plain, f"{file} was edited or damaged")
+        recipe = Recipe.from_dict(told.recipe, str(file))
+        return RunConfig(**{**vars(told), "recipe_name": plain_text(told.recipe_name), "recipe": recipe})
 
     def streams(self) -> tuple[str, ...]:
         """The streams whose encoder has been written."""
@@ -240,17 +245,27 @@ def append_line(path: Path, entry: Mapping[str, Any]) -> None:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """All whole lines of a log; one that was cut by a kill is passed over."""
-    lines = path.read_bytes().split(b"\n")[:-1]
+    """All whole lines of a log; one that was cut by a kill, or is none of a log, is passed over. Raises ValueError
+    where it cannot be read."""
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror})") from None
     return [entry for line in lines if (entry := _parsed(line)) is not None]
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
+    """None for what is no line of a log: of an epoch or a step, figures are numbers."""
     try:
-        entry: dict[str, Any] = json.loads(line)
+        entry: dict[str, Any] = parse_json(line, finite=False)
     except ValueError:
         return None
-    return entry
+    if entry.get("kind") == "evaluation":
+        return entry
+    epoch = entry.get("epoch", 0)
+    is_whole = type(epoch) is int and epoch >= 0 and ("epoch" in entry or entry.get("kind") != "epoch")
+    figures = (value for key, value in entry.items() if key != "kind")
+    return entry if is_whole and all(isinstance(value, int | float | None) for value in figures) else None
 
 
 def _is_content(path: Path) -> bool:

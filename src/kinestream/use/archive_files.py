@@ -9,8 +9,9 @@ no suffix  a folder: embedding.json, and for each piece of work part-*.npy, .csv
 import contextlib
 import csv
 import io
-import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ import numpy as np
 from jaxtyping import Float32
 
 from kinestream.config import parse_strictly
-from kinestream.data.npy import HEADER_BYTES, header, map_array
+from kinestream.data.npy import HEADER_BYTES, header, map_array, read_header
+from kinestream.documents import parse_json
 from kinestream.files import replacing
 from kinestream.use.made_by import MadeBy
 from kinestream.use.rows import COLUMNS, NUMBERS, Rows, cells_of, read_rows, rows_from_text, write_rows
 from kinestream.use.vectors import Held, InParquet, Vectors, arrow, chunks
+from kinestream.words import reason, shown
 
 SUFFIXES = (".parquet", ".npz", ".csv", "")
 _VECTORS, _ROWS, _INFO = "vectors.npy", "rows.csv", "kinestream.json"
@@ -32,9 +35,14 @@ _MOST_GROUP_BYTES = 2 << 30
 _ALIGNED = b"KS" + (63).to_bytes(2, "little") + bytes(63)
 """A field of a zip entry that fills up what stands before its content to 128 bytes: numbers can then be used as they
 lie in the file."""
+_LONGEST = 1e9
 _ROW_BYTES = 20_000
 """More of the table a row, on average, than any has."""
 
+_ZIP_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError, EOFError, UnicodeDecodeError),
+    *(struct.error, LookupError, MemoryError),
+)
 Content = tuple[MadeBy, Rows, Vectors]
 
 
@@ -54,11 +62,23 @@ def read_archive(path: Path) -> Content:
     if path.is_dir():
         from kinestream.use.shards import read_folder
 
-        return read_folder(path)
+        return _checked(path, read_folder(path))
     readers = {".parquet": _read_parquet, ".npz": _read_npz, ".csv": _read_csv}
     if path.suffix not in readers:
         raise ValueError(f"{path} is no archive of embeddings: one ends with {', '.join(readers)}, or is a folder")
-    return readers[path.suffix](path)
+    return _checked(path, readers[path.suffix](path))
+
+
+def _checked(path: Path, content: Content) -> Content:
+    """Raises ValueError where a row is about a stretch that cannot be."""
+    rows = content[1]
+    known = ~np.isnan(rows.fps)
+    stretches = (rows.start >= 0) & (rows.start <= rows.end) & (rows.end < _LONGEST)
+    rates = ~known | ((rows.fps > 0) & (rows.fps < 100_000))
+    wrong = np.flatnonzero(~(stretches & rates & (rows.person >= 0)))
+    if len(wrong):
+        raise ValueError(f"{path} is damaged: row {wrong[0] + 1} is about a stretch, a rate or a person that cannot be")
+    return content
 
 
 def write_archive(path: Path, made_by: MadeBy, parts: Sequence[tuple[Rows, Vectors]]) -> None:
@@ -77,8 +97,8 @@ def made_by_from(plain: Any, where: object) -> MadeBy:
     """Raises ValueError for what is no description of an archive."""
     if isinstance(plain, str | bytes):
         try:
-            plain = json.loads(plain)
-        except (ValueError, RecursionError):
+            plain = parse_json(plain)
+        except ValueError:
             plain = None
     if not isinstance(plain, dict) or plain.get("schema") != MadeBy.SCHEMA:
         raise ValueError(f"{where} is no archive of embeddings that this kinestream reads")
@@ -98,7 +118,7 @@ def _read_parquet(path: Path) -> Content:
             made_by = made_by_from((file.schema_arrow.metadata or {}).get(b"kinestream"), path)
             kinds = {field.name: field.type for field in file.schema_arrow}
             if set(kinds) < {*COLUMNS, "vector"} or kinds["vector"] != pa.list_(pa.float32(), made_by.dim):
-                raise ValueError(f"{path} is damaged: its columns are {ascii(sorted(kinds)[:12])[:200]}")
+                raise ValueError(f"{path} is damaged: its columns are {shown(sorted(kinds)[:12], 200)}")
             sizes = [file.metadata.row_group(n).num_rows for n in range(file.metadata.num_row_groups)]
             if any(4 * made_by.dim * size > _MOST_GROUP_BYTES for size in sizes):
                 raise ValueError(f"{path} has row groups of more than 2 GB: write it again in smaller ones")
@@ -107,8 +127,8 @@ def _read_parquet(path: Path) -> Content:
                 table = file.read_row_group(number, columns=list(COLUMNS))
                 parts.append(Rows.of({name: table.column(name).to_pylist() for name in COLUMNS}))
         return made_by, Rows.joined(parts), InParquet(path, made_by.dim)
-    except (pa.ArrowException, OSError, TypeError, OverflowError) as error:
-        raise ValueError(f"{path} is no whole Parquet file ({' '.join(str(error).split())[:200]})") from None
+    except (pa.ArrowException, OSError, TypeError, OverflowError, MemoryError, LookupError) as error:
+        raise ValueError(f"{path} is no whole Parquet file ({reason(error)})") from None
 
 
 def _write_parquet(path: Path, made_by: MadeBy, parts: Sequence[tuple[Rows, Vectors]]) -> None:
@@ -149,8 +169,8 @@ def _read_npz(path: Path) -> Content:
                 raise ValueError(f"{path} is damaged: {_ROWS} is too long for {len(vectors):,} rows")
             with archive.open(_ROWS) as raw, io.TextIOWrapper(raw, "utf-8", newline="") as lines:
                 rows = read_rows(lines, path, most=len(vectors))
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no whole .npz file ({' '.join(str(error).split())[:200]})") from None
+    except _ZIP_DAMAGE as error:
+        raise ValueError(f"{path} is no whole .npz file ({reason(error)})") from None
     if len(rows) != len(vectors):
         raise ValueError(f"{path} is damaged: {len(vectors):,} vectors and {len(rows):,} rows")
     return made_by, rows, Held(vectors)
@@ -168,26 +188,17 @@ def _mapped(path: Path, entry: zipfile.ZipInfo) -> Float32[np.ndarray, "n d"]:
         name, extra = (int.from_bytes(local[at : at + 2], "little") for at in (26, 28))
         begin = entry.header_offset + 30 + name + extra
         file.seek(begin)
-        shape, fortran, dtype = read_header(file, path)
-        offset = file.tell()
-    count = int(np.prod(shape, dtype=object)) if shape else 0
-    if dtype != np.dtype("<f4") or fortran or 4 * count != entry.file_size - (offset - begin):
-        raise ValueError(f"{path} is damaged: {entry.filename} is no array of {shape}")
-    if count == 0:
-        return np.empty(shape, np.float32)
-    return np.memmap(path, np.float32, "r", offset, shape)
-
-
-def read_header(file: Any, where: object) -> tuple[tuple[int, ...], bool, "np.dtype[Any]"]:
-    """Shape, order and type of a `.npy` file. Raises ValueError for a damaged one."""
-    from tokenize import TokenError
-
-    try:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        return read(file)
-    except (ValueError, SyntaxError, TokenError, EOFError) as error:
-        raise ValueError(f"{where} is damaged: its array has no header ({error})") from None
+        try:
+            head = read_header(file)
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
+    if head.dtype != np.dtype("<f4") or head.fortran or head.size != entry.file_size - (head.start - begin):
+        raise ValueError(f"{path} is damaged: {entry.filename} is no array of {head.shape}")
+    if not head.size:
+        return np.empty(head.shape, np.float32)
+    if head.start + head.size > path.stat().st_size:
+        raise ValueError(f"{path} is cut off: {entry.filename} is not whole")
+    return np.memmap(path, np.float32, "r", head.start, head.shape)
 
 
 def _write_npz(path: Path, made_by: MadeBy, parts: Sequence[tuple[Rows, Vectors]]) -> None:
@@ -238,7 +249,7 @@ def _read_csv(path: Path) -> Content:
             raise ValueError("it has no row")
         rows = rows_from_text(dict(zip(COLUMNS, zip(*cells, strict=True), strict=True)))
     except (ValueError, OverflowError, OSError, csv.Error) as error:
-        raise ValueError(f"{path} is no archive of embeddings: {error}") from None
+        raise ValueError(f"{path} is no archive of embeddings: {reason(error)}") from None
     if made_by.dim != dim:
         raise ValueError(f"{path} is damaged: vectors of {dim} numbers, where {made_by.dim} belong")
     return made_by, rows, Held(np.stack(vectors))
@@ -284,8 +295,8 @@ def map_vectors(path: Path, dim: int) -> Held:
     """Raises ValueError for a file of another kind."""
     try:
         array = map_array(path)
-    except (OSError, EOFError, ValueError) as error:
-        raise ValueError(f"{path} is damaged ({error}): remove it, and embed again") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is damaged ({reason(error)}): remove it, and embed again") from None
     if array.ndim != 2 or array.shape[1] != dim or array.dtype != np.float32:
         raise ValueError(f"{path} is damaged: {array.shape} where vectors of {dim} numbers belong: remove it")
     return Held(array)

@@ -8,21 +8,21 @@ report.json                how good it is, where that was found out
 """
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from kinestream.config import parse_strictly
 from kinestream.distributed.launch import Device
+from kinestream.documents import read_json
 from kinestream.features.whitening_file import FILE as WHITENING
 from kinestream.features.whitening_file import load_whitening, save_whitening
 from kinestream.files import check_writable, new_folder, replacing, write_json
 from kinestream.models.encoder_file import load_encoder, save_encoder
+from kinestream.models.tensor_file import read_tensors
 from kinestream.train.run_folder import Run
 from kinestream.use.archive_files import made_by_from
 from kinestream.use.familiar import Familiar
@@ -31,7 +31,7 @@ from kinestream.use.logistic import Layer
 from kinestream.use.made_by import MadeBy, Reading
 from kinestream.use.model import Model
 from kinestream.use.pieces import Cutting
-from kinestream.words import shown
+from kinestream.words import plain_text, reason, shown
 
 if TYPE_CHECKING:
     from kinestream.use.classifier import Classifier
@@ -40,6 +40,7 @@ FILE = "classifier.json"
 _WEIGHTS, _REPORT = "classifier.safetensors", "report.json"
 SCHEMA = 1
 _MOST_BYTES = 100_000_000
+_MOST_STRENGTHS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ def load_classifier(folder: Path, *, device: Device = "auto") -> "Classifier":
         false_alarms=saved.false_alarms,
         seed=saved.seed,
     )
-    made.classes_ = np.array(saved.classes)
+    made.classes_ = np.array([plain_text(name) if isinstance(name, str) else name for name in saved.classes])
     made.n_features_in_ = model.dim
     made.layer_ = layer
     made.familiar_ = Familiar(
@@ -174,35 +175,48 @@ def _model(folder: Path, saved: _Saved, device: Device) -> Model:
 def _read_info(folder: Path) -> tuple[_Saved, MadeBy]:
     path = folder / FILE
     plain = _read_json(path)
-    if not isinstance(plain, dict) or plain.get("schema") != SCHEMA:
-        found = plain.get("schema") if isinstance(plain, dict) else None
-        raise ValueError(f"{path} is no classifier: schema {shown(found)}, this kinestream reads {SCHEMA}")
+    if plain.get("schema") != SCHEMA:
+        raise ValueError(
+            f"{path} is no classifier: schema {shown(plain.get('schema'), 20)}, this kinestream reads {SCHEMA}"
+        )
     made_by = made_by_from(plain.get("made_by"), path)
     rest = {key: value for key, value in plain.items() if key not in ("schema", "made_by")}
     saved = parse_strictly(_Saved, rest, f"{path} is damaged")
     if len(saved.classes) < 2 or len(set(saved.classes)) < len(saved.classes):
         raise ValueError(f"{path} is damaged: {len(saved.classes)} classes, two or more and none twice are needed")
-    if not saved.temperature > 0 or not saved.streams or _WEIGHTS not in saved.files:
-        raise ValueError(f"{path} is damaged: temperature {saved.temperature}, {len(saved.streams)} streams")
+    wrong = [
+        what
+        for what, fits in (
+            ("temperature", saved.temperature > 0),
+            ("strength", saved.strength >= 0),
+            ("strengths", 0 < len(saved.strengths) <= _MOST_STRENGTHS and min(saved.strengths) > 0),
+            ("threshold", saved.threshold is None or saved.threshold >= 0),
+            ("false_alarms", 0 <= saved.false_alarms <= 1),
+            ("folds", 2 <= saved.folds <= 10_000),
+            ("seed", saved.seed >= 0),
+            ("seconds", saved.seconds is None or 0 < saved.seconds < 100_000),
+            ("streams", 0 < len(set(saved.streams)) == len(saved.streams)),
+            ("files", _WEIGHTS in saved.files),
+        )
+        if not fits
+    ]
+    if wrong:
+        raise ValueError(f"{path} is damaged: {', '.join(wrong)} cannot be: save the classifier again")
     return saved, made_by
 
 
 def _read_json(path: Path) -> Any:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError("it is too large")
-        return json.loads(path.read_text("utf-8"))
+        return read_json(path, remedy="save the classifier again", most=_MOST_BYTES)
     except FileNotFoundError:
         raise ValueError(f"no classifier in {path.parent}: it has no {path.name}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged ({shown(str(error), 200)}): save the classifier again") from None
 
 
 def _read_weights(path: Path, saved: _Saved, dim: int) -> tuple[Layer, np.ndarray]:
     try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({shown(str(error), 200)}): save the classifier again") from None
+        tensors = {name: value.numpy() for name, value in read_tensors(path)[0].items()}
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({reason(error)}): save the classifier again") from None
     count = len(saved.classes)
     shapes = {"weights": (count, dim), "bias": (count,), "centres": (count, dim)}
     for name, shape in shapes.items():

@@ -16,7 +16,7 @@ from jaxtyping import Float64, Int64
 
 from kinestream.use.rows import Rows
 from kinestream.use.sources import full
-from kinestream.words import shown
+from kinestream.words import plain_name, plain_text, shown
 
 if TYPE_CHECKING:
     from kinestream.use.archive import Embeddings
@@ -130,7 +130,7 @@ def _lines(reader: Any, place: Path) -> Iterator[Labelled]:
     heading = [cell.strip().lower() for cell in next(reader, [])]
     if "label" not in heading or not {"name", "file"} & set(heading) or len(set(heading)) < len(heading):
         raise ValueError(
-            f"{place}: its columns are {ascii(heading[:12])[:200]}; 'name' or 'file', and 'label', belong there once"
+            f"{place}: its columns are {shown(heading[:12], 200)}; 'name' or 'file', and 'label', belong there once"
         )
     for row in reader:
         if not any(cell.strip() for cell in row):
@@ -149,9 +149,9 @@ def _lines(reader: Any, place: Path) -> Iterator[Labelled]:
         person = _number(cells, "person", math.nan, where)
         yield Labelled(
             line=reader.line_num,
-            name=cells.get("name", ""),
+            name=plain_name(cells.get("name", "")),
             file=cells.get("file", ""),
-            label=cells["label"],
+            label=plain_text(cells["label"]),
             start=start,
             end=end,
             person=None if math.isnan(person) or person < 1 else int(person),

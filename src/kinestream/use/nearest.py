@@ -3,7 +3,6 @@
 n vectors, q queries, d numbers, m found for each of r queries, or for all together.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
+from kinestream.documents import read_json
 from kinestream.files import replacing, write_json
 from kinestream.use.vectors import Vectors, chunks, take
 
@@ -163,7 +163,8 @@ def approximate(vectors: Vectors, kept: Path | None = None, *, seed: int = 0) ->
 
 def _recall_in(kept: Path) -> float | None:
     try:
-        recall = json.loads(kept.with_suffix(".json").read_text("utf-8"))["recall"]
-    except (OSError, ValueError, KeyError, TypeError):
+        recall = read_json(kept.with_suffix(".json"), remedy="it is made again")["recall"]
+    except (OSError, ValueError, KeyError):
         return None
-    return float(recall) if kept.with_suffix(".usearch").is_file() and isinstance(recall, float) else None
+    known = isinstance(recall, float) and 0 <= recall <= 1 and kept.with_suffix(".usearch").is_file()
+    return recall if known else None

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from kinestream.words import plain_name, plain_text, reason, shown
+
 TEXTS = ("name", "file", "label", "subject", "camera", "session")
 NUMBERS = ("start", "end", "fps")
 COLUMNS = ("name", "file", "person", "start", "end", "fps", "label", "subject", "camera", "session")
@@ -53,7 +55,7 @@ class Rows:
             values = columns[name]
             if name in TEXTS:
                 column = np.empty(len(values), dtype=object)
-                column[:] = [sys.intern(str(value)) for value in values]
+                column[:] = [sys.intern((plain_name if name == "name" else plain_text)(str(value))) for value in values]
                 made[name] = column
             else:
                 made[name] = np.asarray(values, dtype=np.float64 if name in NUMBERS else np.int64)
@@ -125,7 +127,7 @@ def read_rows(lines: Iterable[str], where: object, most: int | None = None) -> R
         reader = csv.reader(lines, strict=True)
         heading = next(reader, [])
         if tuple(heading) != COLUMNS:
-            raise ValueError(f"its columns are {ascii(heading[:12])[:200]}")
+            raise ValueError(f"its columns are {shown(heading[:12], 200)}")
         for row in reader:
             if len(row) != len(COLUMNS) or len(cells) == most:
                 raise ValueError(f"line {reader.line_num} is none of its rows")
@@ -133,7 +135,7 @@ def read_rows(lines: Iterable[str], where: object, most: int | None = None) -> R
         columns = zip(*cells, strict=True) if cells else ((),) * len(COLUMNS)
         return rows_from_text(dict(zip(COLUMNS, columns, strict=True)))
     except (ValueError, OverflowError, csv.Error) as error:
-        raise ValueError(f"the table of {where} is damaged: {error}") from None
+        raise ValueError(f"the table of {where} is damaged: {reason(error)}") from None
 
 
 def rows_from_text(columns: Mapping[str, Sequence[str]]) -> Rows:

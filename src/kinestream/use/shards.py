@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kinestream.documents import read_json
 from kinestream.files import replacing, write_json
 from kinestream.use.archive_files import Content, made_by_from, map_vectors, writing_vectors
 from kinestream.use.made_by import MadeBy
 from kinestream.use.pieces import Tally
 from kinestream.use.rows import Rows, read_rows, write_rows
 from kinestream.use.vectors import Held, Joined
+from kinestream.words import reason
 
 FILE = "embedding.json"
 Key = tuple[str, str | None]
@@ -161,7 +163,7 @@ def read_folder(folder: Path) -> Content:
 def _found(folder: Path) -> Iterator[Shard]:
     for file in sorted(folder.glob("part-*.json")):
         try:
-            plain = json.loads(file.read_text("utf-8"))
+            plain = read_json(file, remedy="remove it, and embed again")
             if plain["bytes"] != _sizes(file.with_suffix("")):
                 continue
             yield Shard(
@@ -170,8 +172,8 @@ def _found(folder: Path) -> Iterator[Shard]:
                 refused=tuple((str(place), str(why)) for place, why in plain["refused"]),
                 tally=_tally(plain["tally"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError(f"{file} is damaged ({error}): remove it, and embed again") from None
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError(f"{file} is damaged ({reason(error)}): remove it, and embed again") from None
 
 
 def _sizes(stem: Path) -> list[int]:
@@ -188,10 +190,10 @@ def _tally(plain: dict[str, Any]) -> Tally:
 def _read_info(folder: Path) -> tuple[MadeBy, int, bool]:
     file = folder / FILE
     try:
-        plain = json.loads(file.read_text("utf-8"))
+        plain = read_json(file, remedy="remove its folder, and embed again")
         number, whole = int(plain.pop("round")), bool(plain.pop("whole"))
     except FileNotFoundError:
         raise ValueError(f"{folder} is no archive of embeddings: it has no {FILE}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         raise ValueError(f"{file} is damaged: remove {folder}, and embed again") from None
     return made_by_from(plain, file), number, whole

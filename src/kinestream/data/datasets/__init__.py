@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kinestream.config import load_yaml, parse_strictly
+from kinestream.config import parse_strictly
 from kinestream.data.formats import Format, file_format
 from kinestream.data.names import NamePattern
 from kinestream.data.recording import Source, Units, Up
+from kinestream.documents import load_yaml, read_yaml
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
-from kinestream.words import unknown
+from kinestream.words import file_stem, shown, unknown
 
 Part = Literal["train", "test"]
 SplitField = Literal["subject", "camera", "session", "setup", "file"]
@@ -42,6 +43,10 @@ class Split:
     lists: tuple[str, ...] = ()
     """Names of the official files that say what is for training and for testing, the one to prefer first; empty when
     that is known without."""
+
+    def __post_init__(self) -> None:
+        if file_stem(self.name) != self.name:
+            raise ValueError(f"split '{shown(self.name)}': files are named by it: letters, digits, - and _ are meant")
 
     def draw(self, names: Sequence[str]) -> "Split":
         """Drawn among these recordings, of which both parts get at least one; itself where it is no lot."""
@@ -86,8 +91,11 @@ class Split:
             return drawn_split(name, float(plain["random"]), int(plain.get("seed", 0)), title=plain.get("title"))
         if plain["field"] not in typing.get_args(SplitField):
             known = ", ".join(typing.get_args(SplitField))
-            raise ValueError(f"split '{name}': field '{plain['field']}' is none of {known}")
+            raise ValueError(f"split '{shown(name)}': field '{shown(plain['field'])}' is none of {known}")
         published, test, cameras = plain.get("published"), plain.get("test"), plain.get("cameras")
+        for key in ("train", "test", "cameras", "lists"):
+            if not isinstance(plain.get(key, []), list | tuple | None):
+                raise ValueError(f"split '{shown(name)}': '{key}' is {shown(plain[key], 40)}, a list belongs")
         kind = str if plain["field"] == "file" else int
         return cls(
             name=name,
@@ -105,7 +113,7 @@ def drawn_split(name: str, percent: float, seed: int, *, title: str | None = Non
     """A split that is yet to be drawn: `percent` of the recordings are for testing. Raises ValueError for a share that
     leaves nothing for one part."""
     if not 0 < percent < 100:
-        raise ValueError(f"split '{name}': {percent:g} % for testing: above 0 and below 100 is needed")
+        raise ValueError(f"split '{shown(name)}': {percent:g} % for testing: above 0 and below 100 is needed")
     return Split(
         name=name,
         title=title or f"{percent:g} % drawn for testing, seed {seed}",
@@ -170,11 +178,7 @@ def load_dataset(name: str | Path) -> Dataset:
     the file and what is wrong in it."""
     if str(name).endswith((".yaml", ".yml")):
         path = Path(name)
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"the data set file {path} cannot be read: {error}") from None
-        return _parse(path.stem, text, str(path))
+        return _parse(path.stem, read_yaml(path, f"the data set file {path}"), str(path))
     return _built_in(str(name))
 
 
@@ -182,7 +186,8 @@ def load_dataset(name: str | Path) -> Dataset:
 def _built_in(name: str) -> Dataset:
     if name not in dataset_names():
         raise ValueError(f"{unknown('data set', name, dataset_names())}; or give the path of a .yaml file")
-    return _parse(name, resources.files(__package__).joinpath(f"{name}.yaml").read_text("utf-8"), name)
+    text = resources.files(__package__).joinpath(f"{name}.yaml").read_text("utf-8")
+    return _parse(name, load_yaml(text, name), name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,8 +213,7 @@ class _Described:
     known_copies: dict[str, int] = field(default_factory=dict)
 
 
-def _parse(name: str, text: str, where: str) -> Dataset:
-    plain = load_yaml(text, where)
+def _parse(name: str, plain: Any, where: str) -> Dataset:
     if not isinstance(plain, dict):
         raise ValueError(f"{where} is no description of a data set: a mapping of keys to values is needed")
     told = parse_strictly(_Described, plain, where)
@@ -224,7 +228,7 @@ def _parse(name: str, text: str, where: str) -> Dataset:
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     if layout is None:
-        raise ValueError(f"{where}: files of format {told.format} do not say their joints: give a layout")
+        raise ValueError(f"{where}: files of format {shown(told.format)} do not say their joints: give a layout")
     return Dataset(
         name=name,
         title=told.title or name,
@@ -263,7 +267,7 @@ class _DescribedSplit:
 
 
 def _split(name: str, plain: Any, where: str) -> Split:
-    where = f"{where}: split '{name}'"
+    where = f"{where}: split '{shown(name)}'"
     if not isinstance(plain, dict):
         raise ValueError(f"{where} is no mapping of keys to values")
     told = parse_strictly(_DescribedSplit, plain, where)

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from kinestream.data.formats import FORMATS, Format, freemocap
-from kinestream.data.formats.numpy_files import SUFFIXES, Arrays, Header, is_npy, names_in, open_arrays
+from kinestream.data.formats.numpy_files import SUFFIXES, Arrays, is_npy, names_in, open_arrays
 from kinestream.data.formats.orders import (
     Order,
     as_floats,
@@ -28,6 +28,7 @@ from kinestream.data.formats.orders import (
     without_padding,
 )
 from kinestream.data.formats.row_facts import RowFacts, read_facts
+from kinestream.data.npy import Header
 from kinestream.data.recording import Found, RecordingError, Source
 from kinestream.skeleton.layout import SkeletonLayout
 

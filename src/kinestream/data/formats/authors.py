@@ -37,6 +37,7 @@ from kinestream.data.formats.origin import COLUMNS, FILE, Origin, read_origin
 from kinestream.data.formats.safe_pickle import load_pickle
 from kinestream.data.formats.which_layout import layout_told
 from kinestream.data.preparation import PREPARATIONS, is_as_found
+from kinestream.words import shown
 
 PARTS = ("train", "val")
 _KINDS = ("position", "data")
@@ -120,7 +121,7 @@ def _open(folder: Path, part: str, kind: str, origin: Origin) -> _Part:
             f"{label_path} has {len(names)} names and {len(labels)} labels, {path.name} has {len(array)} clips"
         )
     if wrong := next((name for name in names if not isinstance(name, str)), None):
-        raise ExchangeError(f"{label_path}: {ascii(wrong)[:60]} where a name belongs")
+        raise ExchangeError(f"{label_path}: {shown(wrong)} where a name belongs")
     found = {column: origin.column(part, column, len(array)) for column in COLUMNS}
     return _Part(
         name=part,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from kinestream.data.formats.incoming import MOST_BODIES, ExchangeError, shown
+from kinestream.data.formats.incoming import MOST_BODIES, ExchangeError
+from kinestream.words import shown
 
 _LETTERS = "ntmvc"
 _GROUP = re.compile(r"\(([^()]*)\)|(\S+)")

@@ -11,12 +11,10 @@ import contextlib
 import dataclasses
 import math
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -39,9 +37,12 @@ from kinestream.data.formats.incoming import (
     whole_number,
     word_of,
 )
+from kinestream.data.formats.numpy_files import check_unpacked
 from kinestream.data.formats.origin import KEY, Origin, read_origin
 from kinestream.data.formats.which_layout import Told, bodies_told, known_layout, layout_told
+from kinestream.data.npy import DAMAGE, Binary, Header, read_header
 from kinestream.data.preparation import PREPARATIONS, is_as_found
+from kinestream.words import reason, shown
 
 PARTS = ("train", "test")
 _COLUMNS = ("name", "length", "subject", "camera", "session", "fps")
@@ -52,27 +53,12 @@ _LARGEST_ROW = 2**30
 _LARGEST_COLUMN = 2**30
 _MOST_SQUEEZED = 1100
 """Deflate makes nothing smaller than by this factor: a member that says so does not say the truth."""
-_DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, ValueError, EOFError, SyntaxError, TokenError, OSError),
-    *(NotImplementedError, KeyError, RuntimeError, MemoryError, OverflowError),
-)
-
-
-@runtime_checkable
-class _Binary(Protocol):
-    def read(self, size: int = -1, /) -> bytes: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Header:
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
     name: str
-    header: _Header
+    header: Header
     labels: list[int]
     columns: Mapping[str, list[Any]]
     """Some of `_COLUMNS`, a value for each recording."""
@@ -96,7 +82,7 @@ def open_ctr_gcn(path: Path, asked: Asked) -> Incoming:
         with zipfile.ZipFile(path) as archive:
             members = {name.removesuffix(".npy") for name in archive.namelist()}
             if f"x_{PARTS[0]}" not in members:
-                some = ", ".join(ascii(name)[1:-1][:40] for name in sorted(members)[:6])
+                some = ", ".join(shown(name, 40) for name in sorted(members)[:6])
                 hint = "; weights go to 'kinestream import-weights'" if any("data.pkl" in m for m in members) else ""
                 raise ExchangeError(f"{path} is an archive of {some}: understood is one of {_UNDERSTOOD}{hint}")
             parts = [_part(archive, part, members, axes, path) for part in PARTS if f"x_{part}" in members]
@@ -105,8 +91,8 @@ def open_ctr_gcn(path: Path, asked: Asked) -> Incoming:
             class_names = names_of_classes(_whole(archive, key), f"{path}: {key}") if key else origin.class_names
     except ExchangeError:
         raise
-    except _DAMAGE as error:
-        raise ExchangeError(f"{path} is no whole npz ({' '.join(str(error).split())[:100]}): cut or damaged") from None
+    except DAMAGE as error:
+        raise ExchangeError(f"{path} is no whole npz ({reason(error, 100)}): cut or damaged") from None
     named = all("name" in part.columns for part in parts)
     if not named:  # some made up and some not would be one more thing to know
         parts = [
@@ -141,7 +127,7 @@ def is_ctr_gcn(path: Path) -> bool:
     """Whether a file is an archive of arrays for training and testing (or of weights, which are told where to go)."""
     if not path.is_file() or not zipfile.is_zipfile(path):
         return False
-    with contextlib.suppress(*_DAMAGE), zipfile.ZipFile(path) as archive:
+    with contextlib.suppress(*DAMAGE), zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         return any(name in ("x_train.npy", "x_test.npy") or name.endswith("data.pkl") for name in names)
     return False
@@ -173,7 +159,7 @@ def _part(archive: zipfile.ZipFile, part: str, members: set[str], axes: Axes, pa
         raise ExchangeError(f"{path} has x_{part} but no y_{part}: understood are {_UNDERSTOOD}")
     else:
         labels, notes = [-1] * count, (f"x_{part} has no labels (y_{part})",)
-    columns = {key: _whole(archive, f"{key}_{part}").tolist() for key in _COLUMNS if f"{key}_{part}" in members}
+    columns = {key: _whole(archive, f"{key}_{part}", count).tolist() for key in _COLUMNS if f"{key}_{part}" in members}
     for key, values in columns.items():
         if not isinstance(values, list) or len(values) != count:
             raise ExchangeError(f"{path}: {key}_{part} does not fit the {count} clips of x_{part}")
@@ -253,32 +239,34 @@ def _rows(path: Path, parts: Sequence[_Part], fold: _Fold) -> Iterator[Row]:
                     )
 
 
-def _next(file: _Binary, header: _Header, where: str) -> np.ndarray:
+def _next(file: Binary, header: Header, where: str) -> np.ndarray:
     """The next recording of an array, without the axis n."""
     size = math.prod(header.shape[1:]) * header.dtype.itemsize
     try:
         content = file.read(size)
-    except _DAMAGE as error:
-        raise ExchangeError(f"{where} cannot be read ({error}): damaged") from None
+    except DAMAGE as error:
+        raise ExchangeError(f"{where} cannot be read ({reason(error, 100)}): damaged") from None
     if len(content) != size:
         raise ExchangeError(f"{where}: the array ends there, it was cut off")
     return np.frombuffer(content, header.dtype).reshape(header.shape[1:]).astype(header.dtype.newbyteorder("="))
 
 
-def _header(file: _Binary, *, any_order: bool = False) -> _Header:
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
-    if fortran and not any_order:
+def _header(file: Binary, *, any_order: bool = False) -> Header:
+    header = read_header(file)
+    if header.fortran and not any_order:
         raise ExchangeError("an array in Fortran order: save it with numpy.ascontiguousarray")
-    return _Header(shape=shape, dtype=dtype)
+    return header
 
 
-def _whole(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    with archive.open(f"{name}.npy") as file:
+def _whole(archive: zipfile.ZipFile, name: str, count: int | None = None) -> np.ndarray:
+    """An array; of `count` entries, if given."""
+    about = archive.getinfo(f"{name}.npy")
+    with archive.open(about) as file:
         header = _header(file, any_order=True)
-        size = math.prod(header.shape) * header.dtype.itemsize
-        if size > min(_LARGEST_COLUMN, archive.getinfo(f"{name}.npy").file_size) and not header.dtype.hasobject:
-            raise ExchangeError(f"{name} is {header.dtype} {header.shape} by its header, which is more than there is")
-    with archive.open(f"{name}.npy") as file:
+    if header.size > min(_LARGEST_COLUMN, about.file_size) and not header.dtype.hasobject:
+        raise ExchangeError(f"{name} is {header.dtype} {header.shape} by its header, which is more than there is")
+    if count is not None and header.shape[:1] != (count,):
+        raise ExchangeError(f"{name} {header.shape} does not fit the {count} clips beside it")
+    check_unpacked(f"'{name}'", header, about)
+    with archive.open(about) as file:
         return np.lib.format.read_array(file, allow_pickle=False)

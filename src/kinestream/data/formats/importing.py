@@ -9,7 +9,7 @@ import numpy as np
 
 from kinestream.data.datasets import Dataset, Split
 from kinestream.data.formats import ntu, open_collection
-from kinestream.data.formats.incoming import MOST_CLASSES, Asked, ExchangeError, Incoming, Row, shown
+from kinestream.data.formats.incoming import MOST_CLASSES, Asked, ExchangeError, Incoming, Row
 from kinestream.data.formats.matching import describe, refuse_duplicates, splits_taken
 from kinestream.data.formats.numbering import check_name
 from kinestream.data.gaps import close_gaps
@@ -20,6 +20,7 @@ from kinestream.data.splitting import ask, check_splits, splits_of
 from kinestream.data.store import Store, StoreInfo, StoreWriter
 from kinestream.files import new_folder
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
+from kinestream.words import shown
 
 _MOST_PEOPLE = 2
 """Bodies kept of a recording that is prepared here, where nobody says how many."""

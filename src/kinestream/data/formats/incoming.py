@@ -12,6 +12,7 @@ from kinestream.data.npy import map_array
 from kinestream.data.recording import Recording, RecordingError, Units, Up, check_coordinates
 from kinestream.plugins import Registry
 from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.words import plain_text, shown
 
 MOST_CLASSES = 10_000
 """A label beyond this is damage, not a class."""
@@ -212,7 +213,7 @@ def names_of_classes(value: object, where: str) -> tuple[str, ...]:
     names = value if isinstance(value, list | tuple) else None
     if names is None or len(names) > MOST_CLASSES or not all(isinstance(name, str) and name.strip() for name in names):
         raise ExchangeError(f"{where} are no names of classes, one for each label from 0")
-    names = [" ".join(name.split()) for name in names]
+    names = [plain_text(" ".join(name.split())) for name in names]
     if len(set(names)) != len(names):
         raise ExchangeError(
             f"{where}: the class '{shown(next(n for n in names if names.count(n) > 1))}' is there twice"
@@ -222,7 +223,7 @@ def names_of_classes(value: object, where: str) -> tuple[str, ...]:
 
 def plain_name(name: str) -> str:
     """Names that are paths become plain ones."""
-    return name.replace("/", "_").replace("\\", "_")
+    return plain_text(name.replace("/", "_").replace("\\", "_"))
 
 
 def seen_frames(joints: Float[np.ndarray, "t m v c"]) -> int:
@@ -244,8 +245,3 @@ def check_preparation(name: str, known: Registry[Any]) -> str:
     if name not in known:
         raise ExchangeError(f"unknown preparation '{name}': choose from {', '.join(known)}")
     return name
-
-
-def shown(name: str) -> str:
-    """A name as an error can have it: short, in one line, nothing that could upset a terminal."""
-    return ascii(name)[1:-1][:60]

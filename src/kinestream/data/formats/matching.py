@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from kinestream.data.datasets import Dataset, Split
-from kinestream.data.formats.incoming import ExchangeError, FileSplit, Incoming, shown
+from kinestream.data.formats.incoming import ExchangeError, FileSplit, Incoming
 from kinestream.data.recording import RecordingError, Source
+from kinestream.words import shown
 
 
 @dataclass(frozen=True, kw_only=True)

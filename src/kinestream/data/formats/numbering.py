@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kinestream.data.formats import ntu
-from kinestream.data.formats.incoming import Asked, ExchangeError, Incoming, shown
+from kinestream.data.formats.incoming import Asked, ExchangeError, Incoming
 from kinestream.data.recording import RecordingError
+from kinestream.words import plain_text, shown
 
 _NAMED = 3
 
@@ -99,7 +100,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ExchangeError(f"the names of classes {path} cannot be read: {error}") from None
-    names = [" ".join(line.split()) for line in lines if line.strip()]
+    names = [plain_text(" ".join(line.split())) for line in lines if line.strip()]
     twice = next((name for name in names if names.count(name) > 1), None)
     if not names or twice is not None:
         what = "is empty" if twice is None else f"has '{shown(twice)}' twice"

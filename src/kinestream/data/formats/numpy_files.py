@@ -9,42 +9,24 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
+from kinestream.data.npy import DAMAGE, Binary, Header, read_header
 from kinestream.data.recording import RecordingError
-from kinestream.words import shown
+from kinestream.words import reason, shown
 
 SUFFIXES = (".npy", ".npz")
 MOST_BYTES = 2**32
 """Of an array that has to be loaded."""
 _MAPPED = 2**26
 """From this size on an array in an archive is mapped where that can be done."""
+_ROOM, _TIMES = 2**26, 200
+"""Bytes that any member may unpack to, and how many times its own."""
 _MAGIC, _ZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04"
 _LOCAL_HEADER = 30
 """Bytes of what stands before the name of a file in an archive."""
-_DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, SyntaxError, TokenError, KeyError),
-    *(NotImplementedError, RuntimeError, OverflowError, MemoryError, RecursionError),
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Header:
-    """What stands before the numbers of an array."""
-
-    shape: tuple[int, ...]
-    dtype: "np.dtype[Any]"
-    fortran: bool
-    start: int
-    """Byte of the first number, counted from the magic word."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of the numbers."""
-        return math.prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
@@ -65,7 +47,7 @@ class Arrays:
             return self._member(name, header)
         except RecordingError:
             raise
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise damaged(error) from None
 
     def _member(self, name: str, header: Header) -> np.ndarray:
@@ -77,16 +59,25 @@ class Arrays:
                 if _checksum(self.path, begin, about.file_size) != about.CRC:
                     raise RecordingError(f"array {_called(name)} is damaged: its checksum differs")
                 return found
-            if header.size > MOST_BYTES:
-                raise RecordingError(
-                    f"array {_called(name)} is {header.size:,} bytes, more than the {MOST_BYTES:,} that are unpacked: "
-                    "save it with numpy.savez or as .npy, or in parts"
-                )
+            check_unpacked(_called(name), header, about)
             with archive.open(about) as file:
-                return np.lib.format.read_array(file, allow_pickle=False, max_header_size=_MOST_HEADER)
+                return np.lib.format.read_array(file, allow_pickle=False)
 
 
-_MOST_HEADER = 10_000
+def check_unpacked(called: str, header: Header, about: zipfile.ZipInfo) -> None:
+    """Raises RecordingError where a member of an archive unpacks to more than can be, or than recordings do: those take
+    a third to a tenth of their room, nothing but zeros a thousandth."""
+    if header.size > MOST_BYTES:
+        raise RecordingError(
+            f"array {called} is {header.size:,} bytes, more than the {MOST_BYTES:,} that are unpacked: "
+            "save it with numpy.savez or as .npy, or in parts"
+        )
+    numbers = 8 * math.prod(header.shape)  # as they are computed with
+    if max(header.size, numbers) > max(_ROOM, _TIMES * about.compress_size):
+        raise RecordingError(
+            f"array {called} unpacks {about.compress_size:,} bytes to {header.size:,}: hardly anything but equal "
+            "numbers; save it with numpy.savez if that is right"
+        )
 
 
 def open_arrays(path: Path) -> Arrays:
@@ -106,7 +97,7 @@ def open_arrays(path: Path) -> Arrays:
         return Arrays(path, _members(path))
     except RecordingError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise damaged(error) from None
 
 
@@ -115,7 +106,7 @@ def names_in(path: Path) -> tuple[str, ...]:
     try:
         with zipfile.ZipFile(path) as archive:
             return tuple(name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy"))
-    except _DAMAGE:
+    except DAMAGE:
         return ()
 
 
@@ -130,7 +121,7 @@ def is_npy(path: Path) -> bool:
 
 def damaged(error: BaseException) -> RecordingError:
     """What to say of a file that numpy cannot read."""
-    return RecordingError(f"no numpy file that can be read ({shown(str(error), 80)}): cut off or damaged")
+    return RecordingError(f"no numpy file that can be read ({reason(error, 80)}): cut off or damaged")
 
 
 def _members(path: Path) -> dict[str, Header]:
@@ -149,26 +140,11 @@ def _members(path: Path) -> dict[str, Header]:
     return found
 
 
-@runtime_checkable
-class _Binary(Protocol):
-    def read(self, size: int = -1, /) -> bytes: ...
-
-    def tell(self) -> int: ...
-
-
-def _header(file: _Binary) -> Header:
-    version = np.lib.format.read_magic(file)
-    if version not in ((1, 0), (2, 0), (3, 0)):
-        raise RecordingError(f"a numpy file of version {version}: 1 to 3 are read")
-    # 3.0 differs from 2.0 in the encoding of the names of record fields only, and those are not read.
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+def _header(file: Binary) -> Header:
     try:
-        shape, fortran, dtype = read(file, max_header_size=_MOST_HEADER)
-    except TypeError as error:  # a type that numpy does not know
-        raise ValueError(str(error)) from None
-    if any(size < 0 for size in shape):
-        raise RecordingError(f"an array {shape}: damaged")
-    return Header(shape=shape, dtype=dtype, fortran=fortran, start=file.tell())
+        return read_header(file)
+    except ValueError as error:
+        raise RecordingError(f"{error}: cut off or damaged") from None
 
 
 def _map(path: Path, header: Header, start: int) -> np.ndarray:

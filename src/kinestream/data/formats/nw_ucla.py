@@ -10,6 +10,7 @@ import numpy as np
 from kinestream.data.formats import FORMATS, Format
 from kinestream.data.recording import Recording, RecordingError, Source, check_coordinates
 from kinestream.skeleton.layout import KINECT20
+from kinestream.words import shown
 
 LAYOUT = KINECT20
 SUFFIX = ".json"
@@ -47,7 +48,7 @@ def parse(text: bytes, label: int) -> Recording:
     """The recording that the bytes of a file hold; its label must be the one that the name tells."""
     content = _load(text)
     if content.get("label") != label:
-        raise RecordingError(f"label {repr(content.get('label'))[:40]} in the file, {label} by its name")
+        raise RecordingError(f"label {shown(content.get('label'), 40)} in the file, {label} by its name")
     skeletons = content.get("skeletons")
     if not isinstance(skeletons, list):
         raise RecordingError("no list 'skeletons'")
@@ -60,7 +61,7 @@ def parse(text: bytes, label: int) -> Recording:
             raise RecordingError(f"frame {number}: {size} joints where {joint_count} belong")
         for joint in frame:
             if not isinstance(joint, list) or len(joint) != 3 or any(type(c) not in (int, float) for c in joint):
-                raise RecordingError(f"frame {number}: {str(joint)[:40]} where a joint's three numbers belong")
+                raise RecordingError(f"frame {number}: {shown(joint, 40)} where a joint's three numbers belong")
     try:
         joints = np.asarray(skeletons, dtype=np.float64)
     except OverflowError:

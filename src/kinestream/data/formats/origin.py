@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kinestream.data.formats.incoming import ExchangeError, names_of_classes
+from kinestream.documents import parse_json, read_json
 from kinestream.skeleton.layout import SkeletonLayout
 
 FILE = "kinestream.json"
@@ -51,10 +52,8 @@ class Origin:
 def read_origin(source: Path | str) -> Origin:
     """What a file, or its text, says; an empty origin where there is none, or it says nothing of use."""
     try:
-        plain = json.loads(source if isinstance(source, str) else source.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return Origin()
-    if not isinstance(plain, dict):
+        plain = parse_json(source) if isinstance(source, str) else read_json(source, remedy="leave it out")
+    except (OSError, ValueError):
         return Origin()
     columns = plain.get("columns")
     whole = isinstance(columns, dict) and all(isinstance(part, dict) for part in columns.values())

@@ -10,10 +10,11 @@ from typing import IO
 import numpy as np
 from jaxtyping import Float32
 
-from kinestream.data.formats.incoming import ExchangeError, shown
+from kinestream.data.formats.incoming import ExchangeError
 from kinestream.data.recording import Recording
 from kinestream.data.store import Store
 from kinestream.skeleton.layout import SkeletonLayout
+from kinestream.words import shown
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,6 @@ from kinestream.data.formats.incoming import (
     not_read,
     plain_name,
     rate_of,
-    shown,
     whole_number,
     word_of,
 )
@@ -39,6 +38,7 @@ from kinestream.data.formats.picture import BODY_METRES, from_picture, size_of
 from kinestream.data.formats.safe_pickle import load_pickle
 from kinestream.data.formats.which_layout import layout_told
 from kinestream.data.preparation import PREPARATIONS, is_as_found
+from kinestream.words import file_stem, shown
 
 CLASS_NAMES = ("label_name", "label_names", "class_names", "classes", "label_map")
 SUBJECT, CAMERA = ("subject", "subject_id", "person_id", "performer"), ("camera", "camera_id", "view", "view_id")
@@ -132,7 +132,7 @@ def _parts(content: object, path: Path) -> tuple[list[dict[str, Any]], Mapping[A
     if isinstance(content, dict):
         annotations, split = content.get("annotations"), content.get("split", {})
     if not isinstance(annotations, list) or not isinstance(split, dict) or not annotations:
-        keys = ", ".join(ascii(key)[:40] for key in list(content)[:6]) if isinstance(content, dict) else ""
+        keys = ", ".join(shown(key, 40) for key in list(content)[:6]) if isinstance(content, dict) else ""
         held = f"a dict with {keys}" if isinstance(content, dict) else type(content).__name__
         raise ExchangeError(f"{path} holds {held}: understood is {_UNDERSTOOD}")
     for number, annotation in enumerate(annotations, start=1):
@@ -176,9 +176,9 @@ def _splits(split: Mapping[Any, Any], path: Path) -> tuple[dict[str, FileSplit],
     for name, clips in split.items():
         clips = clips.tolist() if isinstance(clips, np.ndarray) else clips
         if not isinstance(name, str) or not isinstance(clips, list | tuple | set | frozenset):
-            raise ExchangeError(f"{path}: split {ascii(name)[:60]} is no list of clip names")
+            raise ExchangeError(f"{path}: split '{shown(name)}' is no list of clip names")
         if any(not isinstance(clip, str) for clip in clips):
-            raise ExchangeError(f"{path}: split {ascii(name)[:60]} holds something else than clip names")
+            raise ExchangeError(f"{path}: split '{shown(name)}' holds something else than clip names")
         lists[name] = frozenset(map(plain_name, clips))
     found, used = {}, set()
     for name, train in lists.items():
@@ -187,7 +187,7 @@ def _splits(split: Mapping[Any, Any], path: Path) -> tuple[dict[str, FileSplit],
         other = next((other for other in others if other in lists), None)
         if match and other is not None:
             base = (name[: match.start()].rstrip("_-") + name[match.end() :]).strip("_-")
-            found[base or "given"] = FileSplit(train=train, test=lists[other])
+            found[file_stem(base or "given")] = FileSplit(train=train, test=lists[other])
             used |= {name, other}
     alone = [f"'{shown(name)}'" for name in lists if name not in used]
     if alone and not (len(lists) == 1 and _TRAIN.fullmatch(next(iter(lists)))):  # one list for training splits nothing
@@ -236,13 +236,13 @@ def _unusable(annotation: Mapping[str, Any], kind: _Kind) -> str:
         return f"its keypoint {keypoint.shape} is empty"
     frames = annotation.get("total_frames", keypoint.shape[1])
     if whole_number(frames, MOST_FRAMES) != keypoint.shape[1]:
-        return f"total_frames says {ascii(frames)[:20]}, its keypoint has {keypoint.shape[1]} frames"
+        return f"total_frames says {shown(frames, 20)}, its keypoint has {keypoint.shape[1]} frames"
     if score is not None and not (_is_score(score) and score.shape == keypoint.shape[:3]):
-        return f"its keypoint_score is {ascii(getattr(score, 'shape', score))[:40]}, not {keypoint.shape[:3]}"
+        return f"its keypoint_score is {shown(getattr(score, 'shape', score), 40)}, not {keypoint.shape[:3]}"
     if kind.planar and np.isinf(keypoint).any():
         return "a joint that is no position"
     if kind.planar and kind.sized and size_of(annotation.get("img_shape")) is None:
-        return f"its img_shape is {ascii(annotation.get('img_shape'))[:40]}, not (height, width)"
+        return f"its img_shape is {shown(annotation.get('img_shape'), 40)}, not (height, width)"
     return ""
 
 

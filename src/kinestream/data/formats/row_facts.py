@@ -1,12 +1,14 @@
 """What an archive of arrays says of its recordings besides joints: names, labels, people, cameras, rates, layout."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from kinestream.data.formats.numpy_files import Arrays, Header
+from kinestream.data.formats.numpy_files import Arrays
+from kinestream.data.npy import Header
 from kinestream.data.recording import RecordingError
 from kinestream.skeleton.layout import UNITS, UP, SkeletonLayout, layout_names, load_layout
 from kinestream.words import shown
@@ -30,7 +32,7 @@ _OF_ALL: Mapping[str, tuple[str, ...]] = {
     "points": ("joint_names", "keypoint_names", "point_names", "marker_names", "landmark_names", "keypoints_names"),
     "classes": ("class_names", "label_names", "classes", "action_names"),
 }
-_MOST_BYTES = 2**28
+_MOST_BYTES, _MOST_VALUES = 2**28, 2_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +127,7 @@ def read_facts(arrays: Arrays, joints: str) -> RowFacts:
 
 
 def _small(header: Header) -> bool:
-    return header.dtype.kind in "iufUSb" and 0 < header.size <= _MOST_BYTES
+    return header.dtype.kind in "iufUSb" and 0 < header.size <= _MOST_BYTES and math.prod(header.shape) <= _MOST_VALUES
 
 
 def _column(values: np.ndarray) -> list[Any] | None:

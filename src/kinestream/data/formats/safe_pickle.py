@@ -19,6 +19,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from kinestream.words import reason, shown
+
 _TYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]|c(?:8|16)|[SU]\d{1,6}")
 _ROOM, _TIMES = 2**29, 8
 """Memory that reading a pickle may take: so many bytes, and so many times its size."""
@@ -55,8 +57,7 @@ def _load(file: BinaryIO | io.BytesIO, name: str) -> Any:
     except RefusedPickleError as error:
         raise RefusedPickleError(f"{name}: {error}") from None
     except _DAMAGE as error:
-        said = " ".join(str(error).split())[:120] or type(error).__name__
-        raise RefusedPickleError(f"{name} is no whole pickle ({said}): cut off or damaged") from None
+        raise RefusedPickleError(f"{name} is no whole pickle ({reason(error, 120)}): cut off or damaged") from None
 
 
 @contextlib.contextmanager
@@ -93,11 +94,11 @@ class _Reader(pickle.Unpickler):
         return found
 
     def persistent_load(self, pid: object) -> Any:
-        raise RefusedPickleError(f"refused the outside reference {repr(pid)[:60]}: a pickle of arrays has none")
+        raise RefusedPickleError(f"refused the outside reference {shown(pid)}: a pickle of arrays has none")
 
 
 def _shown(name: str) -> str:
-    return ascii(name)[1:-1][:80]
+    return shown(name, 80)
 
 
 class _Named:
@@ -126,7 +127,7 @@ class _Dtype:
 
     def __init__(self, code: object, *_: object) -> None:
         if not isinstance(code, str) or not _TYPE_CODE.fullmatch(code):
-            raise RefusedPickleError(f"refused an array of type {ascii(code)[:40]}: only numbers and strings are read")
+            raise RefusedPickleError(f"refused an array of type {shown(code, 40)}: only numbers and strings are read")
         self._code = code
         self._order = "="
 
@@ -165,7 +166,7 @@ def _array(content: object, dtype: object, shape: object, order: object = "C") -
     if not isinstance(content, bytes | bytearray) or not isinstance(dtype, _Dtype):
         raise RefusedPickleError("refused an array of objects: only numbers and strings are read")
     if not isinstance(shape, tuple) or len(shape) > 32 or not all(type(n) is int and n >= 0 for n in shape):
-        raise RefusedPickleError(f"an array of the shape {ascii(shape)[:60]}")
+        raise RefusedPickleError(f"an array of the shape {shown(shape)}")
     made = dtype.made()
     if math.prod(shape) * made.itemsize != len(content):
         raise RefusedPickleError(f"an array {shape} of {made} with {len(content)} bytes")
@@ -180,7 +181,7 @@ def _scalar(dtype: object, content: object = b"") -> Any:
 
 def _encode(text: object, encoding: object = "latin1") -> bytes:
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise RefusedPickleError(f"refused the encoding {ascii(encoding)[:40]}")
+        raise RefusedPickleError(f"refused the encoding {shown(encoding, 40)}")
     return text.encode("latin1")
 
 
