@@ -219,7 +219,8 @@ def test_predictions_of_an_evaluation_take_the_place_of_the_nearest_clip(
         assert (
             main(["plot", "confusion", str(trained), "--data", str(small_store), "--out", str(tmp_path / "c.png")]) == 0
         )
-        assert "What the nearest training clip takes the clips" in capsys.readouterr().out, "predictions of other clips are not taken"
+        said = capsys.readouterr().out
+        assert "What the nearest training clip takes the clips" in said, "predictions of other clips are not taken"
     finally:
         file.unlink()
 
