@@ -213,13 +213,14 @@ def test_predictions_of_an_evaluation_take_the_place_of_the_nearest_clip(
             main(["plot", "confusion", str(trained), "--data", str(small_store), "--out", str(tmp_path / "c.png")]) == 0
         )
         said = capsys.readouterr().out
-        assert "by the linear layer" in said
+        assert "What the linear layer takes the clips" in said
         assert f"{classes[0]} taken for {classes[5]}" in said
         file.write_text("file,label,predicted,confidence\nnobody,a,b,0.5\n")
         assert (
             main(["plot", "confusion", str(trained), "--data", str(small_store), "--out", str(tmp_path / "c.png")]) == 0
         )
-        assert "by the nearest training clip" in capsys.readouterr().out, "predictions of other clips are not taken"
+        said = capsys.readouterr().out
+        assert "What the nearest training clip takes the clips" in said, "predictions of other clips are not taken"
     finally:
         file.unlink()
 
