@@ -39,7 +39,6 @@ from kinestream.features.whitening import fit_streams
 from kinestream.features.windows import PreparedClips
 from kinestream.skeleton.joint_maps import joint_map
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
-from kinestream.use.baselines import RAW
 from kinestream.use.folds import PEOPLE, Together, folds_of
 from kinestream.use.label_report import drawn_of_each
 from kinestream.use.logistic import USUAL, fit_logistic
@@ -95,7 +94,8 @@ def judged(one: Set, trained: Model, twins: Sequence[Model]) -> dict[str, Any]:
         for what in every[0]
     }
     raw = {
-        f"raw {s}": figures(raw_coordinates(one.clips, np.arange(len(one.clips)), s), one, probed=False) for s in RAW
+        f"raw {s}": figures(raw_coordinates(one.clips, np.arange(len(one.clips)), s), one, probed=False)
+        for s in ("joint", *trained.streams)
     }
     return found | {"raw": raw}
 
@@ -234,6 +234,19 @@ def _turned(one: Recording) -> Recording:
     return _replaced(one, np.stack((z, y, -x), axis=-1))
 
 
+def _without_legs(one: Recording) -> Recording:
+    joints = one.joints.copy()
+    legs = [v for v, name in enumerate(_layout(one).joints) if name.endswith(("knee", "ankle", "foot"))]
+    joints[:, :, legs] = np.nan
+    return _replaced(one, joints)
+
+
+def _in_a_picture(one: Recording) -> Recording:
+    flat = one.joints.copy()
+    flat[..., 2] = 0
+    return _replaced(one, flat)
+
+
 def _layout(one: Recording) -> SkeletonLayout:
     assert one.layout is not None
     return one.layout
@@ -253,6 +266,9 @@ _FORMS: Mapping[str, Callable[[Recording], Recording]] = {
     "centimetres": _scaled(100.0),
     "seen from the side": _turned,
     "mirrored": _mirrored,
+    "knees and feet not seen": _without_legs,
+    "two coordinates, from the front": _in_a_picture,
+    "two coordinates, from the side": lambda one: _in_a_picture(_turned(one)),
 }
 
 
