@@ -25,9 +25,8 @@ def main(folder: Path) -> dict[str, object]:
     """What is printed. Raises ValueError for a run that is not finished, or too large."""
     source, run = open_source(folder), Run(folder)
     config, encoders = run.config(), source.encoders()
-    cards = {
-        stream: replace(card, partly=config.recipe.augment.limb_mask > 0) for stream, (_, card) in encoders.items()
-    }
+    partly = config.recipe.augment.limb_mask > 0
+    cards = {stream: replace(card, partly=partly, bodies=BODIES) for stream, (_, card) in encoders.items()}
     if any(card.epochs_done < card.epochs for card in cards.values()):
         raise ValueError(f"{folder} is not finished")
     first = next(iter(cards.values()))
