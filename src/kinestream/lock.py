@@ -19,6 +19,8 @@ from kinestream.progress import Notice, unheard
 from kinestream.words import shown
 
 _POLL_SECONDS = 0.05
+_TELLING_SECONDS = 2.0
+"""For who has just taken a lock to say so in the file."""
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 _MOST_BYTES = 4096
 
@@ -58,6 +60,7 @@ def lock(file: Path, *, of: Path, seconds: float = 0.0, notice: Notice = unheard
 
 
 def _take(file: Path, of: Path, deadline: float, notice: Notice) -> int:
+    latest = max(deadline, time.monotonic() + _TELLING_SECONDS)
     while True:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -73,7 +76,8 @@ def _take(file: Path, of: Path, deadline: float, notice: Notice) -> int:
         except BlockingIOError:
             told = _told(descriptor)
             os.close(descriptor)
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= (deadline if told else latest):
+                told = told or "another process"
                 raise ValueError(f"{of} is being written by {told}: wait until it ends, or stop it") from None
             time.sleep(_POLL_SECONDS)
         except BaseException:
@@ -123,8 +127,8 @@ def _read(descriptor: int) -> tuple[Owner, str, str] | None:
         return None
 
 
-def _told(descriptor: int) -> str:
+def _told(descriptor: int) -> str | None:
     if (found := _read(descriptor)) is None:
-        return "another process"
+        return None
     owner, host, since = found
     return f"process {owner.pid} on {shown(host)} since {shown(since)}"

@@ -39,8 +39,8 @@ def evaluate(protocol: str, run: Path, store: Path, *more: str) -> int:
 
 
 def written(run: Path, protocol: str) -> dict[str, Any]:
-    """Of the only evaluation of that protocol, whatever its settings."""
-    (file,) = files_of(run, "evaluation", protocol, ".json")
+    """The last evaluation of that protocol, whatever its settings."""
+    file = max(files_of(run, "evaluation", protocol, ".json"), key=lambda path: path.stat().st_mtime_ns)
     return json.loads(file.read_text())
 
 
@@ -122,7 +122,10 @@ def test_rows_of_other_protocols_stay_and_those_of_the_same_are_replaced(run: Pa
     assert {row["protocol"] for row in rows} == {"knn", "cluster"}
     assert sorted(before.splitlines()) == sorted((run / "results.csv").read_bytes().splitlines())
     assert evaluate("knn", run, small_store, "--k", "3", "--bare") == 0
-    assert {row["kind"] for row in table(run / "results.csv") if row["protocol"] == "knn"} == {"run"}
+    assert sorted(before.splitlines()) == sorted((run / "results.csv").read_bytes().splitlines()), "baselines stay"
+    assert evaluate("knn", run, small_store, "--k", "4", "--bare") == 0
+    other = [row for row in table(run / "results.csv") if (row["protocol"], row["settings"]) == ("knn", "k=4")]
+    assert {row["kind"] for row in other} == {"run"}
 
 
 def test_several_seeds_give_mean_and_deviation(
@@ -148,7 +151,9 @@ def test_what_is_trained_is_not_trained_again_unless_something_else_is_asked_for
     assert checkpoint.stat().st_mtime_ns == made
     assert written(run, "finetune") == first
     assert evaluate("finetune", run, small_store, "--epochs", "1", "--learning-rate", "0.01") == 0
-    assert checkpoint.stat().st_mtime_ns != made
+    assert checkpoint.stat().st_mtime_ns == made
+    assert len(list((run / "trained").glob("*/last.ckpt"))) == 2, "other settings lie beside it"
+    assert len(files_of(run, "evaluation", "finetune", ".json")) == 2
 
 
 @pytest.mark.parametrize("protocol", ["finetune", "supervised", "semi"])

@@ -33,10 +33,10 @@ def test_other_settings_are_another_row_and_another_file(run: Path, small_store:
     other = evaluate.knn(run, small_store, k=3, temperature=0.07, baselines=False)
     other.save()
     evaluate.knn(run, small_store, readout={"turns": 2}, baselines=False).save()
-    evaluate.knn(run, small_store, split="xview-tune", baselines=False, allow_leak=True).save()
+    evaluate.knn(run, small_store, split="xview-tune", k=5, baselines=False, allow_leak=True).save()
     assert saved(run) == [
         "evaluation-knn-xview-k=3-temperature=0.07.json",
-        "evaluation-knn-xview-tune.json",
+        "evaluation-knn-xview-tune-k=5.json",
         "evaluation-knn-xview-turns=2.json",
         "evaluation-knn-xview.json",
     ]
