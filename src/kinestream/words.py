@@ -106,17 +106,18 @@ def either(names: Sequence[str]) -> str:
 
 
 def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The known names that are most like one: first those that have all its words, then those spelt nearly so.
+    """The known names that are most like one: first those that differ in a letter or so, then those that have all its
+    words, then those spelt nearly so.
 
     Example:
         >>> nearest("caca-ntu60", ("caca-joint-ntu60", "caca-joint-nw-ucla", "laptop"))
-        ['caca-joint-ntu60', 'caca-joint-nw-ucla']
+        ['caca-joint-ntu60']
     """
     plain = {one.lower(): one for one in known}
     words = set(re.findall(r"[a-z0-9]+", name.lower()))
     whole = [one for one in plain if words and words <= set(re.findall(r"[a-z0-9]+", one))]
-    spelt = difflib.get_close_matches(name.lower(), plain, n=most, cutoff=0.6)
-    return [plain[one] for one in dict.fromkeys([*sorted(whole, key=len), *spelt])][:most]
+    slip, spelt = (difflib.get_close_matches(name.lower(), plain, n=most, cutoff=cutoff) for cutoff in (0.88, 0.6))
+    return [plain[one] for one in dict.fromkeys([*slip, *sorted(whole, key=len), *spelt])][:most]
 
 
 def _written(value: Any, most: int) -> str:

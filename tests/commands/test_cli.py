@@ -389,7 +389,7 @@ def test_the_first_look_that_the_overview_prints(tmp_path: Path, capsys: pytest.
     lines = [shlex.split(line)[1:] for line in printed if line.startswith("  kinestream ")]
     assert [words[0] for words in lines] == ["generate", "prepare", "pretrain", "evaluate"]
     smaller = {
-        "generate": ["--clips", "72"],
+        "generate": ["--clips", "144"],
         "pretrain": ["--set", "epochs=1", "--set", "encoder.hidden=4", "--set", "encoder.dim=16"],
         "evaluate": ["--k", "3"],
     }

@@ -382,7 +382,7 @@ def test_transfer_between_layouts_shows_its_joints_and_fine_tunes(
         (["probe-grid", "--held-out", "0"], "0 % held out: must be above 0 and below 100"),
         (["cluster", "--seeds", "-1"], "at least one training is needed"),
         (["transfer", "--split", "xsub"], "has no split 'xsub'"),
-        (["knn", "--turns", "0"], "readout of 0 turns: it must be of 1 or more"),
+        (["knn", "--turns", "0"], "readout of 0 turns: it must be of 1 to 360"),
         (["knn", "--whitened-by", "neighbours"], "has no effect without --whitening above 0: 1 is wholly"),
         (["knn", "--whitening", "2"], "readout with whitening 2.0: it must be in [0, 1], 0 for none"),
     ],

@@ -129,7 +129,7 @@ def test_notes_are_kept_and_told_at_once(tmp_path: Path) -> None:
 
 def test_the_store_of_the_run_is_the_usual_one(run: Path) -> None:
     assert evaluate.knn(run, k=3).dataset == "nw-ucla"
-    with pytest.raises(ValueError, match="is one encoder: this needs the folder of a pre-training run"):
+    with pytest.raises(ValueError, match="is one encoder, which does not say where its data is: give a store, --data"):
         evaluate.knn(run / "encoder-joint.safetensors", k=3)
 
 

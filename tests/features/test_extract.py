@@ -78,7 +78,7 @@ def test_streams_that_are_the_same_from_all_sides_are_read_from_one(small_store:
 
 
 def test_an_impossible_readout_is_refused() -> None:
-    with pytest.raises(ValueError, match="readout of 0 turns: it must be of 1 or more"):
+    with pytest.raises(ValueError, match="readout of 0 turns: it must be of 1 to 360"):
         Readout(turns=0)
 
 

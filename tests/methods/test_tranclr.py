@@ -208,7 +208,7 @@ def test_nt_xent_with_mixtures() -> None:
     method = InBatch({"joint": projected()}, nt_xent_loss, mixture_loss).double()
     alone = copy.deepcopy(method).get_submodule("networks.joint")
     views = mixed_views(of="nt-xent", dtype=torch.float64)
-    (z1, _), (z2, _), (mixture, _) = (alone(view["joint"]) for view in views)
+    ((z1, _), (z2, _), (mixture, _)) = alone(*(view["joint"] for view in views))
     terms = method(views)
     assert terms["loss/joint"].item() == pytest.approx(nt_xent_loss(z1, z2).item())
     expected = literal.mixture_in_batch(mixture.detach().numpy(), z2.detach().numpy(), views[2][SHARE].numpy(), 0.1)

@@ -8,6 +8,7 @@ differs from that recipe.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,8 +97,9 @@ class MonitorSettings:
     """A feature spread below this (1 is isotropic, 0 is collapse) is reported loudly."""
 
     def __post_init__(self) -> None:
-        if self.knn_every < 0 or not 0 <= self.collapse_spread <= 1:
-            raise ValueError(f"monitor: knn_every ({self.knn_every}) from 0, collapse_spread in 0..1")
+        for name, value in (("knn_every", self.knn_every), ("collapse_spread", self.collapse_spread)):
+            if not 0 <= value < math.inf:
+                raise ValueError(f"monitor.{name} ({value}) must be 0 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
