@@ -145,6 +145,7 @@ class _Loader(yaml.SafeLoader):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._nodes = self._depth = 0
+        self._merged: dict[yaml.MappingNode, int] = {}
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         self._nodes += 1
@@ -158,16 +159,20 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def flatten_mapping(self, node: Any) -> None:
-        """Takes in what `<<` names, unless that stands for too much."""
-        count = 0
-        for key, value in node.value:
-            if key.tag == "tag:yaml.org,2002:merge":
+        """Takes in what `<<` names, unless that stands for too much: as it is written, whatever is left of it."""
+        if node not in self._merged:
+            count = 0
+            for key, value in node.value:
+                if key.tag != "tag:yaml.org,2002:merge":
+                    count += 1
+                    continue
                 for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                     if isinstance(merged, yaml.MappingNode):
                         self.flatten_mapping(merged)
-                        count += len(merged.value)
+                        count += self._merged[merged]
                     if count > _MOST_NODES:
                         raise ValueError(f"mappings merged to more than {_MOST_NODES:,} values")
+            self._merged[node] = count
         super().flatten_mapping(node)
 
     def construct_yaml_int(self, node: Any) -> int:

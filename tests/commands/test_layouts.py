@@ -53,7 +53,7 @@ def test_the_page_names_every_key() -> None:
         (["ntu26"], "unknown layout 'ntu26': did you mean ntu25"),
         (["none.yaml"], "none.yaml: there is no such file"),
         (["ntu25", "--to", "body17"], "unknown layout 'body17'"),
-        (["ntu25", "--draw", "a.pdf"], "the suffix '.pdf' is not one of"),
+        (["ntu25", "--draw", "a.gif"], "the suffix '.gif' is not one of"),
         (["--draw", "a.png"], "--draw needs a layout"),
     ],
 )

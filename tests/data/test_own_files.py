@@ -193,7 +193,7 @@ def test_a_wrong_description_names_file_and_key(tmp_path: Path, before: str, aft
     file.write_text(OWN.replace(before, after))
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         load_dataset(file)
-    assert str(caught.value).startswith(str(file))
+    assert str(caught.value).removeprefix("the data set file ").startswith(str(file))
     assert "\n" not in str(caught.value)
 
 

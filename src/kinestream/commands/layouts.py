@@ -25,7 +25,7 @@ class Config:
     layout: str | None = optional_word()
     """Name of a layout or its .yaml file; all are listed if not given."""
     draw: Path | None = None
-    """Picture of it to write, .png or .svg."""
+    """Picture of it to write, .png, .svg or .pdf."""
     to: str = "body16"
     """Show how the joints of this layout, a name or a .yaml file, are made from it."""
 

@@ -64,7 +64,7 @@ def body_scale(body: Float[np.ndarray, "t v c"], layout: SkeletonLayout) -> floa
         >>> layout = load_layout("ntu25")
         >>> child = 0.6 * np.tile(standing(layout), (10, 1, 1))
         >>> round(body_scale(child, layout) * 0.6, 2)
-        1.02
+        0.99
     """
     wanted = found = 0.0
     for start, end, weight, length in measured(layout):

@@ -26,7 +26,7 @@ from kinestream.files import replacing
 from kinestream.lock import lock
 from kinestream.progress import Notice, unheard
 from kinestream.recipes import Recipe
-from kinestream.words import plain_text
+from kinestream.words import plain_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +178,7 @@ class Run:
         plain = read_yaml(file)
         told = parse_strictly(_Written, plain, f"{file} was edited or damaged")
         recipe = Recipe.from_dict(told.recipe, str(file))
-        return RunConfig(**{**vars(told), "recipe_name": plain_text(told.recipe_name), "recipe": recipe})
+        return RunConfig(**{**vars(told), "recipe_name": plain_name(told.recipe_name), "recipe": recipe})
 
     def streams(self) -> tuple[str, ...]:
         """The streams whose encoder has been written."""

@@ -95,7 +95,7 @@ def skeleton_animation(
 
 def layout_picture(layout: SkeletonLayout, path: Path) -> None:
     """Draws a body of this layout standing, with the number of each joint, and the numbers with their names beside it,
-    into a .png or .svg file."""
+    into a .png, .svg or .pdf file."""
     pose = standing(layout)
     view = _View.over(pose[None, None], layout)
     rows = max(34, -(-len(layout.joints) // 2))

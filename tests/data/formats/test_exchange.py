@@ -414,10 +414,10 @@ def test_picture_joints_need_the_size_of_the_picture(tmp_path: Path, rng: np.ran
     refused(path, tmp_path / "store", "17 joints in 2D: give --layout, e.g. coco17, h36m17")
     load(path, tmp_path / "store", layout="coco17", keep_going=True)
     assert [row[2] for row in rejected(tmp_path / "store")] == [
-        "a: its img_shape is (0, 10), not (height, width)",
-        "b: its img_shape is None, not (height, width)",
+        "a: its img_shape is [0, 10], not (height, width)",
+        "b: it has no img_shape (height, width)",
         "n: a joint that is no position",
-        "t: total_frames says array([5, 5]), its keypoint has 5 frames",
+        't: total_frames says "array([5, 5])", its keypoint has 5 frames',
     ]
 
 
@@ -459,13 +459,17 @@ def test_other_pickles_are_refused(content: object, message: str, tmp_path: Path
     refused(path, tmp_path / "store", message, layout="ntu25")
 
 
-def test_names_that_a_table_cannot_hold_are_listed(tmp_path: Path, rng: np.random.Generator) -> None:
-    names = ["a,b \"c\" ü", "a\nb", "x\u2028y", " ", "d"]  # fmt: skip
+def test_names_that_a_table_cannot_hold_are_changed_or_listed(tmp_path: Path, rng: np.random.Generator) -> None:
+    names = ["a,b \"c\" ü", "a\nb", "x\u2028y", " ", "z\u200bw", "..", "d"]  # fmt: skip
     made = [annotation(name, people(rng, 4), 0) for name in names]
-    path = write_pyskl(tmp_path / "a.pkl", made, {"train": names[:4], "test": names[4:]})
+    path = write_pyskl(tmp_path / "a.pkl", made, {"train": names[:6], "test": names[6:]})
     load(path, tmp_path / "store", layout="ntu25", keep_going=True)
-    assert Store(tmp_path / "store").table.name == (names[0], "d")
-    assert len(rejected(tmp_path / "store")) == 3
+    assert Store(tmp_path / "store").table.name == (names[0], "a_b", "x_y", "d")
+    assert [row[2] for row in rejected(tmp_path / "store")] == [
+        " : a name that cannot be printed",
+        "z?w: a name that cannot be printed",
+        "..: '..' where a name belongs",
+    ]
 
 
 # --- npz ------------------------------------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ def test_the_forgery_itself_is_sound(tmp_path: Path) -> None:
         (forged(b"G?\xf0\x00\x00\x00\x00\x00\x00\x85", F4, FOUR), "the shape"),
         (forged(b"K\x01\x85", F4, b"]"), "array of objects"),
         (forged(b"K\x01\x85", b"N", FOUR), "array of objects"),
-        (forged(b"K\x01\x85", F4.replace(b"f4", b"O8"), FOUR), "refused an array of type O8"),
+        (forged(b"K\x01\x85", F4.replace(b"f4", b"O8"), FOUR), "refused an array of type 'O8'"),
         (forged(b"K\x01\x85", F4.replace(b"NNN", b"NK\x01N"), FOUR), "entries have parts"),
         (b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n.", "refused a function"),
         (b"\x80\x02cnumpy\ndtype\n}X\x01\x00\x00\x00aK\x01sb.", "state of a function"),

@@ -160,9 +160,6 @@ def _part(archive: zipfile.ZipFile, part: str, members: set[str], axes: Axes, pa
     else:
         labels, notes = [-1] * count, (f"x_{part} has no labels (y_{part})",)
     columns = {key: _whole(archive, f"{key}_{part}", count).tolist() for key in _COLUMNS if f"{key}_{part}" in members}
-    for key, values in columns.items():
-        if not isinstance(values, list) or len(values) != count:
-            raise ExchangeError(f"{path}: {key}_{part} does not fit the {count} clips of x_{part}")
     if "name" in columns:
         columns["name"] = [plain_name(str(name)) for name in columns["name"]]
     return _Part(name=part, header=header, labels=labels, columns=columns, notes=notes)
@@ -264,9 +261,13 @@ def _whole(archive: zipfile.ZipFile, name: str, count: int | None = None) -> np.
     with archive.open(about) as file:
         header = _header(file, any_order=True)
     if header.size > min(_LARGEST_COLUMN, about.file_size) and not header.dtype.hasobject:
-        raise ExchangeError(f"{name} is {header.dtype} {header.shape} by its header, which is more than there is")
+        raise ExchangeError(
+            f"{archive.filename}: {name} is {header.dtype} {header.shape} by its header, which is more than there is"
+        )
     if count is not None and header.shape[:1] != (count,):
-        raise ExchangeError(f"{name} {header.shape} does not fit the {count} clips beside it")
+        raise ExchangeError(
+            f"{archive.filename}: {name} does not fit the {count} clips beside it: its shape is {header.shape}"
+        )
     check_unpacked(f"'{name}'", header, about)
     with archive.open(about) as file:
         return np.lib.format.read_array(file, allow_pickle=False)

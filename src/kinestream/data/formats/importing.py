@@ -211,6 +211,8 @@ class _Work:
         """What is known of a recording. Raises RecordingError for a name or label that cannot be."""
         if not row.name.isprintable() or not row.name.strip():
             raise RecordingError("a name that cannot be printed")
+        if row.name in (".", ".."):
+            raise RecordingError(f"'{row.name}' where a name belongs")
         number = row.label - self.incoming.first_label
         if self.incoming.labelled and not 0 <= number < min(self.classes, MOST_CLASSES):
             counted = f"counted from {self.incoming.first_label}"

@@ -47,8 +47,11 @@ def read(source: Source) -> Recording:
 def parse(text: bytes, label: int) -> Recording:
     """The recording that the bytes of a file hold; its label must be the one that the name tells."""
     content = _load(text)
-    if content.get("label") != label:
-        raise RecordingError(f"label {shown(content.get('label'), 40)} in the file, {label} by its name")
+    if "label" not in content:
+        raise RecordingError(f"no label in the file, {label} by its name")
+    if (told := content["label"]) != label:
+        written = f"'{shown(told, 40)}'" if isinstance(told, str) else shown(told, 40)
+        raise RecordingError(f"label {written} in the file, {label} by its name")
     skeletons = content.get("skeletons")
     if not isinstance(skeletons, list):
         raise RecordingError("no list 'skeletons'")

@@ -132,7 +132,7 @@ def _parts(content: object, path: Path) -> tuple[list[dict[str, Any]], Mapping[A
     if isinstance(content, dict):
         annotations, split = content.get("annotations"), content.get("split", {})
     if not isinstance(annotations, list) or not isinstance(split, dict) or not annotations:
-        keys = ", ".join(shown(key, 40) for key in list(content)[:6]) if isinstance(content, dict) else ""
+        keys = ", ".join(f"'{shown(key, 40)}'" for key in list(content)[:6]) if isinstance(content, dict) else ""
         held = f"a dict with {keys}" if isinstance(content, dict) else type(content).__name__
         raise ExchangeError(f"{path} holds {held}: understood is {_UNDERSTOOD}")
     for number, annotation in enumerate(annotations, start=1):
@@ -241,8 +241,10 @@ def _unusable(annotation: Mapping[str, Any], kind: _Kind) -> str:
         return f"its keypoint_score is {shown(getattr(score, 'shape', score), 40)}, not {keypoint.shape[:3]}"
     if kind.planar and np.isinf(keypoint).any():
         return "a joint that is no position"
-    if kind.planar and kind.sized and size_of(annotation.get("img_shape")) is None:
-        return f"its img_shape is {shown(annotation.get('img_shape'), 40)}, not (height, width)"
+    if kind.planar and kind.sized and annotation.get("img_shape") is None:
+        return "it has no img_shape (height, width)"
+    if kind.planar and kind.sized and size_of(annotation["img_shape"]) is None:
+        return f"its img_shape is {shown(annotation['img_shape'], 40)}, not (height, width)"
     return ""
 
 

@@ -127,7 +127,7 @@ class _Dtype:
 
     def __init__(self, code: object, *_: object) -> None:
         if not isinstance(code, str) or not _TYPE_CODE.fullmatch(code):
-            raise RefusedPickleError(f"refused an array of type {shown(code, 40)}: only numbers and strings are read")
+            raise RefusedPickleError(f"refused an array of type '{shown(code, 40)}': only numbers and strings are read")
         self._code = code
         self._order = "="
 
