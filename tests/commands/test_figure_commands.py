@@ -144,7 +144,7 @@ def test_the_report_holds_results_figures_commands_and_every_test_clip(
     assert "60.00" in words
     assert f"{top1 - 60:+.2f}" in words
     assert words.count(">60.00<") == 2, "in the headline, and beside the row of its kind alone"
-    assert "% of 13 test clips are recognised (linear probe, small, streams together)" in words
+    assert "% of 13 test clips are recognised (linear probe epochs=2, small, streams together)" in words
     assert words.index("are recognised") < words.index("map-title") < words.index("results-title"), "the headline opens"
     assert words.count("<details class=") == 1, "an evaluation, folded"
     assert "untrained encoder" in words.partition("map-title")[0]
