@@ -16,7 +16,7 @@ from kinestream.skeleton.layout import load_layout
 from kinestream.skeleton.pose import standing
 
 PAGE = Path(__file__).parents[1] / "docs" / "tutorial" / "from-files-to-labels.md"
-QUICKER = ["--set=epochs=2", "--set=encoder.hidden=16", "--set=monitor.knn_every=0", "--set=streams=[bone]"]
+QUICKER = ["--epochs=1", "--set=monitor.knn_every=0", "--set=streams=[bone]"]
 EXERCISES, REPETITIONS, PEOPLE = (1, 4, 7, 9), (1, 3, 5, 6), (1, 2, 3, 10)
 
 

@@ -137,14 +137,14 @@ def test_the_report_holds_results_figures_commands_and_every_test_clip(
     assert "a </script><b> title" not in words
     assert words.count("<figure>") == 6
     assert words.count("</script>") == 4
-    top1 = json.loads((trained / "evaluation-linear-xview.json").read_text())["results"]["small, streams together"][
+    top1 = json.loads((trained / "evaluation-linear-xview-epochs=2.json").read_text())["results"]["small, streams together"][
         "top1"
     ]
     assert f"{top1:.2f} (" in words
     assert "60.00" in words
     assert f"{top1 - 60:+.2f}" in words
     assert words.count(">60.00<") == 2, "in the headline, and beside the row of its kind alone"
-    assert "% of 13 test clips are recognised (linear probe, small, streams together)" in words
+    assert "% of 13 test clips are recognised (linear probe epochs=2, small, streams together)" in words
     assert words.index("are recognised") < words.index("map-title") < words.index("results-title"), "the headline opens"
     assert words.count("<details class=") == 1, "an evaluation, folded"
     assert "untrained encoder" in words.partition("map-title")[0]
@@ -202,7 +202,8 @@ def test_predictions_of_an_evaluation_take_the_place_of_the_nearest_clip(
 ) -> None:
     store = Store(small_store)
     test, classes = store.select("xview", "test"), store.info.classes
-    file = trained / "predictions-linear-xview.csv"
+    file = trained / "predictions-linear-xview-epochs=2.csv"
+    before = file.read_bytes()
     with file.open("w", newline="") as part:
         writer = csv.writer(part)
         writer.writerow(["file", "label", "predicted", "confidence"])
@@ -213,7 +214,7 @@ def test_predictions_of_an_evaluation_take_the_place_of_the_nearest_clip(
             main(["plot", "confusion", str(trained), "--data", str(small_store), "--out", str(tmp_path / "c.png")]) == 0
         )
         said = capsys.readouterr().out
-        assert "What the linear layer takes the clips" in said
+        assert "What the linear layer (epochs=2) takes the clips" in said
         assert f"{classes[0]} taken for {classes[5]}" in said
         file.write_text("file,label,predicted,confidence\nnobody,a,b,0.5\n")
         assert (
@@ -222,7 +223,7 @@ def test_predictions_of_an_evaluation_take_the_place_of_the_nearest_clip(
         said = capsys.readouterr().out
         assert "What the nearest training clip takes the clips" in said, "predictions of other clips are not taken"
     finally:
-        file.unlink()
+        file.write_bytes(before)
 
 
 def test_compare_says_what_differs_and_what_was_reached(
@@ -237,7 +238,7 @@ def test_compare_says_what_differs_and_what_was_reached(
     said = capsys.readouterr().out
     assert re.search(r"optimiser\.rate\s+│\s+0\.1\s+│\s+0\.01", said)
     assert "encoder.dim" not in said, "what is the same is not said"
-    assert re.search(r"linear xview\s+│\s+[\d.]+ \([\d.]+ to [\d.]+\)\s+│\s+-", said)
+    assert re.search(r"linear xview epochs=2\s+│\s+[\d.]+ \([\d.]+ to [\d.]+\)\s+│\s+-", said)
     assert "other has no evaluation" in said
     assert out.stat().st_size > 3000
 
@@ -283,7 +284,7 @@ def test_evaluations_are_read_as_far_as_they_go(tmp_path: Path) -> None:
             "c": {"nmi": 0.5},
         },
     }
-    (tmp_path / "evaluation-linear-xview.json").write_text(json.dumps(plain))
+    (tmp_path / "evaluation-linear-xview-epochs=2.json").write_text(json.dumps(plain))
     (tmp_path / "evaluation-cluster-xview.json").write_text(json.dumps({"protocol": "cluster"}))
     (tmp_path / "evaluation-broken-xview.json").write_text("{")
     (tmp_path / "predictions-odd-xview.csv").write_text("a,b\n1,2\n")

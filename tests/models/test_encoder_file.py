@@ -48,6 +48,18 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert {entry.name for entry in tmp_path.iterdir()} == {"e.safetensors", "e.json"}, "no temporary file is left"
 
 
+def test_weights_of_a_training_in_double_precision_are_loaded(tmp_path: Path) -> None:
+    path, encoder = tmp_path / "e.safetensors", CARD.new_encoder().double()
+    save_encoder(path, encoder, CARD)
+    loaded, _ = load_encoder(path)
+    assert weights_hash(loaded) == weights_hash(encoder.float())
+    with torch.no_grad():
+        encoder.double().blocks[3].temporal.bias[0] = 1e300
+    save_encoder(path, encoder, CARD)
+    with pytest.raises(ValueError, match="numbers that are not finite"):
+        load_encoder(path)
+
+
 def test_encoders_of_distances_are_files_as_others_and_no_st_gcn(tmp_path: Path) -> None:
     card = dataclasses.replace(CARD, stream="distance", encoder=BiGRUSettings(hidden=4))
     encoder = card.new_encoder()

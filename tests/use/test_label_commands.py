@@ -205,7 +205,8 @@ def test_mistakes_are_told_in_one_line(
         (["predict", "a.model", "files", "--out", "x.txt"], "predictions are a .csv file"),
         (["suggest", "moves.npz", "--count", "0"], "1 or more are needed"),
         (["suggest", "moves.npz", "--sheet", "x.jpg"], "is not .png"),
-        (["segment", "files", "--out", "x.csv"], "give either --encoder"),
+        (["segment", "files", "--encoder", "anybody", "--model", "a.model", "--out", "x.csv"], "give either --encoder"),
+        (["segment", "files", "--out", "x.csv"], "give --layout, a name ('kinestream layouts' lists them)"),
     ):
         assert main(words) == 1, words
         said = capsys.readouterr().err

@@ -12,6 +12,8 @@ from kinestream.use.rows import Rows
 from kinestream.use.vectors import Held
 
 EVIL = "</script><b>wave & {{style}} \u2028'\""
+KEPT = "</script><b>wave & {{style}} _'\""
+"""As an archive keeps it, without what breaks a line."""
 
 
 def made_by(dim: int, **changed: Any) -> MadeBy:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.viz.archives import EVIL, archive, files, kinds, made_by
+from tests.viz.archives import EVIL, KEPT, archive, files, kinds, made_by
 
 pytest.importorskip("matplotlib")
 
@@ -59,7 +59,7 @@ def test_groups_people_and_labels_colour_the_map(twelve: Embeddings, tmp_path: P
     assert [one["classes"] for one in data["colourings"] if one["name"] == "person"] == [
         ["8", "9", "10", "11", "not known"]
     ], "10 comes after 9"
-    assert coloured(data, "label") == [EVIL, *["b"] * 10, "not known"]
+    assert coloured(data, "label") == [KEPT, *["b"] * 10, "not known"]
     assert [one["name"] for one in data["colourings"]] == ["group", "person", "label"], "each file is a colour of none"
     assert data["names"] == twelve.rows.name.tolist()
 
@@ -195,8 +195,8 @@ def test_foreign_names_are_no_html(twelve: Embeddings, tmp_path: Path) -> None:
     text = done.path.read_text("utf-8")
     assert "<b>wave" not in text
     assert text.count("</script>") == 4
-    assert data_of(done.path)["names"][3] == f"3 {EVIL}"
-    assert coloured(data_of(done.path), "person")[0] == EVIL
+    assert data_of(done.path)["names"][3] == f"3 {KEPT}"
+    assert coloured(data_of(done.path), "person")[0] == KEPT
 
 
 def test_many_files_are_a_hundred_colours_and_the_others(tmp_path: Path) -> None:

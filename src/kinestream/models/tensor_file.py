@@ -23,7 +23,8 @@ def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> tu
     """The tensors of a safetensors file by name, in memory, and what is said of them.
 
     Args:
-        expected: names, shapes and types that must be there, and no others; tensors on the `meta` device will do.
+        expected: names, shapes and types that must be there, and no others; tensors on the `meta` device will do. Real
+            numbers of another precision, of a training in double precision, become those that belong.
 
     Raises:
         FileNotFoundError: there is none.
@@ -41,10 +42,12 @@ def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> tu
             metadata = dict(file.metadata() or {})
     except _DAMAGE as error:
         raise ValueError(reason(error, 300)) from None
-    check_finite(tensors)
     for name, value in (expected or {}).items():
+        if tensors[name].is_floating_point() and value.is_floating_point():
+            tensors[name] = tensors[name].to(value.dtype)
         if tensors[name].dtype != value.dtype:
             raise ValueError(f"{name} is {tensors[name].dtype}, {value.dtype} belongs")
+    check_finite(tensors)
     return tensors, metadata
 
 

@@ -201,7 +201,8 @@ def _read_info(folder: Path) -> tuple[_Saved, MadeBy]:
         if not fits
     ]
     if wrong:
-        raise ValueError(f"{path} is damaged: {', '.join(wrong)} cannot be: save the classifier again")
+        told = ", ".join(f"{name} {shown(getattr(saved, name))}" for name in wrong)
+        raise ValueError(f"{path} is damaged: {told} cannot be: save the classifier again")
     return saved, made_by
 
 

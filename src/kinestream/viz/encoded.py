@@ -158,7 +158,7 @@ def _guesses(session: Session, after: Encoded, names: Sequence[str], classes: Se
 
 def _fitted(rows: Sequence[Prediction], protocol: str, names: Sequence[str], classes: Sequence[str]) -> Guesses | None:
     """The predictions in the order of `names`; None when they are of other clips or classes."""
-    called, *changed = protocol.split(" ", 1)
+    called, _, changed = protocol.partition(" ")
     by_name = {row.file: row for row in rows}
     numbers = {name: number for number, name in enumerate(classes)}
     if set(by_name) != set(names) or any(row.predicted not in numbers for row in rows):
@@ -168,5 +168,5 @@ def _fitted(rows: Sequence[Prediction], protocol: str, names: Sequence[str], cla
     return Guesses(
         predicted=np.array([numbers[row.predicted] for row in order]),
         confidence=np.array(sure, dtype=np.float32) if len(sure) == len(order) else None,
-        how=" ".join((_HOW.get(called, called), *changed)),
+        how=_HOW.get(called, called) + (f" ({changed})" if changed else ""),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.viz.archives import EVIL, archive, files, kinds, made_by
+from tests.viz.archives import EVIL, KEPT, archive, files, kinds, made_by
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("selenium.webdriver")
@@ -150,8 +150,9 @@ def test_the_lasso_selects_what_is_inside_and_names_are_saved(page: Any, downloa
     assert text(page, "counts") == "21 of 30 named, 2 names"
     found = rows_of(path := saved(page, downloads))
     wave = " ".join(f"{EVIL} wave".split())
-    wanted = {NAMES[n]: wave for n in range(0, COUNT, 3)}
-    wanted |= {NAMES[n]: 'say "no", twice' for n in [2, *range(1, COUNT, 3)]}
+    kept = [f'clip {number}, "{KEPT}"' for number in range(COUNT)]
+    wanted = {kept[n]: wave for n in range(0, COUNT, 3)}
+    wanted |= {kept[n]: 'say "no", twice' for n in [2, *range(1, COUNT, 3)]}
     assert found == wanted
     matched = match_labels(whole, read_labels(path), path)
     names = whole.rows.name[matched.places].tolist()
@@ -244,7 +245,7 @@ def test_colours_are_those_of_groups_people_and_names(page: Any) -> None:
     code = "return [...document.querySelectorAll('#legend button:not([hidden])')].map(b => b.textContent)"
     assert page.execute_script(code) == ["110", "210", "310"]
     choices[1].click()
-    assert page.execute_script(code) == [f"{EVIL}10", "b10", "c10"]
+    assert page.execute_script(code) == [f"{KEPT}10", "b10", "c10"]
     choices[2].click()
     shown = " ".join(EVIL.split())
     assert page.execute_script(code) == ["no name20", f"{shown}10"]
