@@ -48,7 +48,9 @@ def test_bones_keep_their_length_and_nothing_leaps(number: int) -> None:
         for side in ("left", "right"):
             length = np.linalg.norm(of(joints, f"{side}_{start}") - of(joints, f"{side}_{end}"), axis=-1)
             assert np.ptp(length) < 1e-3 * length.max() + 1e-6
-    assert np.linalg.norm(np.diff(joints, axis=0), axis=-1).max() < 0.6  # metres in a thirtieth of a second
+    assert (
+        np.linalg.norm(np.diff(joints, axis=0), axis=-1).max() < 1.0
+    )  # metres in a thirtieth of a second: a hand is flung
 
 
 @settings(max_examples=60)
