@@ -370,10 +370,17 @@ def _write_archives(folder: Path) -> None:
 
 
 def _plain(*names: object) -> None:
+    """Of what may become a path."""
+    for name in names:
+        parts = str(name).replace("\\", "/").split("/")
+        assert ".." not in parts, f"the name {str(name)[:40]!r} leads out of a folder"
+    _fit_to_show(*names)
+
+
+def _fit_to_show(*names: object) -> None:
+    """Of labels, too, which are only ever shown and written in tables."""
     for name in names:
         text = str(name)
-        parts = text.replace("\\", "/").split("/")
-        assert ".." not in parts, f"the name {text[:40]!r} leads out of a folder"
         assert "\x1b" not in text, "a terminal would obey the name"
         assert not text.startswith("="), f"{text[:40]!r} is a formula"
 
@@ -382,8 +389,10 @@ def _read_store(folder: Path) -> None:
     store = Store(folder / "store")
     for one in store.recordings():
         assert np.isfinite(one.joints).all()
-        _plain(one.name, one.label)
-    _plain(*store.info.splits, *store.info.classes, *store.table.file)
+        _plain(one.name)
+        _fit_to_show(one.label)
+    _plain(*store.info.splits, *store.table.file)
+    _fit_to_show(*store.info.classes)
     for split in store.info.splits:
         store.select(split, "train")
     repr(store)
@@ -438,7 +447,8 @@ def _read_evaluations(folder: Path) -> None:
 
 def _read_predictions(folder: Path) -> None:
     for rows in read_predictions(folder / "run", "xview").values():
-        _plain(*(row.predicted for row in rows), *(row.file for row in rows))
+        _plain(*(row.file for row in rows))
+        _fit_to_show(*(row.predicted for row in rows))
 
 
 def _read_moves(name: str) -> Callable[[Path], object]:
@@ -446,7 +456,8 @@ def _read_moves(name: str) -> Callable[[Path], object]:
         for one in ks.read(folder / name, layout="kinect20", up="y", trust=True):
             assert not np.isinf(one.joints).any()
             assert one.fps is None or 0 < one.fps < 100_000
-            _plain(one.name, one.label)
+            _plain(one.name)
+        _fit_to_show(one.label)
 
     return read
 
