@@ -351,9 +351,9 @@ def test_what_only_cuda_has_is_refused_elsewhere(
 
 
 def test_divergence_is_named(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> None:
-    wild = dataclasses.replace(small_recipe.optimiser, rate=1000.0, weight_decay=1.0)
-    with pytest.raises(ValueError, match=r"(the loss is nan|the weights are not finite) .* lower optimiser.rate"):
-        train(dataclasses.replace(small_recipe, optimiser=wild, epochs=20), small_store, tmp_path / "wild")
+    wild = dataclasses.replace(small_recipe.optimiser, rate=1e30)
+    with pytest.raises(ValueError, match=r"the loss is nan at step 2 .* lower optimiser.rate"):
+        train(dataclasses.replace(small_recipe, optimiser=wild), small_store, tmp_path / "wild")
 
 
 def test_collapse_is_said_loudly_with_what_to_change(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> None:
