@@ -137,9 +137,8 @@ def test_the_report_holds_results_figures_commands_and_every_test_clip(
     assert "a </script><b> title" not in words
     assert words.count("<figure>") == 6
     assert words.count("</script>") == 4
-    top1 = json.loads((trained / "evaluation-linear-xview-epochs=2.json").read_text())["results"][
-        "small, streams together"
-    ]["top1"]
+    evaluation = json.loads((trained / "evaluation-linear-xview-epochs=2.json").read_text())
+    top1 = evaluation["results"]["small, streams together"]["top1"]
     assert f"{top1:.2f} (" in words
     assert "60.00" in words
     assert f"{top1 - 60:+.2f}" in words
