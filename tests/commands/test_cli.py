@@ -401,4 +401,4 @@ def test_the_first_look_that_the_overview_prints(tmp_path: Path, capsys: pytest.
         assert str(tmp_path) in done.stdout, "it says where its output lies"
     checked = run("check", str(tmp_path / "store"))
     assert checked.returncode == 0, checked.stderr
-    assert "is whole: 72 recordings" in checked.stdout
+    assert "is whole: 144 recordings" in checked.stdout

@@ -59,7 +59,7 @@ def _with_all(best: _SoFar, cosines: Float32[np.ndarray, "c r"], start: int, k: 
     """The `k` nearest of those found and of some that begin at `start`."""
     if not len(cosines):
         return best
-    rows = np.nan_to_num(cosines.T, nan=-np.inf, posinf=-np.inf)
+    rows = np.nan_to_num(cosines.T, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
     if may is not None:
         rows = np.where(may, rows, -np.inf)
     places = np.broadcast_to(np.arange(start, start + len(cosines)), rows.shape)
