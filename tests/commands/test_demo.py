@@ -9,9 +9,10 @@ from kinestream.cli import main
 
 
 def test_the_demonstration_shows_that_learning_beats_raw_coordinates(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "demo"
+    monkeypatch.chdir(tmp_path)
+    out = Path("demo")
     assert main(["demo", "--out", str(out), "--clips", "480"]) == 0
     shown = capsys.readouterr().out
     lines = shown.splitlines()
@@ -25,6 +26,7 @@ def test_the_demonstration_shows_that_learning_beats_raw_coordinates(
     (_, own, low, _), (_, twin, _, _), (_, raw, _, high) = found
     assert float(low) > float(high), "the intervals of the encoder and of raw coordinates are apart"
     assert float(own) > float(twin) > float(raw) - 10
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"], "nothing is left beside it"
     page = out / "explore.html"
     assert str(page) in shown
     assert page.stat().st_size > 100_000

@@ -10,6 +10,7 @@ Examples:
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +60,7 @@ def run(config: Config) -> None:
     with screen.progress("2 of 5: read them", "files") as advance:
         tracked = PREPARATIONS.get("tracked")
         build_store(load_dataset(_DATASET), raw, stored, preparation=tracked, processes=1, progress=advance)
-    store, progress = Store(stored), screen.progress_callback()
+    store, progress = Store(stored.absolute()), screen.progress_callback()
     screen.say(f"{len(store)} recordings of made-up people, of {len(set(store.table.label.tolist()))} actions")
     archive = embed(store, out=archived, progress=_under("3 of 5: embed them", progress))
     screen.say(f"each is a vector of {archive.made_by.dim} numbers now: {archived}")
@@ -67,7 +68,8 @@ def run(config: Config) -> None:
     screen.say(f"most like '{archive.rows.label[0]}' ({archive.rows.name[0]}), of other people:")
     for name, label, distance in zip(hits.names, hits.rows.label, hits.distances, strict=True):
         screen.say(f"  {distance:.2f}  '{label}' ({name})")
-    found = knn(DEFAULT, store, split=_SPLIT, progress=_under("4 of 5: compare", progress))
+    with chdir(out):  # the features of an encoder of the package are kept where one works
+        found = knn(DEFAULT, store, split=_SPLIT, progress=_under("4 of 5: compare", progress))
     explored = explore(archive, page, progress=_under("5 of 5: draw the map", progress))
     for line in (*_verdict(found.rows), f"open it: {explored.path}, a map whose clips play", "", *_next(out)):
         screen.say(line)
