@@ -87,10 +87,12 @@ def unknown(kind: str, name: object, known: tuple[str, ...], most: int = 12) -> 
     """
     name = shown(name, 80)  # it may come from a damaged file
     near = nearest(name, known)
-    hint = f": did you mean {either(near)}?" if near else ""
+    hint = f": did you mean {shown(either(near), 300)}?" if near else ""
     if not most or (near and len(known) > most):
         return f"unknown {kind} '{name}'{hint}"
-    there = ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")
+    there = ", ".join(shown(one, 80) for one in known[:most]) + (
+        f" and {len(known) - most} more" if len(known) > most else ""
+    )
     return (
         f"unknown {kind} '{name}'{hint} There are: {there}" if near else f"unknown {kind} '{name}': there are {there}"
     )

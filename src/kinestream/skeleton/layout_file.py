@@ -27,6 +27,8 @@ from typing import Any
 from kinestream.documents import read_yaml
 from kinestream.words import shown, unknown
 
+_LONGEST = 100
+"""Letters of a name."""
 _WORDS = ("title", "source", "units", "up")
 _KEYS = ("joints", "chains", "bones", "root", "pairs", "heading", "pelvis", "aliases", "derive", "markers", *_WORDS)
 
@@ -172,7 +174,7 @@ def _words(value: object, key: str) -> tuple[str, ...]:
     if not isinstance(names, list):
         raise ValueError(f"'{key}' must be a list of joints, it is {shown(value)}")
     for name in names:
-        if not isinstance(name, str) or not name or not name.isprintable():
+        if not isinstance(name, str) or not 0 < len(name) <= _LONGEST or not name.isprintable():
             raise ValueError(f"'{key}': {shown(name)} is no name of a joint: put text in quotes")
     return tuple(names)
 
