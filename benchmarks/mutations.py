@@ -402,7 +402,7 @@ def _read_run(folder: Path) -> None:
     run = Run(folder / "run")
     config = run.config()
     assert np.isfinite(config.recipe.optimiser.rate)
-    _plain(config.recipe_name)
+    _fit_to_show(config.recipe_name)
     repr(run)
     config.recipe.networks(load_layout("kinect20"))
 
@@ -418,7 +418,8 @@ def _read_encoder(folder: Path) -> None:
     encoder, card = load_encoder(folder / "run" / "encoder-joint.safetensors")
     assert all(bool(torch.isfinite(value).all()) for value in encoder.state_dict().values())
     assert sum(value.numel() for value in encoder.state_dict().values()) < 10_000
-    _plain(card.stream, card.recipe)
+    _plain(card.stream, card.split)
+    _fit_to_show(card.recipe)
 
 
 def _read_whitening(folder: Path) -> None:
@@ -442,7 +443,7 @@ def _read_evaluations(folder: Path) -> None:
         _plain(result.protocol, result.split)
         for row in result.rows:
             assert 0 <= row.top1 <= 100
-            _plain(row.name)
+            _fit_to_show(row.name)
 
 
 def _read_predictions(folder: Path) -> None:
@@ -466,7 +467,8 @@ def _read_archive(name: str) -> Callable[[Path], object]:
     def read(folder: Path) -> None:
         _, rows, vectors = read_archive(folder / name)
         vectors.read(0, vectors.shape[0])
-        _plain(*rows.name, *rows.label)
+        _plain(*rows.name)
+        _fit_to_show(*rows.label)
 
     return read
 

@@ -19,7 +19,7 @@ from kinestream.models.encoder import Encoder, EncoderSettings
 from kinestream.models.readout import Readout
 from kinestream.models.tensor_file import read_tensors
 from kinestream.skeleton.layout import SkeletonLayout
-from kinestream.words import plain_text, reason, shown
+from kinestream.words import plain_name, plain_text, reason, shown
 
 SCHEMA = 2
 _MOST_BYTES = 2**20
@@ -64,8 +64,9 @@ class EncoderCard:
             raise ValueError(f"a clip of {numbers:,} points (frames x bodies x joints), at most {_MOST_POINTS:,} are")
         if not 0 <= self.epochs_done <= _MOST_EPOCHS or not 0 <= self.epochs <= _MOST_EPOCHS:
             raise ValueError(f"epochs ({self.epochs_done} of {self.epochs}) must be in 0..{_MOST_EPOCHS}")
-        for name in ("stream", "preparation", "dataset", "split", "recipe"):
-            object.__setattr__(self, name, plain_text(getattr(self, name)))
+        for name in ("stream", "preparation", "dataset", "split"):
+            object.__setattr__(self, name, plain_name(getattr(self, name)))
+        object.__setattr__(self, "recipe", plain_text(self.recipe))  # which may be the path of a file
 
     def new_encoder(self) -> Encoder:
         """An encoder as the card says, with random weights. Raises ValueError where it cannot take its stream."""

@@ -184,6 +184,8 @@ def _lists(plain: Mapping[str, Any], key: str, length: int | None = None) -> lis
         raise ValueError(f"'{key}' must be a list of lists of joints, it is {shown(plain[key])}")
     lists = [_words(value, key) for value in plain[key]]
     for names in lists:
+        if not names:
+            raise ValueError(f"'{key}': a list without joints")
         if length is not None and len(names) != length:
             raise ValueError(f"'{key}': '{' '.join(names)[:80]}' must be {length} joints")
     return lists

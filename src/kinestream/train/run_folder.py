@@ -265,7 +265,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     epoch = entry.get("epoch", 0)
     is_whole = type(epoch) is int and epoch >= 0 and ("epoch" in entry or entry.get("kind") != "epoch")
     figures = (value for key, value in entry.items() if key != "kind")
-    return entry if is_whole and all(isinstance(value, int | float | None) for value in figures) else None
+    return entry if is_whole and all(isinstance(value, int | float) for value in figures) else None
 
 
 def _is_content(path: Path) -> bool:

@@ -7,6 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from kinestream.words import reason
+
 Vectors32 = Float32[np.ndarray, "n d"]
 _CHUNK_BYTES = 64 << 20
 
@@ -114,8 +116,7 @@ class InParquet:
             values = column.flatten().to_numpy(zero_copy_only=False)
             return values.reshape(expected, self._dim).astype(np.float32, copy=False)
         except (pa.ArrowException, OSError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ValueError(f"{self._path}: its vectors are damaged ({reason})") from None
+            raise ValueError(f"{self._path}: its vectors are damaged ({reason(error)})") from None
 
 
 def arrow(path: Path) -> tuple[Any, Any]:
