@@ -21,13 +21,13 @@ from kinestream.skeleton.pose import standing
 from kinestream.train.run_folder import Run
 
 PAGE = Path(__file__).parents[1] / "docs" / "tutorial" / "from-files-to-labels.md"
-QUICKER_STREAMS = ("bone", "displacement")
-QUICKER = ["--epochs=1", "--set=monitor.knn_every=0", "--set=streams=[bone]"]
+QUICKER_STREAMS = ("displacement",)
+QUICKER = ["--epochs=1", "--set=monitor.knn_every=0", f"--set=streams=[{QUICKER_STREAMS[0]}]"]
 EXERCISES, REPETITIONS, PEOPLE = (1, 4, 7, 9), (1, 3, 5, 6), (1, 2, 3, 10)
 
 
 def write_quicker_encoder(folder: Path) -> None:
-    """Two of the seven streams of the encoder of the package, as a run of its name in the folder that one works in,
+    """One of the seven streams of the encoder of the package, as a run of its name in the folder that one works in,
     which goes before it: all seven take minutes to export."""
     whole = shipped_folder("anybody")
     assert whole is not None
@@ -124,5 +124,5 @@ def test_a_stranger_walks_it(
     assert sum(map(str.__eq__, by_exercise, wanted)) >= 3, "a new person's exercises are told, most of them"
     assert {row["label"] for row in table("segments.csv")} <= {*wanted, "background"}
     assert len({row["group"] for row in table("groups.csv")}) > 2
-    for file in ("explore.html", "actions.html", "suggest.png", "groups.png", "exercises.onnx", "actions.pt2"):
+    for file in ("explore.html", "actions.html", "suggest.png", "groups.png", "exercises.onnx"):
         assert Path(file).stat().st_size > 10_000, file
