@@ -48,7 +48,7 @@ def test_every_command_has_its_arguments_in_the_reference(site: Path) -> None:
         (found,) = re.findall(f">kinestream {name}<a.*?(?=<h2|</article)", text, flags=re.DOTALL)
         for field in command_module(name).Config.__dataclass_fields__.values():
             called = (field.metadata.get("called") or field.name).replace("_", "-")
-            assert re.search(rf"--{called}\b|\[?{called.upper()}", found), f"{name}: {called}"
+            assert re.search(rf"--(no-)?{called}\b|\[?{called.upper()}", found), f"{name}: {called}"
 
 
 def test_every_recipe_and_every_public_name_is_in_the_reference(site: Path) -> None:
