@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 KINESTREAM := $(BIN)/kinestream
 
-.PHONY: setup demo test check bench lock clean
+.PHONY: setup demo test check docs bench lock clean
 
 setup: $(VENV)/.installed
 
@@ -30,6 +30,10 @@ check: setup
 test: check
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
+# The site, into site/: warnings and broken links are errors. site/index.html opens from disk.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
 bench: setup
 	$(BIN)/python -m benchmarks
 
@@ -43,4 +47,4 @@ lock:
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) $(DEMO) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

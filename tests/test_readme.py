@@ -118,7 +118,7 @@ def test_every_demo_line_of_the_makefile_is_a_command() -> None:
 
 @pytest.mark.parametrize(
     ("page", "file"),
-    [("own-method.md", "simsiam.py"), ("own-encoder.md", "transformer.py")],
+    [("own-method.md", "simsiam.py"), ("own-encoder.md", "transformer.py"), ("own-evaluation.md", "class_means.py")],
     ids=lambda name: str(name),
 )
 def test_the_pages_on_plug_ins_show_the_files_that_the_tests_run(page: str, file: str) -> None:

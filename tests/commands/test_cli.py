@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +161,8 @@ def test_words_become_a_config_and_are_kept_as_typed(monkeypatch: pytest.MonkeyP
 
 def test_a_plug_in_is_loaded_before_the_command(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("print('here I am')")
-    assert run("--plugin", str(tmp_path / "mine.py"), "--version").stdout == "here I am\nkinestream 0.1.0\n"
+    told = run("--plugin", str(tmp_path / "mine.py"), "--version").stdout
+    assert told == f"here I am\nkinestream {version('kinestream')}\n"
     done = run("--plugin", str(tmp_path / "missing.py"), "recipes")
     assert done.returncode == 1
     assert "cannot be loaded" in done.stderr

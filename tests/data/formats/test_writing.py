@@ -5,6 +5,7 @@ import json
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def read_npz(path: Path) -> list[Recording]:
     with np.load(path) as file:
         values = dict(file)
     layout = SkeletonLayout.from_dict(json.loads(str(values["layout"])))
-    assert (str(values["units"]), str(values["up"]), str(values["kinestream"])) == ("m", "y", "0.1.0")
+    assert (str(values["units"]), str(values["up"]), str(values["kinestream"])) == ("m", "y", version("kinestream"))
     assert values["joints"].dtype == np.float32
     made = []
     for number, (start, end) in enumerate(zip(values["offset"], values["offset"][1:], strict=False)):
