@@ -6,9 +6,9 @@ store of that data set, UI_PRMD the file `ui_prmd_kinect.npz`. Beside it stand t
 of N seeds), normalised and whitened by the same made-up movements, and the best raw stream.
 
 NW-UCLA, split xview: the nearest neighbour in views 1 and 2 of each clip of view 3, the linear probe as evaluations
-have it (a layer on the unit features of each stream, logits summed; rate 0.3), and few labels of each class. UI-PRMD: ten
-movements by ten people, right and wrong: nearest neighbours among other people; few labels of each movement of eight
-people, tested on two. Last, what becomes of the nearest neighbour when a recording comes in another form.
+have it (a layer on the unit features of each stream, logits summed; rate 0.3), and few labels of each class. UI-PRMD:
+ten movements by ten people, right and wrong: nearest neighbours among other people; few labels of each movement of
+eight people, tested on two. Last, what becomes of the nearest neighbour when a recording comes in another form.
 """
 
 import argparse

@@ -94,7 +94,12 @@ def recipes() -> str:
         groups.setdefault(plain["method"]["name"], []).append(row)
     lines = []
     for method, rows in sorted(groups.items()):
-        lines += [f"## {method}", "", "| recipe | data | streams | epochs | published top-1, % |", "|---|---|---|---|---|"]
+        lines += [
+            f"## {method}",
+            "",
+            "| recipe | data | streams | epochs | published top-1, % |",
+            "|---|---|---|---|---|",
+        ]
         lines += [*sorted(rows), ""]
     lines += ["## Sources of the published figures", ""]
     lines += [f"{number}. {cell(source)}" for source, number in sources.items()]
