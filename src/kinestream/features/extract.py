@@ -14,9 +14,9 @@ from torch.nn import functional
 
 from kinestream.augment.transforms import axis_rotation, transform_points
 from kinestream.data.clips import AnyClips, FixedClips
+from kinestream.data.kept import NotKeptError, keep, kept
 from kinestream.data.store import batches
 from kinestream.distributed.collectives import agree, by_themselves, place, sum_over_processes
-from kinestream.features.kept import NotKeptError, keep, kept
 from kinestream.models.encoder_file import weights_hash
 from kinestream.models.readout import Readout
 from kinestream.progress import Notice, unheard
@@ -136,7 +136,7 @@ def cached_features(
         if place()[0] == 0:
             try:
                 for stream, features in made.items():
-                    keep(files[stream], features)
+                    keep(files[stream], features.shape, features)
             except OSError as error:
                 notice(f"features are not kept in {folder}: {error.strerror or error}")
     return {stream: known[stream] for stream in encoders}
