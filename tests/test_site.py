@@ -1,6 +1,7 @@
 """The documentation site is built from an empty folder, with every warning an error: links and anchors, docstrings, the
 pages that are made from the code."""
 
+import dataclasses
 import os
 import re
 import subprocess

@@ -72,6 +72,11 @@ class Encoder(nn.Module):
             raise ValueError(f"the length of a feature ({dim}) must be at least 1")
         self.dim = dim
 
+    @property
+    def leaves_out_absent(self) -> bool:
+        """Whether bodies that are not there, all zero, change nothing: not even by being asked for."""
+        return False
+
     def levels(self) -> list[list[nn.Parameter]]:
         """Every parameter, from the input to the last map, in the groups that layer-wise learning rates take."""
         return [list(self.parameters())]
@@ -117,6 +122,10 @@ class BodyEncoder(Encoder):
         self.dropout = dropout
         self.absent = absent
         self.pool = pool
+
+    @property
+    def leaves_out_absent(self) -> bool:
+        return self.absent == "skip"
 
     @abstractmethod
     def maps(self, x: Float[Tensor, "b c t v"], weights: Float[Tensor, " b"] | None) -> Float[Tensor, "s u b dim"]:
