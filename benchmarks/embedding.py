@@ -57,7 +57,7 @@ def _untrained(name: str) -> Model:
 
 
 def _rate(model: Model) -> dict[str, Any]:
-    recording = _movement(model.layout, MINUTES * 60 * 30)
+    recording = movement(model.layout, MINUTES * 60 * 30)
     cutting = Cutting.of("2s", "0.5s", None)
     began = time.perf_counter()
     windows = len(list(pieces_of(recording, cutting, Tally())))
@@ -78,8 +78,9 @@ def _rate(model: Model) -> dict[str, Any]:
     }
 
 
-def _movement(layout: SkeletonLayout, frames: int) -> Recording:
-    rng = np.random.default_rng(0)
+def movement(layout: SkeletonLayout, frames: int, seed: int = 0) -> Recording:
+    """Someone who sways, at 30 frames a second."""
+    rng = np.random.default_rng(seed)
     pose = standing(layout)
     slow = np.repeat(rng.normal(0, 0.05, (frames // 30 + 1, *pose.shape)), 30, axis=0)[:frames]
     return Recording(pose + slow + rng.normal(0, 0.002, slow.shape), layout, fps=30, name="generated")

@@ -28,6 +28,7 @@ def make_fabric(device: Device, precision: Precision = "32-true") -> Fabric:
     Raises ValueError when a machine has fewer GPUs than processes.
     """
     keep_memory()
+    precision = "32-true" if precision == "spectral-bf16" else precision
     if not is_worker():
         kind = device if device == "auto" else device_named(device).type
         return Fabric(accelerator=kind, devices=1, precision=precision)

@@ -7,7 +7,7 @@ Shapes: n clip, c channel, t frame, v joint, m body, b encoded body, s place in 
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -42,6 +42,9 @@ class EncoderSettings:
 
     name: str
     """Which encoder."""
+
+    spectral: ClassVar[bool] = False
+    """Whether it has convolutions that are products of spectra on the processor (`kernels.temporal`)."""
 
     if TYPE_CHECKING:
 
