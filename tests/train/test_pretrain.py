@@ -359,9 +359,7 @@ def test_rounded_spectra_are_trained_with_and_refused_of_encoders_without(
     seen: list[bool] = []
     spectra_rounded = rounding.spectra_rounded
     monkeypatch.setattr(temporal, "spectra_rounded", lambda: seen.append(spectra_rounded()) or seen[-1])
-    wide = dataclasses.replace(
-        small_recipe, encoder=dataclasses.replace(small_recipe.encoder, dim=64), epochs=1
-    )
+    wide = dataclasses.replace(small_recipe, encoder=dataclasses.replace(small_recipe.encoder, dim=64), epochs=1)
     pretrain(small_store, wide, out=tmp_path / "run", precision="spectral-bf16", device="cpu")
     assert any(seen)
     assert Run(tmp_path / "run").config().precision == "spectral-bf16"

@@ -213,8 +213,8 @@ def _opened(
         check_rounding(fabric.device)
         if not recipe.encoder.spectral:
             raise ValueError(
-                f"precision spectral-bf16 changes nothing of encoder '{recipe.encoder.name}', which has no convolutions "
-                "by spectra: take bf16-mixed or 32-true"
+                f"precision spectral-bf16 changes nothing of encoder '{recipe.encoder.name}', which has no "
+                "convolutions by spectra: take bf16-mixed or 32-true"
             )
     set_tf32(tf32)
     check_shares(recipe.batch_size, fabric.world_size)

@@ -1,5 +1,6 @@
 """The vectors of an archive, wherever they lie: read some rows at a time, so that memory stays bounded."""
 
+import mmap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -34,6 +35,11 @@ class Held:
 
     def read(self, start: int, stop: int) -> Vectors32:
         return self.array[start:stop]
+
+    def release(self) -> None:
+        """Gives the pages of a mapped file back to the system; they are read again when they are asked for."""
+        if isinstance(self.array.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self.array.base.madvise(mmap.MADV_DONTNEED)
 
 
 class Joined:
@@ -137,6 +143,13 @@ def chunks(vectors: Vectors, rows: int | None = None) -> Iterator[tuple[int, Vec
     step = rows or max(1, _CHUNK_BYTES // (4 * max(dim, 1)))
     for start in range(0, count, step):
         yield start, vectors.read(start, min(start + step, count))
+
+
+def once(vectors: Vectors, rows: int | None = None) -> Iterator[tuple[int, Vectors32]]:
+    """As `chunks`, of what is not needed again soon: pages of a mapped file do not pile up."""
+    yield from chunks(vectors, rows)
+    if isinstance(vectors, Held):
+        vectors.release()
 
 
 def take(vectors: Vectors, indices: Int64[np.ndarray, " k"]) -> Vectors32:

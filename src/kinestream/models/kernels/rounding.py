@@ -48,7 +48,7 @@ def round_spectra(method: nn.Module) -> None:
     the transforms and all else stay exact, and so are the features of its encoders outside of it."""
 
     def switch(on: bool) -> None:
-        global _spectra  # noqa: PLW0603  deep in an encoder is no place to hand it down to
+        global _spectra
         _spectra = on
 
     def begin(module: nn.Module, given: Any) -> None:
