@@ -67,7 +67,7 @@ def body_scale(body: Float[np.ndarray, "t v c"], layout: SkeletonLayout) -> floa
         0.99
     """
     rows = measured(layout)
-    starts, ends = (_middles(body, [row[side] for row in rows]) for side in (0, 1))
+    starts, ends = _middles(body, [row[0] for row in rows]), _middles(body, [row[1] for row in rows])
     wanted = found = 0.0
     for (_, _, weight, length), size in zip(rows, _medians(starts - ends), strict=True):
         if size > 0:
