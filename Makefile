@@ -33,7 +33,7 @@ test: check
 # The site, into site/: warnings and broken links are errors. site/index.html opens from disk;
 # its search needs a server: .venv/bin/python -m http.server --directory site
 docs: setup
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 bench: setup
 	$(BIN)/python -m benchmarks
