@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmarks import mutations
+from benchmarks import kinds
 
 import kinestream as ks
 from kinestream.data.formats.safe_pickle import load_pickle
@@ -47,7 +47,7 @@ def setting(text: str) -> Callable[[Path], object]:
 
 
 def recipe(**changed: object) -> Callable[[Path], object]:
-    return lambda folder: Recipe.from_dict({**mutations.RECIPE, **changed}, "it")
+    return lambda folder: Recipe.from_dict({**kinds.RECIPE, **changed}, "it")
 
 
 def card(*path: str, value: object) -> Callable[[Path], object]:
@@ -76,7 +76,7 @@ def checkpoint(**changed: object) -> Callable[[Path], object]:
     def read(folder: Path) -> object:
         state = torch.load(folder / "last.ckpt", weights_only=True)
         torch.save({**state, **changed}, folder / "other.ckpt")
-        return load_checkpoint(folder / "other.ckpt", *mutations._network())
+        return load_checkpoint(folder / "other.ckpt", *kinds.small_network())
 
     return read
 
@@ -86,7 +86,7 @@ def learning_rate(value: object) -> Callable[[Path], object]:
         state = torch.load(folder / "last.ckpt", weights_only=True)
         state["optimizer"]["param_groups"][0]["lr"] = value
         torch.save(state, folder / "other.ckpt")
-        return load_checkpoint(folder / "other.ckpt", *mutations._network())
+        return load_checkpoint(folder / "other.ckpt", *kinds.small_network())
 
     return read
 
@@ -266,7 +266,7 @@ def main() -> None:
     wrong = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        mutations.whole_files(folder)
+        kinds.whole_files(folder)
         for name, (read, _) in ATTACKS.items():
             used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, resource.RLIM_INFINITY))
