@@ -347,7 +347,8 @@ def _read_classifier(folder: Path) -> None:
     assert np.isfinite(made.layer_.weights).all()
     _fit_to_show(*made.classes_, *made.notes_)
     probabilities = made.predict_proba(np.eye(2, made.n_features_in_, dtype=np.float32))
-    assert np.isfinite(probabilities).all() and np.allclose(probabilities.sum(axis=1), 1, atol=1e-3)
+    assert np.isfinite(probabilities).all()
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-3)
 
 
 def _read_pairs(folder: Path) -> None:
