@@ -1,5 +1,6 @@
 """A small whole file of each format of recordings that kinestream reads, as the programs of that format write it."""
 
+import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -122,9 +123,7 @@ def _trc(rng: np.random.Generator) -> str:
 
 
 def _write_c3d(path: Path, rng: np.random.Generator) -> None:
-    import ezc3d
-
-    made = ezc3d.c3d()
+    made = importlib.import_module("ezc3d").c3d()
     made["parameters"]["POINT"]["RATE"]["value"] = [30]
     made["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
     made["parameters"]["POINT"]["LABELS"]["value"] = ["LASI", "RASI", "SACR"]
