@@ -6,7 +6,7 @@ import json
 import math
 import re
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -144,8 +144,15 @@ _WORDS = {
 
 
 def _at(config: Any, path: Sequence[str]) -> Any:
-    """The dataclass that stands in a field of a field of ... `config`."""
+    """The dataclass that stands in a field of a field of ... `config`; numbers of entries in a list lead no further."""
     for name in path:
-        hint = typing.get_type_hints(config)[name]
-        config = next(part for part in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(part))
+        hint = typing.get_type_hints(config).get(name)
+        config = config if hint is None else next(_dataclasses_in(hint))
     return config
+
+
+def _dataclasses_in(hint: Any) -> Iterator[Any]:
+    if dataclasses.is_dataclass(hint):
+        yield hint
+    for part in typing.get_args(hint):
+        yield from _dataclasses_in(part)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kinestream.data.recording import RecordingError
+from kinestream.words import shown
 
 _LEAST_CLIP, _MOST_CLIP = 0.01, 3600
 """Seconds."""
@@ -44,7 +45,7 @@ def duration(told: "str | float | int | Duration") -> Duration:
         return told
     match = _TOLD.fullmatch(str(told).strip())
     if match is None or not math.isfinite(value := _value(match)) or (match["unit"] == "f" and value % 1):
-        raise ValueError(f"'{str(told)[:40]}' is no time: seconds such as 2s or 0.5s, or frames such as 60f")
+        raise ValueError(f"'{shown(str(told), 40)}' is no time: seconds such as 2s or 0.5s, or frames such as 60f")
     return Duration(value, match["unit"] == "f")
 
 

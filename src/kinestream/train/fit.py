@@ -110,7 +110,7 @@ def fit(
                     group["lr"] = base * rate
                 try:
                     terms: dict[str, Tensor] = method(batch)
-                except torch.linalg.LinAlgError:
+                except RuntimeError:  # of a decomposition: what led to it is told, where it is known
                     _check_weights(method, done, epoch + 1)
                     raise
                 optimizer.zero_grad()

@@ -173,7 +173,7 @@ def _read_npz(path: Path) -> Content:
         raise ValueError(f"{path} is no whole .npz file ({reason(error)})") from None
     if len(rows) != len(vectors):
         raise ValueError(f"{path} is damaged: {len(vectors):,} vectors and {len(rows):,} rows")
-    return made_by, rows, Held(vectors)
+    return made_by, rows, Held(vectors, path)
 
 
 def _mapped(path: Path, entry: zipfile.ZipInfo) -> Float32[np.ndarray, "n d"]:
@@ -252,7 +252,7 @@ def _read_csv(path: Path) -> Content:
         raise ValueError(f"{path} is no archive of embeddings: {reason(error)}") from None
     if made_by.dim != dim:
         raise ValueError(f"{path} is damaged: vectors of {dim} numbers, where {made_by.dim} belong")
-    return made_by, rows, Held(np.stack(vectors))
+    return made_by, rows, Held(np.stack(vectors), path)
 
 
 def _write_csv(path: Path, made_by: MadeBy, parts: Sequence[tuple[Rows, Vectors]]) -> None:
@@ -299,4 +299,4 @@ def map_vectors(path: Path, dim: int) -> Held:
         raise ValueError(f"{path} is damaged ({reason(error)}): remove it, and embed again") from None
     if array.ndim != 2 or array.shape[1] != dim or array.dtype != np.float32:
         raise ValueError(f"{path} is damaged: {array.shape} where vectors of {dim} numbers belong: remove it")
-    return Held(array)
+    return Held(array, path)
