@@ -21,6 +21,7 @@ from kinestream.skeleton.layout import LAYOUTS, SkeletonLayout, load_layout
 from kinestream.skeleton.streams import make_streams
 from kinestream.train.pretrain import pretrain
 
+PUBLIC = ("utd-mhad", "msr-action3d", "sbu", "ui-prmd", "hdm05", "berkeley-mhad", "kinder-gator")
 FROZEN = json.loads((Path(__file__).parent / "recipes_frozen.json").read_text("utf-8"))
 """The settings of each recipe as they were when each was a file of its own, without what is gone since."""
 
@@ -36,6 +37,7 @@ def test_the_settings_of_a_published_name_stay(name: str) -> None:
 
 def test_the_names_are_those_of_before_and_one_for_any_store() -> None:
     new = {name for name in recipe_names() if name.startswith(("tranclr", "dense"))}
+    new |= {f"laptop-{data}" for data in PUBLIC}
     assert set(recipe_names()) == {*FROZEN, "laptop", "anybody", *new}
     assert {
         "dense",

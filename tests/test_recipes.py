@@ -42,7 +42,7 @@ def test_every_recipe_is_whole_and_trains_a_few_steps(name: str) -> None:
         encoder=dataclasses.replace(recipe.encoder, **thin),
         method=dataclasses.replace(recipe.method, hidden=16, embedding=8),
     )
-    layout = dataset.format.layout
+    layout = dataset.layout
     torch.manual_seed(0)
     method = recipe.method.build(recipe.networks(layout))
     optimizer = recipe.optimiser.build(method)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
-from kinestream.data.datasets import Split, dataset_names, load_dataset
+from kinestream.data.datasets import dataset_names, load_dataset
+from kinestream.data.split import Split
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.recording import Source
 from kinestream.data.store import Store
@@ -26,7 +27,7 @@ PUBLISHED = {
 
 def count_of_split(split: Split, sources: list[Source]) -> tuple[int, int]:
     cameras = np.array([source.camera for source in sources])
-    training = split.is_training(np.array([getattr(source, split.field) for source in sources]), cameras)
+    training = split.is_training(np.array([getattr(source, split.field) for source in sources]), cameras, cameras)
     return int(training.sum()), int((~training).sum())
 
 
@@ -86,7 +87,7 @@ def test_splits_of_ntu(name: str, count: int, real_data: Path) -> None:
     places = {"subject": slice(9, 12), "camera": slice(5, 8), "setup": slice(1, 4)}
     for split, rule in dataset.splits.items():
         values, cameras = (np.array([int(one[places[field]]) for one in names]) for field in (rule.field, "camera"))
-        training = rule.is_training(values, cameras)
+        training = rule.is_training(values, cameras, labels)
         assert (int(training.sum()), int((~training).sum())) == PUBLISHED[name, split]
 
 
@@ -116,7 +117,7 @@ def test_splits_of_nw_ucla(real_data: Path) -> None:
     subjects = np.array([source.subject for source in sources])
     for name, values, counts in (("xview-tune", cameras, (516, 504)), ("xsub-tune", subjects, (514, 506))):
         tune = dataset.splits[name]
-        training, testing = tune.is_training(values, cameras), tune.is_testing(values, cameras)
+        training, testing = tune.is_training(values, cameras, labels), tune.is_testing(values, cameras, labels)
         assert (training.sum(), testing.sum()) == counts
         assert not (training | testing)[cameras == 3].any(), "the test view is in neither"
         assert not set(values[training]) & set(values[testing])

@@ -17,8 +17,8 @@ def parts(told: str) -> dict[str, tuple[list[int], list[int]]]:
         values = np.asarray(FILES) if split.field == "file" else NUMBERS[split.field]
         cameras = NUMBERS["camera"]
         found[split.name] = (
-            np.flatnonzero(split.is_training(values, cameras)).tolist(),
-            np.flatnonzero(split.is_testing(values, cameras)).tolist(),
+            np.flatnonzero(split.is_training(values, cameras, cameras)).tolist(),
+            np.flatnonzero(split.is_testing(values, cameras, cameras)).tolist(),
         )
     return found
 
@@ -40,7 +40,7 @@ def test_each_subject_is_left_out_once() -> None:
 def test_a_drawn_split_keeps_what_is_of_one_file_together() -> None:
     files = ["long"] * 8 + ["short"] * 2
     (split,) = make(ask("default", "random:20%"), files, {}, {})
-    training = split.is_training(np.asarray(files), np.zeros(10))
+    training = split.is_training(np.asarray(files), np.zeros(10), np.zeros(10))
     assert len({(file, bool(is_training)) for file, is_training in zip(files, training, strict=True)}) == 2
     assert 0 < training.sum() < 10
 

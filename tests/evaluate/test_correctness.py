@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.stores import write_small_run
 
 from kinestream import evaluate
-from kinestream.data.datasets import Split
+from kinestream.data.split import Split
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.recording import Source
 from kinestream.data.store import StoreWriter

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from kinestream.data.datasets import Dataset, Split
+from kinestream.data.datasets import Dataset
+from kinestream.data.split import Split
 from kinestream.data.gaps import close_gaps
-from kinestream.data.plan import find_missing_list, make_plan, stop_if
+from kinestream.data.plan import Plan, find_missing_list, make_plan, stop_if
 from kinestream.data.preparation import Preparation
-from kinestream.data.recording import Recording, RecordingError, Segment, Source
+from kinestream.data.recording import Found, Recording, RecordingError, Segment, Source
 from kinestream.data.rejected import Rejected, write_rejected
 from kinestream.data.split_lists import SplitList, resolve_splits
 from kinestream.data.store import StoreInfo, StoreWriter, batches
@@ -52,6 +53,7 @@ def build_store(
     label_folder: Path | None = None,
     continuous: bool = False,
     strict: bool = False,
+    plan: Plan | None = None,
     processes: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Built:
@@ -68,6 +70,7 @@ def build_store(
         label_folder: folder with the label files, where the data set has such; looked for when None.
         continuous: keep the recordings whole, with their tracks of labels, instead of cutting them by those.
         strict: stop at the first file that cannot be used.
+        plan: which files to read, where that is known.
 
     Raises:
         ValueError: no usable file below `raw`, no label or split files where they are needed, `out` exists, or `strict`
@@ -76,13 +79,13 @@ def build_store(
     if continuous and dataset.format.parse_labels is None:
         raise ValueError(f"each file of {dataset.name} is one action: leave out --continuous")
     found = missing_list or find_missing_list(dataset, raw)
-    plan = make_plan(dataset, raw, missing_list=found, labels=label_folder, strict=strict)
-    stems = {source.path.stem for source in plan.sources}
+    plan = plan or make_plan(dataset, raw, missing_list=found, labels=label_folder, strict=strict)
+    stems = {dataset.file_of(source) for source in plan.sources}
     splits, split_lists = resolve_splits(dataset, raw, stems, split_folder)
     splits = {name: split.draw(sorted(stems)) for name, split in splits.items()}
     if continuous:  # what is published counts actions, not videos
         splits = {name: dataclasses.replace(split, published=None) for name, split in splits.items()}
-    raw_bytes = 0
+    raw_bytes, sized = 0, set[Path]()
     with (
         new_folder(out) as folder,
         StoreWriter(folder, dataset.layout, dataset.most_bodies, continuous=continuous) as writer,
@@ -92,7 +95,8 @@ def build_store(
         task = _Task(dataset=dataset, preparation=preparation, continuous=continuous)
         portions = (tuple(plan.sources[rows]) for rows in batches(total, dataset.format.files_a_task))
         for done, result in enumerate(in_processes(partial(_read_some, task), portions, processes), start=1):
-            raw_bytes += result.size
+            raw_bytes += 0 if result.path in sized else result.size
+            sized.add(result.path)
             for rejected in result.rejected:
                 stop_if(strict, rejected)
                 plan.rejected.append(rejected)
@@ -104,6 +108,7 @@ def build_store(
                     fps=prepared.fps,
                     filled=prepared.filled,
                     masked=prepared.masked,
+                    file=dataset.file_of(prepared.source),
                 )
             progress(done, total)
         if not len(writer):
@@ -178,8 +183,9 @@ class _Prepared:
 
 @dataclass(frozen=True, kw_only=True)
 class _Result:
-    """What came out of one raw file."""
+    """What came out of one raw file, or of one recording in a file of many."""
 
+    path: Path
     size: int
     prepared: tuple[_Prepared, ...] = ()
     rejected: tuple[Rejected, ...] = ()
@@ -195,14 +201,14 @@ def _read_one(task: _Task, source: Source) -> _Result:
         size = source.path.stat().st_size
         recording = _recording(dataset, source)
     except (RecordingError, OSError) as error:
-        return _Result(size=size, rejected=(_rejected(source.path, error),))
+        return _Result(path=source.path, size=size, rejected=(_rejected(source.path, error),))
     if source.labels is None:
-        return _gather(size, [_prepare(task, source, recording)])
+        return _gather(source, size, [_prepare(task, source, recording)])
     assert dataset.format.parse_labels is not None
     try:
         text = source.labels.read_bytes()
     except OSError as error:
-        return _Result(size=size, rejected=(_rejected(source.labels, error),))
+        return _Result(path=source.path, size=size, rejected=(_rejected(source.labels, error),))
     track = dataset.format.parse_labels(text, len(recording.joints), len(dataset.classes))
     outcomes: list[_Prepared | Rejected] = [_rejected(source.labels, error) for error in track.refused]
     if task.continuous:
@@ -211,18 +217,20 @@ def _read_one(task: _Task, source: Source) -> _Result:
         outcomes.append(_rejected(source.labels, RecordingError("no row in it")))
     else:
         outcomes += [_cut(task, source, recording, row, segment) for row, segment in track.segments.items()]
-    return _gather(size, outcomes)
+    return _gather(source, size, outcomes)
 
 
 def _recording(dataset: Dataset, source: Source) -> Recording:
     """Raises RecordingError for a file that is not one recording, or not as the data set says."""
-    read = dataset.format.read(source)
+    read = dataset.format.read(dataclasses.replace(source, layout=dataset.layout, variable=dataset.variable))
     if isinstance(read, Sequence):
         if len(read) != 1:
             raise RecordingError(f"{len(read)} recordings in it, where the data set has one in a file")
         read = read[0]
     if isinstance(read, Recording) and dataset.format.layout is not None:
         return read
+    if isinstance(read, Found) and dataset.points and not read.points:
+        read = dataclasses.replace(read, points=dataset.points)
     told = Told(fps=dataset.fps, units=dataset.units, up=dataset.up, trust=isinstance(read, Recording))
     return interpret(read, of_dataset(read, dataset.layout), told)
 
@@ -270,8 +278,9 @@ def _middle(recording: Recording, longest: int | None) -> Recording:
     return recording.cut(frames)
 
 
-def _gather(size: int, outcomes: Sequence[_Prepared | Rejected]) -> _Result:
+def _gather(source: Source, size: int, outcomes: Sequence[_Prepared | Rejected]) -> _Result:
     return _Result(
+        path=source.path,
         size=size,
         prepared=tuple(outcome for outcome in outcomes if isinstance(outcome, _Prepared)),
         rejected=tuple(outcome for outcome in outcomes if isinstance(outcome, Rejected)),

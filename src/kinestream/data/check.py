@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-from kinestream.data.datasets import Split
+from kinestream.data.split import Split
 from kinestream.data.store import Store, StoreError
 
 SHORT_FRAMES = 8

@@ -9,7 +9,7 @@ from typing import Any
 from kinestream.data.build import build_store
 from kinestream.data.datasets import Dataset
 from kinestream.data.own import People
-from kinestream.data.plan import find_label_files, find_missing_list, make_plan
+from kinestream.data.plan import Plan, find_missing_list, make_plan
 from kinestream.data.preparation import Preparation
 from kinestream.data.prepare import prepare
 from kinestream.data.reading import Collected, open_files, recordings_of
@@ -76,20 +76,15 @@ def estimate_dataset(
     plan = make_plan(dataset, raw, missing_list=found, labels=label_folder, strict=False)
     paths = list(dict.fromkeys(one.path for one in plan.sources))
     chosen = [paths[number] for number in spread(len(paths), _TIMED)]
-    labels = find_label_files(dataset, raw, label_folder)
 
     def make(folder: Path) -> Store:
-        some = folder.with_name("raw")
-        some.mkdir()
-        for path in chosen:
-            (some / path.name).symlink_to(path.absolute())
         build_store(
             dataset,
-            some,
+            raw,
             folder,
+            plan=Plan(sources=[one for one in plan.sources if one.path in chosen]),
             preparation=preparation,
             split_folder=WITHOUT if any(split.lists for split in dataset.splits.values()) else None,
-            label_folder=labels[0].parent if labels else None,
             continuous=continuous,
         )
         return Store(folder)

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from kinestream.data.datasets import Dataset, Split, dataset_names, load_dataset
+from kinestream.data.datasets import Dataset, dataset_names, load_dataset
+from kinestream.data.split import Split
 from kinestream.data.store import Store
 from kinestream.files import replacing
 from kinestream.tables import read_table, whole_number
@@ -106,8 +107,8 @@ def same_by_rule(
         return np.zeros(len(indices), dtype=np.bool_)
     if rule is None or _is_listed_elsewhere(rule):
         return None
-    values: np.ndarray = np.asarray(getattr(store.table, rule.field))
-    return np.asarray(inside & rule.is_training(values[indices], store.table.camera[indices]))
+    values, labels = (store.table.values(field)[indices] for field in (rule.field, "label"))
+    return np.asarray(inside & rule.is_training(values, store.table.camera[indices], labels))
 
 
 def _is_listed_elsewhere(rule: Split) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from kinestream.data.datasets import Split
+from kinestream.data.split import Split
 from kinestream.data.durations import Windows
 from kinestream.data.gaps import close_gaps
 from kinestream.data.listing import Entry

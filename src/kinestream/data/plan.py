@@ -38,36 +38,34 @@ def make_plan(dataset: Dataset, raw: Path, *, missing_list: Path | None, labels:
     Raises:
         ValueError: there is nothing to read, or no label files, or `strict` and a file cannot be used.
     """
-    if not raw.is_dir():
+    if not raw.is_dir() and (dataset.format.sources is None or not raw.is_file()):
         raise ValueError(f"{raw} is no folder: give the one with the *{dataset.format.suffix} files of {dataset.title}")
-    missing = _read_missing_list(dataset, missing_list) if missing_list else frozenset()
+    missing = dataset.left_out | (_read_missing_list(dataset, missing_list) if missing_list else frozenset())
     label_files = find_label_files(dataset, raw, labels)
     not_ours = frozenset(label_files)
     plan = Plan()
     kinds: Counter[str] = Counter()
     seen: dict[str, Path] = {}
-    for path in files_below(raw):
+    for path in files_below(raw) if raw.is_dir() else [raw]:
         if path in not_ours or (dataset.format.parse_labels is not None and is_split_list(dataset, path)):
             continue
-        if path.suffix.lower() not in dataset.format.suffixes:
+        if path.suffix.lower() not in dataset.format.suffixes or any(map(path.match, dataset.other_files)):
             kinds[path.suffix or path.name] += 1
             continue
         try:
-            source = dataset.parse_name(path)
-            if source.name in missing:
-                plan.excluded += 1
-                continue
-            if dataset.format.parse_labels is None and not 1 <= source.action <= len(dataset.classes):
-                plan.other_classes += 1
-                continue
-            if source.name in seen:
-                raise RecordingError(f"a second file of that name: {seen[source.name]} was taken")
+            for source in dataset.sources(path):
+                if source.name in missing:
+                    plan.excluded += 1
+                elif dataset.format.parse_labels is None and not 1 <= source.action <= len(dataset.classes):
+                    plan.other_classes += 1
+                elif source.name in seen:
+                    raise RecordingError(f"a second file of that name: {seen[source.name]} was taken")
+                else:
+                    seen[source.name] = path
+                    plan.sources.append(source)
         except RecordingError as error:
             plan.rejected.append(Rejected(path=path, reason=error.reason, line=error.line))
             stop_if(strict, plan.rejected[-1])
-            continue
-        seen[source.name] = path
-        plan.sources.append(source)
     plan.other_files = kinds.total()
     if not plan.sources:
         raise ValueError(_nothing_there(dataset, raw, plan, kinds))

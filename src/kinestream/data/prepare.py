@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from kinestream.data.build import build_store
-from kinestream.data.datasets import Dataset, Split, load_dataset
+from kinestream.data.datasets import Dataset, load_dataset
+from kinestream.data.split import Split
 from kinestream.data.durations import Duration, windows
 from kinestream.data.formats import collection_at
 from kinestream.data.formats.importing import import_store

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinestream.data.datasets import Dataset, Split
+from kinestream.data.datasets import Dataset
+from kinestream.data.split import Split
 from kinestream.files import entries
 from kinestream.words import shown
 

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from jaxtyping import Int64
 
-from kinestream.data.datasets import Part, Split, SplitField, drawn_split
+from kinestream.data.split import Part, Split, SplitField, drawn_split
 from kinestream.data.store import Store, StoreWriter
 from kinestream.words import file_stem, shown
 

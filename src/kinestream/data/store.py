@@ -26,7 +26,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from kinestream.data.datasets import Part, Split
+from kinestream.data.split import Part, Split, SplitField
 from kinestream.data.npy import HEADER_BYTES, header, map_array
 from kinestream.data.preparation import Preparation, preparation_of
 from kinestream.data.recording import Recording, Segment, Source
@@ -101,6 +101,10 @@ class Table:
     offset: Int64[np.ndarray, " n"]
     length: Int64[np.ndarray, " n"]
     crc32: Int64[np.ndarray, " n"]
+
+    def values(self, field: SplitField) -> np.ndarray:
+        """As splits count them: classes from 1."""
+        return np.asarray(getattr(self, field)) if field != "label" else self.label + 1
 
 
 class Store:
@@ -271,7 +275,7 @@ class Store:
             raise StoreError(f"{self.path} ({self.info.dataset}) has no split '{split}': choose from {known}")
         rule = self.info.splits[split]
         belongs = rule.is_training if part == "train" else rule.is_testing
-        return np.flatnonzero(belongs(np.asarray(getattr(self.table, rule.field)), self.table.camera))
+        return np.flatnonzero(belongs(self.table.values(rule.field), self.table.camera, self.table.values("label")))
 
 
 @runtime_checkable

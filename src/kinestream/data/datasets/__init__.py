@@ -1,128 +1,20 @@
 """The data sets kinestream knows, as data: format, classes, splits and the clip counts published for them."""
 
-import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from kinestream.config import parse_strictly
 from kinestream.data.formats import Format, file_format
 from kinestream.data.names import NamePattern
 from kinestream.data.recording import Source, Units, Up
+from kinestream.data.split import Part, Split, SplitField
 from kinestream.documents import load_yaml, read_yaml
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
-from kinestream.words import file_stem, shown, unknown
-
-Part = Literal["train", "test"]
-SplitField = Literal["subject", "camera", "session", "setup", "file"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Split:
-    """A recording is for training when its `field` is among `train`, else for testing, or for neither where `test` is
-    given and lacks it, too, or where it is not of the `cameras` that count."""
-
-    name: str
-    title: str
-    field: SplitField
-    train: frozenset[int | str]
-    """Numbers, or names of raw files where `field` is "file"."""
-    published: Mapping[str, int] | None
-    """Number of clips of each part, as the literature counts them; None where it does not."""
-    test: frozenset[int | str] | None = None
-    """None for all that is not for training."""
-    cameras: frozenset[int] | None = None
-    """None for all."""
-    drawn: tuple[float, int] | None = None
-    """Percent for testing and seed of a split that is drawn when the store is made; None once it is drawn."""
-    lists: tuple[str, ...] = ()
-    """Names of the official files that say what is for training and for testing, the one to prefer first; empty when
-    that is known without."""
-
-    def __post_init__(self) -> None:
-        if file_stem(self.name) != self.name:
-            raise ValueError(f"split '{shown(self.name)}': files are named by it: letters, digits, - and _ are meant")
-
-    def draw(self, names: Sequence[str]) -> "Split":
-        """Drawn among these recordings, of which both parts get at least one; itself where it is no lot."""
-        if self.drawn is None:
-            return self
-        percent, seed = self.drawn
-        ordered = sorted(set(names))
-        lot = np.random.default_rng(seed).permutation(len(ordered))
-        count = min(max(1, round(len(ordered) * percent / 100)), len(ordered) - 1)
-        test = frozenset(ordered[place] for place in lot[:count].tolist())
-        return replace(self, train=frozenset(ordered) - test, test=test, drawn=None)
-
-    def is_training(self, values: np.ndarray, cameras: np.ndarray) -> np.ndarray:
-        """For the `field` and the camera of each recording whether it is for training."""
-        return self._counts(cameras) & np.isin(values, sorted(self.train, key=str))
-
-    def is_testing(self, values: np.ndarray, cameras: np.ndarray) -> np.ndarray:
-        """For the `field` and the camera of each recording whether it is for testing."""
-        if self.test is None:
-            return self._counts(cameras) & ~self.is_training(values, cameras)
-        return self._counts(cameras) & np.isin(values, sorted(self.test, key=str))
-
-    def _counts(self, cameras: np.ndarray) -> np.ndarray:
-        if self.cameras is None:
-            return np.ones(len(cameras), dtype=np.bool_)
-        return np.isin(cameras, sorted(self.cameras))
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "title": self.title,
-            "field": self.field,
-            "train": sorted(self.train),
-            "test": None if self.test is None else sorted(self.test),
-            "cameras": None if self.cameras is None else sorted(self.cameras),
-            "lists": list(self.lists),
-            "published": None if self.published is None else dict(self.published),
-        }
-
-    @classmethod
-    def from_dict(cls, name: str, plain: Mapping[str, Any]) -> "Split":
-        if "random" in plain:
-            return drawn_split(name, float(plain["random"]), int(plain.get("seed", 0)), title=plain.get("title"))
-        if plain["field"] not in typing.get_args(SplitField):
-            known = ", ".join(typing.get_args(SplitField))
-            raise ValueError(f"split '{shown(name)}': field '{shown(plain['field'])}' is none of {known}")
-        published, test, cameras = plain.get("published"), plain.get("test"), plain.get("cameras")
-        for key in ("train", "test", "cameras", "lists"):
-            if not isinstance(plain.get(key, []), list | tuple | None):
-                raise ValueError(f"split '{shown(name)}': '{key}' is {shown(plain[key], 40)}, a list belongs")
-        kind = str if plain["field"] == "file" else int
-        return cls(
-            name=name,
-            title=str(plain.get("title", name)),
-            field=plain["field"],
-            train=frozenset(kind(value) for value in plain["train"]),
-            published=None if published is None else {part: int(published[part]) for part in ("train", "test")},
-            test=None if test is None else frozenset(kind(value) for value in test),
-            cameras=None if cameras is None else frozenset(int(camera) for camera in cameras),
-            lists=tuple(plain.get("lists", ())),
-        )
-
-
-def drawn_split(name: str, percent: float, seed: int, *, title: str | None = None) -> Split:
-    """A split that is yet to be drawn: `percent` of the recordings are for testing. Raises ValueError for a share that
-    leaves nothing for one part."""
-    if not 0 < percent < 100:
-        raise ValueError(f"split '{shown(name)}': {percent:g} % for testing: above 0 and below 100 is needed")
-    return Split(
-        name=name,
-        title=title or f"{percent:g} % drawn for testing, seed {seed}",
-        field="file",
-        train=frozenset(),
-        published=None,
-        drawn=(percent, seed),
-    )
-
+from kinestream.words import shown, unknown
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
@@ -156,10 +48,30 @@ class Dataset:
     known_copies: Mapping[str, int] = field(default_factory=dict)
     """By split, how many test clips of the data set as distributed are copies of training clips: a flaw that the field
     evaluates with."""
+    left_out: frozenset[str] = frozenset()
+    """Names of recordings that the literature leaves out."""
+    other_files: tuple[str, ...] = ()
+    """Patterns of files of the format that are no recordings, as `Path.match` takes them."""
+    variable: str = ""
+    """Which array of a file holds the joints, and the order of its axes (`Source.variable`)."""
+    points: tuple[str, ...] = ()
+    """What the points of a file are called, in its order, where that is not the layout's and the file does not say."""
+
+    def sources(self, path: Path) -> Sequence[Source]:
+        """The recordings that a file holds, by its name; or by what it says itself, where the format has files of many.
+        Raises RecordingError."""
+        if self.format.sources is not None:
+            return self.format.sources(path)
+        return [self.parse_name(path)]
 
     def parse_name(self, path: Path) -> Source:
         """What the name of a file tells. Raises RecordingError."""
         return self.format.parse_name(path) if self.names is None else self.names(path)
+
+    def file_of(self, source: Source) -> str:
+        """What the file of a recording is called in a store: by its stem, unless that tells it not apart from others."""
+        meets = self.format.sources is not None or (self.names is not None and "/" in self.names.pattern)
+        return source.name if meets else source.path.stem
 
     @property
     def name_scheme(self) -> str:
@@ -211,6 +123,13 @@ class _Described:
     label_archive: str | None = None
     part_of: str | None = None
     known_copies: dict[str, int] = field(default_factory=dict)
+    subjects: tuple[str, ...] = ()
+    setups: tuple[str, ...] = ()
+    some_classes: bool = False
+    left_out: tuple[str, ...] = ()
+    other_files: tuple[str, ...] = ()
+    variable: str = ""
+    points: tuple[str, ...] = ()
 
 
 def _parse(name: str, plain: Any, where: str) -> Dataset:
@@ -224,7 +143,7 @@ def _parse(name: str, plain: Any, where: str) -> Dataset:
     try:
         form = file_format(told.format)
         layout = form.layout if told.layout is None else load_layout(_beside(told.layout, where))
-        names = None if told.names is None else NamePattern(told.names, told.classes)
+        names = _names(told)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     if layout is None:
@@ -248,7 +167,20 @@ def _parse(name: str, plain: Any, where: str) -> Dataset:
         label_archive=told.label_archive,
         part_of=told.part_of,
         known_copies=told.known_copies,
+        left_out=frozenset(told.left_out),
+        other_files=told.other_files,
+        variable=told.variable,
+        points=told.points,
     )
+
+
+def _names(told: _Described) -> NamePattern | None:
+    called = {"subject": told.subjects, "setup": told.setups}
+    if told.names is not None:
+        return NamePattern(told.names, told.classes, called=called, some=told.some_classes)
+    if told.some_classes or any(called.values()):
+        raise ValueError("'subjects', 'setups' and 'some_classes' say what 'names' means: give that")
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +192,7 @@ class _DescribedSplit:
     train: tuple[int | str, ...] | None = None
     test: tuple[int | str, ...] | None = None
     cameras: tuple[int, ...] | None = None
+    classes: tuple[int, ...] | None = None
     lists: tuple[str, ...] = ()
     published: dict[Part, int] | None = None
     random: float | None = None

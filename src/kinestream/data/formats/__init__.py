@@ -42,6 +42,8 @@ class Format:
     """Of all its recordings; None where the user, or the data set, says it."""
     parse_name: Callable[[Path], Source] = named_by_stem
     """What a file's name tells."""
+    sources: Callable[[Path], Sequence[Source]] | None = None
+    """The recordings of a file by name, where a data set may have many in one; `read` is given one of them at a time."""
     name_scheme: str = "NAME"
     """How the files are called, for messages."""
     parse_labels: Callable[[bytes, int, int], LabelTrack] | None = None
@@ -83,14 +85,18 @@ _FILES = {
     "mediapipe": "mediapipe",
     "mediapipe-csv": "mediapipe_csv",
     "movement": "movement",
+    "msr-action3d": "msr_action3d",
     "ntu": "ntu",
     "nw-ucla": "nw_ucla",
     "openpose": "openpose",
     "pku-mmd-1": "pku_mmd",
     "pku-mmd-2": "pku_mmd",
+    "sbu": "sbu",
     "sleap": "sleap",
     "table": "table",
     "trc": "trc",
+    "ui-prmd": "ui_prmd",
+    "ui-prmd-correctness": "ui_prmd",
 }
 _COLLECTIONS = {
     "authors": "authors",

@@ -76,7 +76,7 @@ def _begins_with(name: str, start: str) -> bool:
 def _read_header(file: TextFile, *, degrees: bool) -> tuple[bool, float | None]:
     """Up to the first frame: whether angles are degrees, given what the skeleton says, and the frames a second."""
     fps = None
-    while (text := file.line()) is not None:
+    while (text := file.line(comment=b"#")) is not None:  # HDM05 has folders there, with letters of Latin-1
         words = text.split()
         if words and words[0].isdecimal() and len(words) == 1:
             file.unread()

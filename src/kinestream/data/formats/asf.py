@@ -73,7 +73,7 @@ class _Reader:
 
     def read(self, file: TextFile) -> Skeleton:
         section = ""
-        while (text := file.line()) is not None:
+        while (text := file.line(comment=b"#")) is not None:
             self.line = file.number
             words = text.split("#")[0].split()
             if not words:

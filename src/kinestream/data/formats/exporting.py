@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int64
 
-from kinestream.data.datasets import Part, dataset_names, load_dataset
+from kinestream.data.datasets import dataset_names, load_dataset
+from kinestream.data.split import Part
 from kinestream.data.formats import authors, ctr_gcn
 from kinestream.data.formats.incoming import ExchangeError
 from kinestream.data.formats.origin import FILE, Origin

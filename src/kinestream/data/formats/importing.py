@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kinestream.data.datasets import Dataset, Split
+from kinestream.data.datasets import Dataset
+from kinestream.data.split import Split
 from kinestream.data.formats import ntu, open_collection
 from kinestream.data.formats.incoming import MOST_CLASSES, Asked, ExchangeError, Incoming, Row
 from kinestream.data.formats.matching import describe, refuse_duplicates, splits_taken

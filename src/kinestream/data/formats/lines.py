@@ -39,8 +39,9 @@ class TextFile:
     ) -> None:
         self._file.close()
 
-    def line(self) -> str | None:
-        """The next line without its end, None after the last. Raises RecordingError for one that is no text."""
+    def line(self, *, comment: bytes | None = None) -> str | None:
+        """The next line without its end, None after the last; one that begins with `comment` may be in any encoding.
+        Raises RecordingError for one that is no text."""
         self._before = self._file.tell()
         raw = self._file.readline(LONGEST_LINE)
         if not raw:
@@ -49,8 +50,9 @@ class TextFile:
         _check_length(raw, self.number)
         if self.number == 1:
             raw = raw.removeprefix(_MARK)
+        anyhow = comment is not None and raw.startswith(comment)
         try:
-            return raw.decode("utf-8").rstrip("\r\n")
+            return raw.decode("utf-8", "replace" if anyhow else "strict").rstrip("\r\n")
         except UnicodeDecodeError:
             raise RecordingError("not UTF-8 text: save it as UTF-8", self.number) from None
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kinestream.data.datasets import Dataset, Split
+from kinestream.data.datasets import Dataset
+from kinestream.data.split import Split
 from kinestream.data.formats.incoming import ExchangeError, FileSplit, Incoming
 from kinestream.data.recording import RecordingError, Source
 from kinestream.words import shown
@@ -144,9 +145,10 @@ def _check_agreement(
 def _first_difference(
     names: Sequence[tuple[str, str]], sources: Sequence[Source], file: FileSplit, rule: Split
 ) -> str | None:
-    values = [made.path.stem if rule.field == "file" else getattr(made, rule.field) for made in sources]
-    cameras = np.asarray([made.camera for made in sources])
-    trains, tests = (belongs(np.asarray(values), cameras) for belongs in (rule.is_training, rule.is_testing))
+    labels, cameras = (np.asarray([getattr(made, what) for made in sources]) for what in ("action", "camera"))
+    field = "action" if rule.field == "label" else rule.field
+    values = np.asarray([made.path.stem if field == "file" else getattr(made, field) for made in sources])
+    trains, tests = (belongs(values, cameras, labels) for belongs in (rule.is_training, rule.is_testing))
     for (name, part), training, testing in zip(names, trains.tolist(), tests.tolist(), strict=True):
         there = "training" if training else "testing" if testing else "neither"
         for here, listed in (("training", file.train), ("testing", file.test)):
