@@ -30,9 +30,10 @@ check: setup
 test: check
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
-# The site, into site/: warnings and broken links are errors. site/index.html opens from disk.
+# The site, into site/: warnings and broken links are errors. site/index.html opens from disk;
+# its search needs a server: .venv/bin/python -m http.server --directory site
 docs: setup
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 bench: setup
 	$(BIN)/python -m benchmarks

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks import (
+    at_scale,
     augmentation,
     embedding,
     encoder,
@@ -19,6 +20,7 @@ from benchmarks import (
     mutations,
     reading,
     recurrent,
+    rounding,
     scale,
     search,
     step,
@@ -34,9 +36,11 @@ BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "search": search.measure,
     "full_size": full_size.measure,
     "embedding": embedding.measure,
+    "at_scale": at_scale.measure,
     "encoder": encoder.measure,
     "encoders": encoders.measure,
     "recurrent": recurrent.measure,
+    "rounding": rounding.measure,
     "step": step.measure,
     "linear": linear.measure,
     "memory": memory.measure,

@@ -1,6 +1,7 @@
-"""Embedding and search: windows a second on one core, and how long an exact search takes and what memory it needs.
+"""Embedding and search: windows a second on one core, by our recurrent layers and by torch's, and how long an exact
+search takes and what memory it needs.
 
-`python -m benchmarks embedding`; `python -m benchmarks.embedding RUN` for an encoder of one's own.
+`python -m benchmarks embedding`; `python -m benchmarks.embedding RUN` for the windows of an encoder of one's own alone.
 """
 
 import json
@@ -9,22 +10,27 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.pairing import machine, spread
+from benchmarks.arithmetic import clock, setting
+from benchmarks.pairing import in_turn, ratio, spread
+from benchmarks.recurrent import way_of
 from kinestream.data.recording import Recording
-from kinestream.models.encoder_file import EncoderCard
-from kinestream.recipes import resolve
-from kinestream.skeleton.layout import KINECT20, SkeletonLayout
+from kinestream.skeleton.layout import SkeletonLayout, load_layout
 from kinestream.skeleton.pose import standing
+from kinestream.use.encode import Given, clips_of
 from kinestream.use.model import Model, load
-from kinestream.use.pieces import Cutting, Tally, pieces_of
+from kinestream.use.pieces import Cutting, Tally
 
 ROUNDS = 3
+WAYS = ("torch", "ours", "bfloat16")
+SAME = 1e-4
 MINUTES = 5
 """Of recordings at 30 frames a second that are cut into windows of two seconds, half a second apart."""
 ROWS = 100_000
@@ -33,53 +39,58 @@ QUERIES = 100
 TOP = 10
 
 
-def measure(run: Path | None = None) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """Rates on one core; seconds and megabytes of searches."""
+    return {**rates("anybody"), "search": _search()}
+
+
+def rates(run: str) -> dict[str, Any]:
+    """Of recordings in the encoder's own joints and in MediaPipe's 33, seconds of the processor, one thread. Raises
+    ValueError where our layers give other embeddings than torch's."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        models = {"run": load(run)} if run else {name: _untrained(name) for name in ("laptop-nw-ucla", "nw-ucla")}
-        rates = {name: _rate(model) for name, model in models.items()}
+        model = load(run, device="cpu")
+        layouts = {layout.name: layout for layout in (model.layout, load_layout("mediapipe33"))}
+        return {
+            "machine": setting(),
+            "encoder": {"streams": len(model.streams), "numbers": model.dim, "looks": model.card.readout.turns},
+            "windows_a_second_on_one_core": {name: _rate(model, layout) for name, layout in layouts.items()},
+        }
     finally:
         torch.set_num_threads(threads)
+
+
+def _rate(model: Model, layout: SkeletonLayout) -> dict[str, Any]:
+    recording = movement(layout, MINUTES * 60 * 30)
+
+    def embed(way: str) -> np.ndarray:
+        with way_of(way):
+            return model.embed(recording, windows="2s", hop="0.5s")
+
+    def prepare() -> int:
+        clips = clips_of(model, [Given(recording=recording)], Cutting.of("2s", "0.5s", None), Tally())
+        return sum(1 for _ in clips)
+
+    made = {way: embed(way) for way in WAYS}
+    off = float(np.abs(made["ours"] - made["torch"]).max())
+    if off > SAME:
+        raise ValueError(f"an embedding by our layers is {off:.1e} off that by torch's")
+    ways: dict[str, Callable[[], object]] = {way: partial(embed, way) for way in WAYS}
+    seconds = in_turn({**ways, "preparation_alone": prepare}, ROUNDS, warm=True, clock=clock())
+    windows = len(made["ours"])
     return {
-        "machine": machine(),
-        "windows_a_second_on_one_core": rates,
-        "search": _search(),
-    }
-
-
-def _untrained(name: str) -> Model:
-    recipe = resolve(name)
-    encoders = {stream: recipe.networks(KINECT20).encoder(stream).eval() for stream in recipe.streams}
-    cards: dict[str, EncoderCard] = {stream: recipe.card(name, stream, KINECT20, 0) for stream in recipe.streams}
-    return Model(name, encoders, cards, device="cpu")
-
-
-def _rate(model: Model) -> dict[str, Any]:
-    recording = _movement(model.layout, MINUTES * 60 * 30)
-    cutting = Cutting.of("2s", "0.5s", None)
-    began = time.perf_counter()
-    windows = len(list(pieces_of(recording, cutting, Tally())))
-    cut = time.perf_counter() - began
-    rates = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        model.embed(recording, windows="2s", hop="0.5s")
-        rates.append(windows / (time.perf_counter() - began))
-    return {
-        "streams": len(model.streams),
-        "numbers": model.dim,
-        "looks": model.card.readout.turns,
         "windows": windows,
-        "cutting_windows_a_second": round(windows / cut),
-        "windows_a_second": spread(rates),
-        "times_real_time": round(0.5 * spread(rates)["median"], 1),
+        **{way: spread([windows / one for one in own]) for way, own in seconds.items()},
+        "torch by ours": ratio(seconds["torch"], seconds["ours"]),
+        "differs_at_most": {way: float(np.abs(made[way] - made["torch"]).max()) for way in WAYS},
+        "least_cosine": {way: float((made[way] * made["torch"]).sum(axis=1).min()) for way in WAYS},
     }
 
 
-def _movement(layout: SkeletonLayout, frames: int) -> Recording:
-    rng = np.random.default_rng(0)
+def movement(layout: SkeletonLayout, frames: int, seed: int = 0) -> Recording:
+    """Someone who sways, at 30 frames a second."""
+    rng = np.random.default_rng(seed)
     pose = standing(layout)
     slow = np.repeat(rng.normal(0, 0.05, (frames // 30 + 1, *pose.shape)), 30, axis=0)[:frames]
     return Recording(pose + slow + rng.normal(0, 0.002, slow.shape), layout, fps=30, name="generated")
@@ -171,4 +182,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--search"]:
         _part(sys.argv[2], Path(sys.argv[3]))
     else:
-        print(json.dumps(measure(Path(sys.argv[1]) if sys.argv[1:] else None), indent=1))
+        print(json.dumps(rates(sys.argv[1]) if sys.argv[1:] else measure(), indent=1))

@@ -446,9 +446,9 @@ def _check_run(folder: Path) -> None:
     import numpy as np
     import torch
 
+    from kinestream.data.kept import kept
     from kinestream.data.leaks import read_recordings
     from kinestream.evaluate.result import read_lines
-    from kinestream.features.kept import kept
     from kinestream.models.encoder_file import load_encoder
     from kinestream.train.run_folder import Run
 

@@ -22,7 +22,7 @@ ROUNDS = 5
 
 
 @contextmanager
-def _way(name: str) -> Iterator[None]:
+def way_of(name: str) -> Iterator[None]:
     """`torch`, `ours` or `bfloat16`."""
     with torch.autocast("cpu", torch.bfloat16, enabled=name == "bfloat16"):
         if name != "torch":
@@ -55,7 +55,7 @@ def _measure() -> dict[str, Any]:
 
     def learn(way: str) -> None:
         views = [make_streams(draw(clips, generator), recipe.streams, KINECT20) for draw in draws]
-        with _way(way):
+        with way_of(way):
             loss = method(views)["loss"]
         optimiser.zero_grad()
         loss.backward()
@@ -65,14 +65,14 @@ def _measure() -> dict[str, Any]:
     def embed(way: str) -> dict[str, torch.Tensor]:
         method.eval()
         x = make_streams(clips, recipe.streams, KINECT20)
-        with _way(way):
+        with way_of(way):
             made = {name: encoder(x[name]) for name, encoder in method.encoders().items()}
         method.train()
         return made
 
     def gradients(way: str) -> torch.Tensor:
         method.zero_grad()
-        with _way(way):
+        with way_of(way):
             loss = method(fixed)["loss"]
         loss.backward()
         parameters = [parameter for encoder in method.encoders().values() for parameter in encoder.parameters()]

@@ -3,8 +3,10 @@
 Run as a program, it makes and reads them all within limits of memory and time, which the system holds to.
 """
 
+import gzip
 import io
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmarks import mutations
+from benchmarks import kinds
 
 import kinestream as ks
 from kinestream.data.formats.safe_pickle import load_pickle
@@ -47,7 +49,7 @@ def setting(text: str) -> Callable[[Path], object]:
 
 
 def recipe(**changed: object) -> Callable[[Path], object]:
-    return lambda folder: Recipe.from_dict({**mutations.RECIPE, **changed}, "it")
+    return lambda folder: Recipe.from_dict({**kinds.RECIPE, **changed}, "it")
 
 
 def card(*path: str, value: object) -> Callable[[Path], object]:
@@ -76,7 +78,7 @@ def checkpoint(**changed: object) -> Callable[[Path], object]:
     def read(folder: Path) -> object:
         state = torch.load(folder / "last.ckpt", weights_only=True)
         torch.save({**state, **changed}, folder / "other.ckpt")
-        return load_checkpoint(folder / "other.ckpt", *mutations._network())
+        return load_checkpoint(folder / "other.ckpt", *kinds.small_network())
 
     return read
 
@@ -86,7 +88,7 @@ def learning_rate(value: object) -> Callable[[Path], object]:
         state = torch.load(folder / "last.ckpt", weights_only=True)
         state["optimizer"]["param_groups"][0]["lr"] = value
         torch.save(state, folder / "other.ckpt")
-        return load_checkpoint(folder / "other.ckpt", *mutations._network())
+        return load_checkpoint(folder / "other.ckpt", *kinds.small_network())
 
     return read
 
@@ -188,6 +190,54 @@ def layout_file(text: str) -> Callable[[Path], object]:
     return read
 
 
+def recording(name: str, content: bytes) -> Callable[[Path], object]:
+    def read(folder: Path) -> object:
+        (folder / name).write_bytes(content)
+        return ks.read(folder / name, layout="kinect20")
+
+    return read
+
+
+def packed(name: str, megabytes: int) -> Callable[[Path], object]:
+    """Zeros in an archive of recordings, which is much smaller than what it holds."""
+
+    def read(folder: Path) -> object:
+        if name.endswith(".gz"):
+            with gzip.open(folder / name, "wb", compresslevel=1) as file:
+                for _ in range(megabytes):
+                    file.write(bytes(1_000_000))
+        else:
+            with (
+                zipfile.ZipFile(folder / name, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+                archive.open("walk.csv", "w") as file,
+            ):
+                for _ in range(megabytes):
+                    file.write(bytes(1_000_000))
+        return ks.read(folder / name)
+
+    return read
+
+
+def no_file(folder: Path) -> object:
+    """Reading it would never end."""
+    if not (folder / "pipe.bvh").exists():
+        os.mkfifo(folder / "pipe.bvh")
+    return ks.read(folder / "pipe.bvh")
+
+
+def vectors(value: float) -> Callable[[Path], object]:
+    """An archive some of whose numbers are others."""
+
+    def read(folder: Path) -> object:
+        whole = (folder / "archive.npz").read_bytes()
+        changed = whole.replace(np.float32(1).tobytes(), np.float32(value).tobytes(), 1)
+        assert changed != whole
+        (folder / "evil.npz").write_bytes(changed)
+        return ks.open_embeddings(folder / "evil.npz").vectors
+
+    return read
+
+
 ATTACKS: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "aliases": (yaml_text(ALIASES), "aliases that stand for more than"),
     "merged mappings": (yaml_text(MERGES), "merged to more than"),
@@ -208,9 +258,15 @@ ATTACKS: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "a setting of infinity": (setting("optimiser.weight_decay=.inf"), "optimiser.weight_decay"),
     "a monitor that is a file": (recipe(monitor="/etc/hostname"), "monitor"),
     "a share beyond 1": (recipe(augment={"mirror": 7.0}), "is a probability"),
+    "a number beyond single precision": (recipe(optimiser={"rate": 1e300}), "must be at most 1e+15"),
+    "a head of all memory": (recipe(method={"name": "caca", "hidden": 10**8}), "method.hidden"),
+    "a head of nothing": (recipe(method={"name": "caca", "hidden": 0}), "method.hidden"),
+    "a queue below nothing": (recipe(method={"name": "skeletonclr", "queue": -1}), "method.queue"),
     "a negative rate": (recipe(optimiser={"rate": -1.0}), "optimiser.rate"),
     "text for a number in a card": (card("frames", value="ten"), "frames"),
     "a billion sides": (card("readout", "turns", value=10**9), "turns"),
+    "a name without an end": (card("recipe", value="x" * 500_000), "a name of 500,000 characters"),
+    "a clip of no time": (card("seconds", value=1e-300), "seconds"),
     "a billion layers": (card("encoder", "layers", value=10**9), "encoder.layers"),
     "wide layers": (card("encoder", "hidden", value=65_536), "does not fit its card"),
     "dropout that is no number": (card("encoder", "dropout", value=float("nan")), "NaN"),
@@ -224,6 +280,18 @@ ATTACKS: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "weights of nothing": (checkpoint(method=None), "no weights"),
     "a learning rate of text": (learning_rate("fast"), "has lr"),
     "a learning rate of nan": (learning_rate(float("nan")), "has lr"),
+    "JSON that begins with brackets": (recording("deep.json", b"[" * 500_000), "no file of a known format"),
+    "JSON whose keys are long": (
+        recording("keys.json", (b'{"' + b"k" * 500 + b'":') * 1500),
+        "no file of a known format",
+    ),
+    "a table of one line": (recording("line.csv", b"x" * 900_000), "first line has more than"),
+    "a packed table": (packed("bomb.zip", 210), "unpacks to more than"),
+    "a table that is packed alone": (packed("bomb.csv.gz", 210), "unpacks to more than"),
+    "a pipe": (no_file, "neither a file nor a folder"),
+    "vectors without an end": (vectors(float("inf")), "not of length 1"),
+    "vectors that are no numbers": (vectors(float("nan")), "not of length 1"),
+    "long vectors": (vectors(1e30), "not of length 1"),
     "an archive of zeros": (npz_of_zeros, "unpacks"),
     "a header with a negative size": (
         npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 20, 3), }"),
@@ -255,6 +323,7 @@ ATTACKS: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "a log line without an epoch": (log_line(b'{"kind": "epoch"}'), "passed over"),
     "a split that is a path": (store_json(splits={"../x": {"field": "file", "train": []}}), "files are named by it"),
     "classes of nothing": (store_json(classes=None), "'classes' is no list"),
+    "classes that are called alike": (store_json(classes=["a", "b", "a"]), "a name twice"),
     "a rate of nan": (store_json(fps="nan"), "'fps'"),
     "a layout of nothing": (store_json(layout=[]), "layout"),
 }
@@ -266,7 +335,7 @@ def main() -> None:
     wrong = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        mutations.whole_files(folder)
+        kinds.whole_files(folder)
         for name, (read, _) in ATTACKS.items():
             used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, resource.RLIM_INFINITY))

@@ -140,6 +140,21 @@ def test_a_wrong_value_far_down_and_long_is_cut() -> None:
     assert refused(OptimiserSettings, {"rate": "x" * 10_000}).endswith("x..., should be a number")
 
 
+@dataclasses.dataclass(frozen=True)
+class Many:
+    rows: tuple[OptimiserSettings, ...] | None = None
+
+
+def test_an_unknown_key_within_a_list_is_named() -> None:
+    assert "rows.0: unknown key 'x'" in refused(Many, {"rows": [{"x": 1}]})
+
+
+@pytest.mark.parametrize(("value", "bound"), [(1e300, "1e+15"), (2**70, "9223372036854775807")])
+def test_numbers_that_no_setting_has_are_refused_before_they_are_used(value: float, bound: str) -> None:
+    assert f"rows.rate ({str(value)[:8]}" in (said := refused(Many, {"rows": [{"rate": value}]}))
+    assert said.endswith(f"must be at most {bound}")
+
+
 @given(number=st.floats(allow_nan=False, allow_infinity=False))
 def test_yaml_reads_numbers_as_python_writes_them(number: float) -> None:
     assert load_yaml(repr(number), "here") == number

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.attacks import ATTACKS
 
-EXAMPLES = int(os.environ.get("KINESTREAM_MUTATIONS", "25"))
+EXAMPLES = int(os.environ.get("KINESTREAM_MUTATIONS", "12"))
 """Of each kind; more find more."""
 ROOT = Path(__file__).parents[1]
 

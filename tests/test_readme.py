@@ -1,5 +1,7 @@
 """What the README tells a user to type is run, in its order, in a folder that holds only what it names."""
 
+import dataclasses
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 import kinestream as ks
-from kinestream.cli import COMMANDS, main
+from kinestream.cli import COMMANDS, command_module, main
 from kinestream.data.datasets import dataset_names, load_dataset
 from kinestream.data.synthetic import generate_ntu
 from kinestream.skeleton.layout import load_layout
@@ -81,14 +83,28 @@ def recordings_of_two_movements(folder: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_and_links_of_every_page_exist(page: Path) -> None:
     for words in commands(page):
-        words = words[2:] if words[0] == "--plugin" else words
+        plugged = words[0] == "--plugin"
+        words = words[2:] if plugged else words
         name = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else words[0]
-        assert name in (*COMMANDS, "evaluate"), f"{page.name}: kinestream {name}"
+        assert name in (*COMMANDS, "evaluate", "completion"), f"{page.name}: kinestream {name}"
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        unknown = set() if plugged or name == "completion" else given - options(name)
+        assert not unknown, f"{page.name}: kinestream {name} {unknown}"
     prose = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", prose):
         file = page.parent / target if target else page
         assert file.exists(), f"{page.name} points to {target}"
         assert not anchor or anchor in anchors(file), f"{page.name} points to {target}#{anchor}"
+
+
+@functools.cache
+def options(command: str) -> set[str]:
+    """What a command takes, as it is typed."""
+    known = {"--help"}
+    for field in dataclasses.fields(command_module(command).Config):
+        word = (field.metadata.get("called") or field.name).replace("_", "-")
+        known |= {f"--{word}", *([f"--no-{word}"] if field.default is True else [])}
+    return known
 
 
 def anchors(page: Path) -> set[str]:

@@ -1,6 +1,7 @@
 """The documentation site is built from an empty folder, with every warning an error: links and anchors, docstrings, the
 pages that are made from the code."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -46,7 +47,7 @@ def test_every_command_has_its_arguments_in_the_reference(site: Path) -> None:
     text = text_of(site / "reference" / "commands")
     for name in (*COMMANDS, "evaluate"):
         (found,) = re.findall(f">kinestream {name}<a.*?(?=<h2|</article)", text, flags=re.DOTALL)
-        for field in command_module(name).Config.__dataclass_fields__.values():
+        for field in dataclasses.fields(command_module(name).Config):
             called = (field.metadata.get("called") or field.name).replace("_", "-")
             assert re.search(rf"--(no-)?{called}\b|\[?{called.upper()}", found), f"{name}: {called}"
 

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[1]
 OUTSIDE = ("CITATION.cff", "CONTRIBUTING.md", "LICENSE", "examples/onnx_embed.py")
 """Files that pages point to, which do not lie in `docs/`: they are copied into the site."""
 WHOLE_PAGES = {"index.md": "README.md", "changelog.md": "CHANGELOG.md"}
+ALONE = ("index.md", "results.md")
+"""Pages that are a section of their own: they have the room of its list."""
 COMMANDS = re.compile(r"<!-- commands: (.*?) -->", re.DOTALL)
 
 
@@ -32,7 +34,10 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     if where in WHOLE_PAGES:
         markdown = (ROOT / WHOLE_PAGES[where]).read_text("utf-8").replace("](docs/", "](")
         markdown = markdown.replace("](CONTRIBUTING.md)", "](CONTRIBUTING.md.txt)")
+    if where in ALONE:
+        page.meta["hide"] = ["navigation"]
     markdown = markdown.replace("](../../examples/", "](../examples/")
+    markdown = markdown.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
     markdown = COMMANDS.sub(lambda found: "\n".join(map(command, names_in(found[1]))), markdown)
     return markdown.replace("<!-- recipes -->", recipes()) if "<!-- recipes -->" in markdown else markdown
 

@@ -17,35 +17,44 @@ from kinestream.plugins import add_plugin
 from kinestream.words import shown
 
 COMMANDS = {
-    "demo": ("demo", "show in a minute or two what kinestream does, without any data of your own"),
-    "generate": ("generate", "write made-up recordings in a data set's raw format, to try things out"),
-    "inspect": ("inspect", "say what recordings are: format, layout, people, rate, units, gaps; nothing is written"),
+    "demo": ("demo", "show in a minute what kinestream does, without any data of your own"),
+    "inspect": ("inspect", "show what recordings are: format, layout, people, rate, units, gaps"),
+    "embed": ("embed", "embed recordings, or windows of them, into an archive of any size"),
+    "search": ("search", "find what in an archive is most similar to a recording, or to a part of one"),
+    "explore": ("explore", "write an archive as one page: a map whose clips play, to select and name them"),
+    "suggest": ("suggest", "suggest what in an archive to label next"),
+    "fit": ("fit", "learn a classifier from a few labels, with its accuracy on other people"),
+    "predict": ("predict", "label recordings by a classifier, with probabilities"),
+    "segment": ("segment", "cut long recordings into recurring movements, or into the labels of a classifier"),
+    "export": ("export", "write an encoder or classifier as ONNX or for torch.export"),
     "prepare": ("prepare", "read recordings into a store: your own, a data set's, or prepared by others"),
-    "export-data": ("export_data", "write a store's recordings in the form of others"),
-    "import-weights": ("import_weights", "make encoders from the 3s-CACA authors' released weights"),
-    "check": ("check", "look a store over: counts per split and class, integrity, odd recordings"),
+    "check": ("check", "check a store: counts per split and class, integrity, odd recordings"),
     "show": ("show", "draw a recording of a store as a strip of frames or an animation"),
     "layouts": ("layouts", "list skeleton layouts, check one of your own, or draw one"),
-    "recipes": ("recipes", "list what can be run by name, with its published figure"),
-    "runs": ("runs", "list runs: how far each is, and what it reached beside its baselines"),
-    "sweep": ("sweep", "run a recipe with several seeds or settings: means and deviations of what they reach"),
+    "generate": ("generate", "write made-up recordings in a data set's raw format, to try things out"),
+    "export-data": ("export_data", "write a store's recordings in other formats"),
+    "recipes": ("recipes", "list the recipes, with their published figures"),
     "pretrain": ("pretrain", "learn an encoder from unlabelled clips, as a recipe says"),
+    "sweep": ("sweep", "run a recipe with several seeds or settings: means and deviations"),
     "reproduce": ("reproduce", "run a recipe and its evaluations, and report them beside the published figure"),
-    "embed": ("embed", "embed recordings, or windows of them, into an archive of any size"),
-    "search": ("search", "find what in an archive is most like a recording, or a stretch of one"),
-    "suggest": ("suggest", "say which recordings or windows of an archive are most worth a label"),
-    "fit": ("fit", "learn a classifier from labels of an archive, and say how good it is on other people"),
-    "predict": ("predict", "label recordings by a classifier, with probabilities and whether they are like any label"),
-    "explore": ("explore", "write an archive as one page: a map whose clips play, to select and name them"),
+    "runs": ("runs", "list runs: progress, and accuracy beside the baselines"),
     "features": ("features", "compute a run's features once, for all evaluations, on one device or several"),
+    "import-weights": ("import_weights", "make encoders from the 3s-CACA authors' released weights"),
     **{f"evaluate {name}": ("evaluate", text) for name, (_, _, text) in BUILTIN.items()},
-    "segment": ("segment", "cut long recordings into recurring groups of movements, without labels"),
-    "export": ("export", "write an encoder as ONNX or torch.export: joints in, embeddings out"),
     "plot": ("plot", "draw a figure of a run: embedding, confusion, curves, classes or agreement"),
     "report": ("report", "write a run as one page to explore: results, figures, a map of its clips"),
-    "compare": ("compare", "set runs side by side: what differs, how they learnt, what they reached"),
+    "compare": ("compare", "compare runs: settings, curves and accuracies"),
 }
 """Words of a command: its module below `kinestream.commands`, and what it does."""
+
+_HEADINGS = {
+    "demo": "Use an encoder",
+    "prepare": "Data",
+    "recipes": "Train",
+    "evaluate linear": "Evaluate",
+    "plot": "Look at runs",
+}
+"""By the first command below each."""
 
 _MISUSE = 2
 _DRAWING = ("jinja2", "matplotlib", "PIL")
@@ -172,9 +181,11 @@ def _overview(words: Sequence[str], table: Mapping[str, tuple[str, str]]) -> int
         hint = f": did you mean {' or '.join(near)}?" if near else ";"
         print(f"{above}: unknown command '{shown(wrong)}'{hint} see '{above} --help'", file=sys.stderr)
         return _MISUSE
-    print("kinestream: representations of human actions from unlabelled 3D skeleton recordings\n")
+    print("kinestream: one encoder for any skeleton\n")
     print("usage: kinestream COMMAND ...   (kinestream COMMAND --help for its arguments and examples)\n")
     for name in group or table:
+        if not group and name in _HEADINGS:
+            print(f"{_HEADINGS[name]}:")
         print(f"  {name:<20} {table[name][1]}")
     if group:
         print("\nSeveral in one call: kinestream evaluate [NAME ...] RUN; linear and knn if none is named.")

@@ -1,10 +1,12 @@
 """Frozen dataclasses as the one form of configuration: strict parsing of plain containers."""
 
+import contextlib
 import dataclasses
 import json
+import math
 import re
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -13,6 +15,9 @@ from kinestream.words import reason, shown, unknown
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
+
+_MOST, _MOST_WHOLE = 1e15, 2**63 - 1
+"""Of the numbers of a setting."""
 
 Config = TypeVar("Config")
 
@@ -38,6 +43,8 @@ def parse_strictly(config: type[Config], plain: Any, where: str) -> Config:
 
     if not isinstance(plain, Mapping):
         raise ValueError(f"{where}: should be a mapping of keys to values, it is {shown(plain)}")
+    with contextlib.suppress(RecursionError):  # said below
+        _check_range(plain, where)
     try:
         # As JSON: there a list is a tuple and a mapping is a dataclass even where nothing else is converted.
         return cast(Config, _adapter(cast(Any, config)).validate_json(json.dumps(plain)))
@@ -45,6 +52,22 @@ def parse_strictly(config: type[Config], plain: Any, where: str) -> Config:
         raise ValueError(f"{where}: {_in_one_line(config, error)}") from None
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{where}: {reason(error, 80)}: numbers, text, lists and mappings are allowed") from None
+
+
+def _check_range(plain: Any, where: str, name: str = "") -> None:
+    """Raises ValueError for numbers that no setting has: products of two must be finite in single precision, and whole
+    ones fit into 64 bits."""
+    if isinstance(plain, Mapping):
+        for key, value in plain.items():
+            _check_range(value, where, f"{name}.{key}" if name else str(key))
+    elif isinstance(plain, list | tuple):
+        for value in plain:
+            _check_range(value, where, name)
+    elif isinstance(plain, int | float) and math.isfinite(plain):
+        most = _MOST_WHOLE if isinstance(plain, int) else _MOST
+        if abs(plain) > most:
+            bound = most if isinstance(plain, int) else f"{most:g}"
+            raise ValueError(f"{where}: {shown(name)} ({shown(plain, 20)}) must be at most {bound}")
 
 
 def registered(registry: Registry[Any], kind: str) -> Callable[[Any], Any]:
@@ -121,8 +144,15 @@ _WORDS = {
 
 
 def _at(config: Any, path: Sequence[str]) -> Any:
-    """The dataclass that stands in a field of a field of ... `config`."""
+    """The dataclass that stands in a field of a field of ... `config`; numbers of entries in a list lead no further."""
     for name in path:
-        hint = typing.get_type_hints(config)[name]
-        config = next(part for part in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(part))
+        hint = typing.get_type_hints(config).get(name)
+        config = config if hint is None else next(_dataclasses_in(hint))
     return config
+
+
+def _dataclasses_in(hint: Any) -> Iterator[Any]:
+    if dataclasses.is_dataclass(hint):
+        yield hint
+    for part in typing.get_args(hint):
+        yield from _dataclasses_in(part)

@@ -72,9 +72,19 @@ def plain_name(name: str) -> str:
     return plain_text("/".join(parts))
 
 
+def flat_name(name: str) -> str:
+    """The same, for a name that is no path.
+
+    Example:
+        >>> flat_name("../monday/walk")
+        'monday_walk'
+    """
+    return plain_name(name).replace("/", "_")
+
+
 def file_stem(name: str) -> str:
     """The name of a recording as a file in a folder may be called, without a suffix."""
-    return plain_name(name).replace("/", "_").lstrip(".")[:150] or "_"
+    return flat_name(name).lstrip(".")[:150] or "_"
 
 
 def unknown(kind: str, name: object, known: tuple[str, ...], most: int = 12) -> str:

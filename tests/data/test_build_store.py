@@ -22,6 +22,7 @@ from tests.reference.literal_readers import format_ntu
 
 from kinestream import cli
 from kinestream.data import clips as clips_module
+from kinestream.data import kept as kept_module
 from kinestream.data.build import Built, build_store
 from kinestream.data.check import StoreReport, check_store
 from kinestream.data.clips import Clips
@@ -767,7 +768,7 @@ def test_clips_are_made_once(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     expected = Clips(Store(copy), 6).batch(np.arange(4))
     before = {path: path.stat().st_mtime_ns for path in cache_files(copy)}
     assert len(before) == 1
-    monkeypatch.setattr(clips_module, "_make", None)
+    monkeypatch.setattr(clips_module, "keep", None)
     np.testing.assert_array_equal(Clips(Store(copy), 6).batch(np.arange(4)), expected)
     assert {path: path.stat().st_mtime_ns for path in cache_files(copy)} == before
 
@@ -789,6 +790,21 @@ def test_clips_of_a_store_made_anew_are_made_anew(tmp_path: Path) -> None:
     shutil.copy(cached, tmp_path / "b" / cached.name)
     expected = store.preparation.clip(store.joints(1), 6, store.layout)
     np.testing.assert_array_equal(Clips(store, 6).batch(np.array([1]))[0], expected)
+
+
+def test_a_damaged_clip_is_made_again_and_the_file_with_it(copy: Path) -> None:
+    expected = Clips(Store(copy), 6).batch(np.arange(4))
+    (cached,) = cache_files(copy)
+    content = bytearray(cached.read_bytes())
+    content[128 + expected[:2].nbytes + 40 : 128 + expected[:2].nbytes + 44] = np.float32(5e8).tobytes()
+    cached.write_bytes(content)
+    clips = Clips(Store(copy), 6)
+    np.testing.assert_array_equal(clips.batch(np.array([0, 1])), expected[:2])
+    assert cached.exists(), "these two are as they were"
+    np.testing.assert_array_equal(clips.batch(np.array([1, 2, 2, 3])), expected[[1, 2, 2, 3]])
+    assert not cached.exists()
+    np.testing.assert_array_equal(Clips(Store(copy), 6).batch(np.arange(4)), expected)
+    np.testing.assert_array_equal(np.load(cached), expected)
 
 
 @pytest.mark.parametrize("size", [0, 60, 128, 4000, -1])
@@ -827,7 +843,7 @@ def test_interrupted_clips_leave_nothing(copy: Path, monkeypatch: pytest.MonkeyP
 def test_clips_of_a_store_that_cannot_be_written(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
-    replacing = clips_module.replacing
+    replacing = kept_module.replacing
 
     @contextlib.contextmanager
     def refuse(path: Path) -> Iterator[Path]:
@@ -837,7 +853,7 @@ def test_clips_of_a_store_that_cannot_be_written(
             yield part
 
     writable = True
-    monkeypatch.setattr(clips_module, "replacing", refuse)
+    monkeypatch.setattr(kept_module, "replacing", refuse)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     store = Store(copy)
     clips = Clips(store, 6)
@@ -858,7 +874,7 @@ def test_a_full_disk_is_no_reason_to_go_elsewhere(copy: Path, monkeypatch: pytes
         raise OSError(errno.ENOSPC, "No space left on device")
         yield path
 
-    monkeypatch.setattr(clips_module, "replacing", refuse)
+    monkeypatch.setattr(kept_module, "replacing", refuse)
     with pytest.raises(OSError, match="No space left"):
         Clips(Store(copy), 6)
 

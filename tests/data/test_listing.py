@@ -45,16 +45,16 @@ def test_parts_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "first line must name the columns"),
-        ("name,label\na,b\n", "'file' is needed: name, label"),
-        ("file,file\na,b\n", "each once"),
+        ("", "first line names the columns nothing: 'file' is needed"),
+        ("name,label\na,b\n", "first line names the columns name, label: 'file' is needed"),
+        ("file,file\na,b\n", "names the column 'file' twice"),
         ("file,label\nnone,b\nnone2,c\n", "none of its 2 names is a file of the folder; the first: none"),
         ("file,label\na,b,c\n", "line 2: 3 cells, where the first line names 2 columns"),
         ("file,label\nb,x\n", r"line 2: 'b' may be walks/b\.csv or runs/b\.csv: give its path"),
         ("file,start,end\na,5,2\n", "line 2: it ends at 2s and starts at 5s"),
         ("file,start\na,soon\n", "line 2: 'soon' is no time"),
         ("file,label\na,x\na,y\n", "line 3: 'a' stands there twice"),
-        ('file,label\na,"x\n', "no table"),
+        ('file,label\na,"x\n', "line 2: no CSV"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_told(tmp_path: Path, text: str, message: str) -> None:
@@ -65,7 +65,7 @@ def test_a_table_that_cannot_be_used_is_told(tmp_path: Path, text: str, message:
 
 def test_a_table_that_is_no_text_is_told(tmp_path: Path) -> None:
     (tmp_path / "recordings.csv").write_bytes(b"file,label\na,\xff\n")
-    with pytest.raises(ValueError, match="cannot be read as UTF-8"):
+    with pytest.raises(ValueError, match="no UTF-8 text"):
         listed(tmp_path / "recordings.csv", FILES)
 
 

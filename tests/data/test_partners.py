@@ -66,11 +66,11 @@ def test_what_is_not_learnt_from_is_never_a_partner(small_store: Path, tmp_path:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", r"begins with '': a file of pairs begins with 'recording,partner'"),
-        ("recording;partner\n{0};{1}\n", r"begins with 'recording;partner'"),
+        ("", r"begins with '', where 'recording,partner' belongs"),
+        ("recording|partner\n{0}|{1}\n", r"begins with 'recording\|partner'"),
         ("name,length\na,b\n", r"begins with 'name,length'"),
-        ("recording,partner\n{0},{1}\n{0}\n", r"pairs\.csv, line 3: 1 cells, not 2"),
-        ("recording,partner\n{0},{1},{0}\n", r"line 2: 3 cells, not 2"),
+        ("recording,partner\n{0},{1}\n{0}\n", r"pairs\.csv is no table of pairs of names: line 3: 1 cells"),
+        ("recording,partner\n{0},{1},{0}\n", r"line 2: 3 cells, where the first line names 2 columns"),
         ("recording,partner\n{0},somebody\n", r"line 2: no recording is called 'somebody'"),
         ("recording,partner\n{0},{0}\n", r"line 2: '{0}' is paired with itself"),
         ("recording,partner\n", r"pairs no two of the 27"),

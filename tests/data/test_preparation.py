@@ -1,4 +1,5 @@
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from tests.reference import literal_readers as literal
 
 import kinestream as ks
-from kinestream.data.body_size import body_scale
+from kinestream.data.body_size import body_scale, measured
 from kinestream.data.clips import clips_as
 from kinestream.data.formats import ntu
 from kinestream.data.preparation import PREPARATIONS, resize
@@ -439,6 +440,19 @@ def test_bones_that_are_hidden_all_the_time_do_not_count_for_the_size() -> None:
         for joint, parent in (("knee", "hip"), ("ankle", "hip")):
             hidden[:, NTU25.joints.index(f"{side}_{joint}")] = joints[:, NTU25.joints.index(f"{side}_{parent}")]
     assert body_scale(hidden, NTU25) == pytest.approx(body_scale(joints, NTU25), rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["ntu25", "kinect20", "coco17", "mediapipe33", "body16"])
+@pytest.mark.parametrize("frames", [1, 8, 9])
+def test_the_size_is_that_of_the_formula_bone_by_bone(name: str, frames: int) -> None:
+    layout = load_layout(name)
+    body = standing(layout) + np.random.default_rng(frames).normal(0, 0.05, (frames, len(layout.joints), 3))
+    wanted = found = 0.0
+    for start, end, weight, length in measured(layout):
+        bones = sum(body[:, v] for v in start) / len(start) - sum(body[:, v] for v in end) / len(end)
+        wanted += length
+        found += weight * statistics.median(math.hypot(*bone) for bone in bones.tolist())
+    assert body_scale(body, layout) == pytest.approx(wanted / found, rel=1e-12)
 
 
 def test_jumps_of_a_joint_do_not_change_the_size() -> None:

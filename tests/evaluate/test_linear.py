@@ -9,8 +9,9 @@ from torch.nn import functional
 
 from kinestream.data.clips import Clips
 from kinestream.data.store import Store
+from kinestream.evaluate import _check_finite
 from kinestream.evaluate.linear_probe import linear_probe, standardise
-from kinestream.evaluate.settings import LinearSettings
+from kinestream.evaluate.settings import LinearSettings, ProbeGridSettings
 from kinestream.features.extract import compute_features
 from kinestream.models.kernels.graph import adjacency
 from kinestream.models.stgcn import STGCN
@@ -121,6 +122,21 @@ def test_the_published_settings_are_the_defaults() -> None:
     assert [defaults[name] for name in ("epochs", "batch_size", "learning_rate", "momentum")] == [100, 128, 3.0, 0.9]
     asked = LinearSettings()
     assert (asked.epochs, asked.batch_size, asked.learning_rate) == (100, 128, 3.0)
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), 0.0, -1.0])
+def test_rates_that_teach_nothing_are_refused(rate: float) -> None:
+    features, labels = {"joint": torch.eye(4)}, torch.tensor([0, 1, 0, 1])
+    with pytest.raises(ValueError, match="must be above 0, and finite"):
+        linear_probe(features, labels, features, labels, classes=2, epochs=1, learning_rate=rate)
+
+
+@pytest.mark.parametrize(
+    "settings", [LinearSettings(learning_rate=float("nan")), ProbeGridSettings(weight_decay=(0.0, float("inf")))]
+)
+def test_settings_that_are_no_numbers_are_named(settings: object) -> None:
+    with pytest.raises(ValueError, match=r"^(learning rate nan|weight decay inf) is no finite number$"):
+        _check_finite(settings)
 
 
 def test_refuses_no_epoch() -> None:

@@ -13,6 +13,8 @@ from kinestream.features.extract import (
     compute_features,
     raw_coordinates,
 )
+from kinestream.models.bigru import BiGRU
+from kinestream.models.kernels.bodies import Absent
 from kinestream.models.kernels.graph import adjacency
 from kinestream.models.readout import Readout
 from kinestream.models.stgcn import STGCN
@@ -54,6 +56,37 @@ def test_a_readout_averages_over_turns(small_store: Path) -> None:
             feature = network(make_streams(batch, ["bone"], KINECT20)["bone"])[0].double().numpy()
         mean += feature / np.linalg.norm(feature)
     np.testing.assert_allclose(read[17], mean / np.linalg.norm(mean), rtol=1e-4, atol=1e-5)
+
+
+class InMemory:
+    layout, rate = KINECT20, None
+
+    def __init__(self, clips: np.ndarray) -> None:
+        self.clips, self.frames = clips, clips.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def batch(self, indices: np.ndarray) -> np.ndarray:
+        return np.asarray(self.clips[indices])
+
+
+@pytest.mark.parametrize("absent", ["skip", "published"])
+@pytest.mark.parametrize("places", [0, 1, 2])
+def test_places_that_nobody_has_are_left_out_where_that_changes_nothing(absent: Absent, places: int) -> None:
+    torch.manual_seed(0)
+    network = BiGRU(20, hidden=8, absent=absent).eval()
+    rng = np.random.default_rng(places)
+    clips = np.zeros((5, 12, 3, 20, 3), np.float32)
+    clips[:, :, :places] = rng.normal(size=(5, 12, places, 20, 3))
+    clips[2, :, :1] = 0
+    taken: list[int] = []
+    network.register_forward_pre_hook(lambda module, given: taken.append(given[0].shape[4]))
+    found = compute_features({"joint": network}, InMemory(clips))["joint"]
+    assert taken == [3 if absent == "published" else max(places, 1)]
+    with torch.no_grad():
+        every = network(to_batch(torch.from_numpy(clips)))
+    np.testing.assert_array_equal(found, every)
 
 
 def test_streams_that_are_the_same_from_all_sides_are_read_from_one(small_store: Path) -> None:

@@ -238,3 +238,16 @@ def test_too_small_a_part_is_refused() -> None:
 def test_a_whole_body_is_mapped_alike_partly_or_not() -> None:
     for source in map(load_layout, layout_names()):
         assert joint_map(source, load_layout("body16"), partly=True) == joint_map(source, load_layout("body16"))
+
+
+def test_layouts_of_equal_joints_are_mapped_as_each_says_itself() -> None:
+    """Equal layouts may differ in what their joints are called elsewhere: a map is not taken for that of another."""
+    plain = dataclasses.replace(NTU25, aliases={}, derive={})
+    aliases = dict(NTU25.aliases)
+    left, right = (NTU25.joints.index(f"{side}_knee") for side in ("left", "right"))
+    crossed = dataclasses.replace(plain, aliases=aliases | {"left_knee": "right_knee", "right_knee": "left_knee"})
+    assert crossed == NTU25
+    knee = BODY16.joints.index("left_knee")
+    assert joint_map(NTU25, BODY16).parts[knee] == (left,)
+    assert joint_map(crossed, BODY16).parts[knee] == (right,)
+    assert joint_map(NTU25, BODY16).parts[knee] == (left,)

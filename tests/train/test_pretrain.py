@@ -23,7 +23,9 @@ from kinestream.data.partners import pairs_of_equal
 from kinestream.data.store import Store
 from kinestream.models.bigru import BiGRUSettings
 from kinestream.models.encoder_file import load_encoder
+from kinestream.models.kernels import rounding, temporal
 from kinestream.recipes import Recipe
+from kinestream.train.pretrain import pretrain
 from kinestream.train.run_folder import Run, read_metrics
 from kinestream.train.summary import gains, summarise
 
@@ -348,6 +350,22 @@ def test_what_only_cuda_has_is_refused_elsewhere(
     with pytest.raises(ValueError, match="for CUDA, this would train on cpu: leave them out"):
         train(small_recipe, small_store, tmp_path / "refused", **{option: True})
     assert not (tmp_path / "refused").exists()
+
+
+def test_rounded_spectra_are_trained_with_and_refused_of_encoders_without(
+    small_recipe: Recipe, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounding, "rounding_is_fast", lambda: True)
+    seen: list[bool] = []
+    spectra_rounded = rounding.spectra_rounded
+    monkeypatch.setattr(temporal, "spectra_rounded", lambda: seen.append(spectra_rounded()) or seen[-1])
+    wide = dataclasses.replace(small_recipe, encoder=dataclasses.replace(small_recipe.encoder, dim=64), epochs=1)
+    pretrain(small_store, wide, out=tmp_path / "run", precision="spectral-bf16", device="cpu")
+    assert any(seen)
+    assert Run(tmp_path / "run").config().precision == "spectral-bf16"
+    recurrent = dataclasses.replace(small_recipe, encoder=BiGRUSettings(hidden=4))
+    with pytest.raises(ValueError, match="changes nothing of encoder 'bigru'"):
+        pretrain(small_store, recurrent, out=tmp_path / "other", precision="spectral-bf16", device="cpu")
 
 
 def test_divergence_is_named(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> None:

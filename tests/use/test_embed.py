@@ -245,6 +245,18 @@ def test_a_shard_that_a_loss_of_power_cut_off_is_made_again(
     assert same(ks.embed(files, model, tmp_path / "a.npz", **HOW), whole)
 
 
+def test_a_shard_that_is_damaged_later_is_told(files: Path, model: Model, tmp_path: Path) -> None:
+    ks.embed(files, model, tmp_path / "moves", **HOW)
+    (shard,) = (tmp_path / "moves").glob("part-*.npy")
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-64])
+    with pytest.raises(ValueError, match=r"part-.*\.json is damaged \(what lies beside it has another size\)"):
+        ks.open_embeddings(tmp_path / "moves")
+    shard.write_bytes(whole[:-4] + np.float32(np.nan).tobytes())
+    with pytest.raises(ValueError, match="not of length 1"):
+        ks.open_embeddings(tmp_path / "moves").search(0)
+
+
 def test_two_processes_make_the_rows_of_one_also_when_one_is_killed(run: Path, tmp_path: Path) -> None:
     files = tmp_path / "recordings"
     files.mkdir()

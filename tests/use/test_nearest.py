@@ -1,5 +1,7 @@
 """The nearest vectors against a plain sort of all cosines: ties, numbers that are none, few that are allowed."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -51,3 +53,12 @@ def test_it_is_a_sort_of_all(seed: int, count: int, k: int, few: int, share: flo
         found = nearest(Held(vectors), queries, k, allowed=allowed, together=together)
     for one, other in zip(found, naive(vectors, queries, k, allowed, together), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_pages_that_were_given_back_are_read_again(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+    np.save(tmp_path / "some.npy", vectors)
+    mapped = Held(np.load(tmp_path / "some.npy", mmap_mode="r"))
+    for _ in range(2):
+        np.testing.assert_array_equal(np.concatenate([part for _, part in stored.once(mapped, 7)]), vectors)
+    Held(vectors).release()  # nothing to give back

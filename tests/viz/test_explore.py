@@ -318,7 +318,7 @@ def test_the_command(
     for words, message in (
         (["explore", "b.npz"], "no archive of embeddings b.npz"),
         (["explore", "a.npz", "--out", "map.pdf"], "the suffix '.pdf'"),
-        (["explore", "a.npz", "--labels", "a.npz"], "a.npz is no CSV file"),
+        (["explore", "a.npz", "--labels", "a.npz"], "a.npz is no table of labels"),
     ):
         assert main(words) == 1
         assert message in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Looks a store over: clips per split and class beside the published counts, every checksum, odd recordings. Ends with
+"""Checks a store: clips per split and class beside the published counts, every checksum, odd recordings. Ends with
 status 1 when the store is damaged.
 
 Examples:

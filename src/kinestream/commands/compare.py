@@ -1,4 +1,4 @@
-"""Sets runs side by side: the settings that differ, how they learnt, what they reached with 95 % intervals; printed and
+"""Compares runs: the settings that differ, curves, and accuracies with 95 % intervals; printed and
 drawn.
 
 Examples:

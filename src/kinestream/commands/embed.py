@@ -1,6 +1,6 @@
 """Embeds recordings into an archive: a vector for each recording, or for each window and person of it. Any number of
 recordings, files or a store; stopped, the same command goes on, and given again with new recordings it adds them.
-With --devices so many processes of this machine share the work; torchrun starts those of several machines.
+With --devices N, N processes of this machine share the work; torchrun starts those of several machines.
 
 Examples:
   kinestream embed recordings/ --out movements.parquet --layout mediapipe33
@@ -32,13 +32,13 @@ class Config:
     out: Path = required_option()
     """Archive to write or to add to: .parquet, .npz or .csv, or a folder."""
     windows: str | None = None
-    """A row for each stretch of so long, as in 2s, or in frames, as in 60f; one of the whole if not given."""
+    """Embed windows of this length, as in 2s, or 60f in frames; whole recordings if not given."""
     hop: str | None = None
     """From the start of a window to that of the next, as in 0.5s; half a window if not given."""
     people: Literal["together", "each"] | None = None
-    """together: one row of all people, as in whole recordings if not given; each: a row of each, as in windows."""
+    """together: one row for all people, usual for whole recordings; each: a row for each, usual for windows."""
     format: str | None = None
-    """Format of the files; told by their endings and content if not given."""
+    """Format of the files; detected from their endings and content if not given."""
     layout: str | None = None
     """Which joints the files have, where they do not say it: a name ('kinestream layouts') or a .yaml file."""
     fps: float | None = None

@@ -28,7 +28,7 @@ class RunOptions:
     split: str | None = None
     """Split to evaluate on; that of the run if not given."""
     allow_leak: bool = False
-    """Go on where test clips were learnt from; the results are marked."""
+    """Go on although the encoder learnt from test clips; the results are marked."""
     device: Device = "auto"
     """Where to compute."""
 
@@ -45,8 +45,8 @@ class FrozenOptions(RunOptions):
     bare: bool = False
     """Only the run: leave out the untrained encoder and the raw coordinates, which take long on much data."""
     turns: int | None = None
-    """Directions about the vertical to read each clip from, averaged; as the run's recipe says if not given. One is
-    taken for streams that are the same from all sides."""
+    """Directions about the vertical to read each clip from, averaged; as the run's recipe says if not given. One
+    suffices for streams that are invariant to rotation about the vertical."""
     whitening: float | None = None
     """How far features are whitened, 0 (not at all) to 1; as the recipe says if not given."""
     whitened_by: WhitenedBy | None = None
@@ -66,7 +66,7 @@ class SheetOptions(FrozenOptions):
     queries: int = 6
     """Test clips on the sheet of what was found; 0 for none."""
     seed: int = 0
-    """Of the choice of those."""
+    """Random seed of their choice."""
 
 
 def command(name: str) -> Any:

@@ -36,7 +36,7 @@ class Config:
     bare: bool = False
     """Only the runs: leave out the untrained encoder and the raw coordinates, which take long on much data."""
     allow_leak: bool = False
-    """Go on where test clips were learnt from; the results are marked."""
+    """Go on although the encoder learnt from test clips; the results are marked."""
     device: Device = "auto"
     """Where to compute."""
 

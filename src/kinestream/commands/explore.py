@@ -27,7 +27,7 @@ class Config:
     groups: int | None = None
     """Groups to colour by; a rough guess from 2 to 20 if not given."""
     points: int = 20_000
-    """Most rows on the map; of more, some are drawn by lot."""
+    """Most rows on the map; of more, some are drawn at random."""
     frames: int = 24
     """Most frames of each clip."""
     megabytes: float = 25.0

@@ -32,7 +32,7 @@ class Config:
     out: Path
     """File or folder (authors, xarray) to make; must not exist."""
     format: FormatName | None = None
-    """What to write; told by the ending of OUT if not given, npz for .npz."""
+    """What to write; the ending of OUT decides if not given, npz for .npz."""
     split: str | None = None
     """Which recordings are for training (authors, ctr-gcn, pyskl); the store's first split, or all of pyskl, if not
     given."""

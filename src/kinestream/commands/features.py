@@ -1,6 +1,6 @@
 """Computes the features of a run on a store and keeps them beside the run, where every evaluation of frozen features
-finds them: those of the run and of the untrained encoder. With --devices so many processes of this machine share the
-clips; torchrun and SLURM start those of several machines. The features are the same bits; evaluations
+finds them: those of the run and of the untrained encoder. With --devices N, N processes of this machine share the
+clips; torchrun and SLURM start those of several machines. They are the same to the bit; evaluations
 whiten them where the recipe says so. With --out they are also written into a file, with names and labels.
 
 Examples:

@@ -34,11 +34,11 @@ class Config:
     false_alarms: float = 0.05
     """Share of movements like those labelled that may be called unknown."""
     baselines: bool = True
-    """Read the labelled recordings again, to compare with raw coordinates and an untrained encoder."""
+    """Compare with raw coordinates and an untrained encoder, or not: that reads the labelled recordings again."""
     report: Path | None = None
     """JSON file for the figures, too."""
     seed: int = 0
-    """Of what is drawn."""
+    """Random seed."""
     device: Device = "auto"
     """Where to compute."""
 

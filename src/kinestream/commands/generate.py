@@ -25,13 +25,13 @@ class Config:
     """Arguments of `kinestream generate`."""
 
     dataset: Literal["ntu60", "nw-ucla", "pku1", "pku2", "movements"]
-    """Whose raw format; or `movements`: of every kind, each by two people, as 16 joints."""
+    """Data set whose raw format is written; or movements: of every kind, each by two people, as 16 joints."""
     out: Path
     """Folder for the files; must be empty or not exist."""
     clips: int = 600
     """How many files; of PKU-MMD how many labelled actions, six in a video; of movements how many recordings."""
     seed: int = 0
-    """The first files of a larger number are the same files."""
+    """Random seed; a longer run begins with the files of a shorter one."""
 
 
 def run(config: Config) -> None:

@@ -26,7 +26,7 @@ class Config:
     layout: str | None = None
     """Which joints they have, a name ('kinestream layouts') or a .yaml file; joints of another layout are mapped."""
     format: str | None = None
-    """Format of the files; told by their content if not given."""
+    """Format of the files; detected from their content if not given."""
     fps: float | None = None
     """Frames a second, where the files do not say it."""
     units: ToldUnits | None = None

@@ -41,9 +41,9 @@ class Config:
     method: Literal["tsne", "pca"] = "tsne"
     """embedding: how to lay the clips out."""
     classes: int = 12
-    """embedding: most classes to draw; of more, some are drawn by lot."""
+    """embedding: most classes to draw; of more, some are drawn at random."""
     points: int = 5000
-    """embedding: most clips to draw; of more, some are drawn by lot."""
+    """embedding: most clips to draw; of more, some are drawn at random."""
     bare: bool = False
     """embedding: leave out the untrained encoder."""
     protocol: str | None = None

@@ -27,13 +27,13 @@ class Config:
     out: Path = required_option()
     """CSV file: file, person, start, end, label, probability, known."""
     windows: str | None = None
-    """A row for each stretch of so long, as in 2s or 60f; as the classifier learnt from, if not given."""
+    """Label windows of this length, as in 2s or 60f; those that the classifier learnt from if not given."""
     hop: str | None = None
     """From the start of a window to that of the next; half a window if not given."""
     people: Literal["together", "each"] | None = None
-    """together: a row of all people; each: a row of each."""
+    """together: one row for all people; each: a row for each."""
     format: str | None = None
-    """Format of the files; told by their endings and content if not given."""
+    """Format of the files; detected from their endings and content if not given."""
     layout: str | None = None
     """Which joints the files have, where they do not say it: a name ('kinestream layouts') or a .yaml file."""
     fps: float | None = None

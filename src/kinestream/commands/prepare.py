@@ -56,7 +56,7 @@ class Config:
     """RECORDINGS STORE; or DATASET RAW STORE, where DATASET is ntu60, ntu120, nw-ucla, pku1, pku2 or a .yaml file.
     RECORDINGS and RAW are a folder (with those below it), an archive or a file; STORE must not exist."""
     format: str | None = None
-    """Format of the files; told by their content if not given ('kinestream inspect' says it)."""
+    """Format of the files; detected from their content if not given ('kinestream inspect' says it)."""
     layout: str | None = None
     """Which joints there are, where the files do not say it: a name ('kinestream layouts') or a .yaml file. Joints of
     another layout are mapped."""

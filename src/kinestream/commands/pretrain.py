@@ -64,8 +64,9 @@ class Config:
     """Where to compute."""
     devices: int = 1
     """Processes that share each batch, one a GPU with --device cuda."""
-    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] | None = None
-    """Number format of the computation; that of the run with --resume, else 32-true, if not given."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true", "spectral-bf16"] | None = None
+    """Number format of the computation; that of the run with --resume, else 32-true, if not given. spectral-bf16, for
+    ST-GCNs on processors with bfloat16 products, rounds within their long convolutions alone."""
     tf32: bool = False
     """On CUDA: matrix products of float32 with the mantissa cut to 10 bits."""
     compile: bool = False

@@ -27,7 +27,7 @@ class Config:
     split: str | None = None
     """Split whose test clips are shown; that of the run if not given. Without labels or splits all recordings are."""
     points: int = 20_000
-    """Most clips on the map; of more, some are drawn by lot."""
+    """Most clips on the map; of more, some are drawn at random."""
     frames: int = 24
     """Most frames of each skeleton."""
     megabytes: float = 30.0

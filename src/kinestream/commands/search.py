@@ -1,5 +1,5 @@
 """Finds what in an archive of embeddings is most like a query: a recording of the archive by its name, a file, or a
-stretch of either (seconds, or frames as in @96-150f). Of windows that overlap only the nearest is told.
+stretch of either (seconds, or frames as in @96-150f). Of overlapping windows only the nearest is listed.
 
 Examples:
   kinestream search walk-01 --in movements.parquet

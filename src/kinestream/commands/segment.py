@@ -52,11 +52,11 @@ class Config:
     switch: float = 0.25
     """What a change from one piece to another costs: more for longer pieces."""
     seed: int = 0
-    """Of the search for groups."""
+    """Random seed of the search for groups."""
     layout: str | None = None
     """Which joints files have that do not say: a name ('kinestream layouts') or a .yaml file."""
     format: str | None = None
-    """Format of the files; told by their endings and content if not given."""
+    """Format of the files; detected from their endings and content if not given."""
     fps: float | None = None
     """Frames a second, of files that do not say."""
     units: ToldUnits | None = None

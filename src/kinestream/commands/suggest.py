@@ -30,7 +30,7 @@ class Config:
     sheet: Path | None = None
     """Picture (.png) of all suggestions, numbered. Needs the extra kinestream[viz]."""
     seed: int = 0
-    """Of what is drawn from a large archive."""
+    """Random seed of what is drawn from a large archive."""
 
 
 def run(config: Config) -> None:

@@ -1,6 +1,6 @@
 """How large a body is, by the joints that nearly every sensor has: units and height then need not matter."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
@@ -66,11 +66,25 @@ def body_scale(body: Float[np.ndarray, "t v c"], layout: SkeletonLayout) -> floa
         >>> round(body_scale(child, layout) * 0.6, 2)
         0.99
     """
+    rows = measured(layout)
+    starts, ends = _middles(body, [row[0] for row in rows]), _middles(body, [row[1] for row in rows])
     wanted = found = 0.0
-    for start, end, weight, length in measured(layout):
-        bones = body[:, list(start)].mean(axis=1) - body[:, list(end)].mean(axis=1)
-        size = float(np.median(np.linalg.norm(bones, axis=-1)))
+    for (_, _, weight, length), size in zip(rows, _medians(starts - ends), strict=True):
         if size > 0:
             wanted += length
             found += weight * size
     return wanted / found if found > 0 else 1.0
+
+
+def _middles(body: Float[np.ndarray, "t v c"], places: Sequence[tuple[int, ...]]) -> Float[np.ndarray, "t n c"]:
+    """Of the joints of each place."""
+    made = body[:, [place[0] for place in places]]
+    for number, place in enumerate(places):
+        if len(place) > 1:
+            made[:, number] = body[:, list(place)].mean(axis=1)
+    return made
+
+
+def _medians(bones: Float[np.ndarray, "t n c"]) -> list[float]:
+    """Over time, of the length of each."""
+    return [float(size) for size in np.median(np.linalg.norm(bones, axis=-1), axis=0)]

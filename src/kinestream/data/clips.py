@@ -1,5 +1,6 @@
 """Clips of fixed length, made once from a store and kept beside it, memory-mapped."""
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -8,11 +9,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from kinestream.data.npy import map_array
+from kinestream.data.kept import Kept, NotKeptError, keep
 from kinestream.data.preparation import Preparation, preparation_of, timed
 from kinestream.data.recording import RecordingError
 from kinestream.data.store import Store, StoreError
-from kinestream.files import replacing
 from kinestream.skeleton.joint_maps import JointMap, joint_map
 from kinestream.skeleton.layout import SkeletonLayout
 
@@ -47,7 +47,8 @@ class Clips:
     of recordings.
 
     The first use makes them and writes `clips-<frames>-<fingerprint>.npy` into the store, or into the user's cache
-    folder `~/.cache/kinestream` when the store cannot be written; later uses map that file. 100 000 NTU clips of 50
+    folder `~/.cache/kinestream` when the store cannot be written; later uses map that file, in which each clip has a
+    checksum. 100 000 NTU clips of 50
     frames take 3 GB of disk and no memory.
     """
 
@@ -59,18 +60,28 @@ class Clips:
         self.store = store
         self.frames = frames
         self.rate = None if seconds is None else frames / seconds
-        self._clips = _open_or_make(store, frames, seconds, _made_by(store, preparation))
+        self._seconds = seconds
+        self._made_by = _made_by(store, preparation)
+        self._file, self._kept = _open_or_make(store, frames, seconds, self._made_by)
 
     def __len__(self) -> int:
-        return len(self._clips)
+        return len(self.store)
 
     @property
     def layout(self) -> SkeletonLayout:
         return self.store.layout
 
     def batch(self, indices: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n t m v c"]:
-        """The clips of these recordings, copied out of the file."""
-        return self._clips[indices]
+        """The clips of these recordings, copied out of the file. One that is not as it was written is made again, and
+        the file is removed, so that the next process makes all of them."""
+        clips: Float32[np.ndarray, "n t m v c"] = self._kept.array[indices]
+        whole = self._kept.are_whole(indices, clips)
+        if not whole.all():
+            with contextlib.suppress(OSError):
+                self._file.unlink(missing_ok=True)
+            for place in np.flatnonzero(~whole).tolist():
+                clips[place] = _clip(self.store, int(indices[place]), self.frames, self._seconds, self._made_by)
+        return clips
 
 
 class MappedClips:
@@ -135,9 +146,7 @@ def _made_by(store: Store, wanted: str | None) -> Preparation:
     return preparation_of(wanted)
 
 
-def _open_or_make(
-    store: Store, frames: int, seconds: float | int | None, made_by: Preparation
-) -> Float32[np.ndarray, "n t m v c"]:
+def _open_or_make(store: Store, frames: int, seconds: float | int | None, made_by: Preparation) -> tuple[Path, Kept]:
     # The fingerprint in the name: clips of a store that was since made anew are never taken for its own.
     length = f"{frames}" if seconds is None else f"{frames}-{seconds:g}s"
     how = "" if made_by == store.preparation else f"-{made_by.name}"
@@ -145,11 +154,12 @@ def _open_or_make(
     folders = (store.path, cache_folder())
     for folder in folders:
         if (clips := _open(folder / name, store, frames)) is not None:
-            return clips
+            return folder / name, clips
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _make(folder / name, store, frames, seconds, made_by)
+            every = (_clip(store, index, frames, seconds, made_by) for index in range(len(store)))
+            keep(folder / name, _shape(store, frames), every)
         except PermissionError:
             continue
         except OSError as error:
@@ -157,7 +167,7 @@ def _open_or_make(
                 raise
             continue
         if (clips := _open(folder / name, store, frames)) is not None:
-            return clips
+            return folder / name, clips
     raise StoreError(f"no place for the clips of {store.path}: neither the store nor {folders[1]} can be written")
 
 
@@ -166,30 +176,23 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kinestream"
 
 
-def _open(path: Path, store: Store, frames: int) -> Float32[np.ndarray, "n t m v c"] | None:
+def _open(path: Path, store: Store, frames: int) -> Kept | None:
     """The clips in a file, or None when it is not there or not what was asked for."""
-    if not path.is_file():
-        return None
     try:
-        clips = map_array(path)
-    except (OSError, ValueError):
+        clips = Kept(path)
+    except NotKeptError:
         return None
-    fits = clips.shape == _shape(store, frames) and clips.dtype == np.float32
-    return np.asarray(clips) if fits else None
+    return clips if clips.array.shape == _shape(store, frames) else None
 
 
-def _make(path: Path, store: Store, frames: int, seconds: float | int | None, made_by: Preparation) -> None:
-    # Written, not mapped: on a full disk a write says so, a mapping ends the process (SIGBUS).
-    with replacing(path) as part, part.open("wb") as file:
-        header = {"descr": "<f4", "fortran_order": False, "shape": _shape(store, frames)}
-        np.lib.format.write_array_header_1_0(file, header)
-        for index in range(len(store)):
-            try:
-                joints = timed(store.joints(index), seconds, store.rate(index))
-            except RecordingError as error:
-                raise StoreError(f"{store.path}: recording {store.table.name[index]}: {error}") from None
-            clip = made_by.clip(joints, frames, store.layout)
-            file.write(np.ascontiguousarray(clip, dtype="<f4").data)
+def _clip(
+    store: Store, index: int, frames: int, seconds: float | int | None, made_by: Preparation
+) -> Float32[np.ndarray, "t m v c"]:
+    try:
+        joints = timed(store.joints(index), seconds, store.rate(index))
+    except RecordingError as error:
+        raise StoreError(f"{store.path}: recording {store.table.name[index]}: {error}") from None
+    return np.asarray(made_by.clip(joints, frames, store.layout), dtype=np.float32)
 
 
 def _shape(store: Store, frames: int) -> tuple[int, ...]:

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kinestream.data.recording import RecordingError
+from kinestream.words import shown
 
+_LEAST_CLIP, _MOST_CLIP = 0.01, 3600
+"""Seconds."""
 _TOLD = re.compile(r"(?:(?:(?P<h>\d+):)?(?P<m>\d{1,2}):)?(?P<s>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>s|f|)")
 
 
@@ -42,7 +45,7 @@ def duration(told: "str | float | int | Duration") -> Duration:
         return told
     match = _TOLD.fullmatch(str(told).strip())
     if match is None or not math.isfinite(value := _value(match)) or (match["unit"] == "f" and value % 1):
-        raise ValueError(f"'{str(told)[:40]}' is no time: seconds such as 2s or 0.5s, or frames such as 60f")
+        raise ValueError(f"'{shown(str(told), 40)}' is no time: seconds such as 2s or 0.5s, or frames such as 60f")
     return Duration(value, match["unit"] == "f")
 
 
@@ -84,3 +87,9 @@ def windows(length: "str | float | Duration", hop: "str | float | Duration | Non
     """Windows one after the other, or one every `hop`. Raises ValueError for what is no time, or not above 0."""
     long = duration(length)
     return Windows(long, long if hop is None else duration(hop))
+
+
+def check_clip_seconds(seconds: float | int | None) -> None:
+    """Raises ValueError for what is no length of a clip; None stands for whole recordings."""
+    if seconds is not None and not _LEAST_CLIP <= seconds <= _MOST_CLIP:
+        raise ValueError(f"seconds ({seconds:g}) must be in {_LEAST_CLIP}..{_MOST_CLIP}, or null for whole recordings")

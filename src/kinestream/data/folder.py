@@ -16,8 +16,9 @@ from kinestream.files import new_scratch, scratch_folder
 from kinestream.words import shown
 
 _ZIP, _GZ = ".zip", ".gz"
-_MOST_UNPACKED = 2**32
-"""Bytes that one `.gz` file may unpack to."""
+_MOST_UNTOLD, _MOST_TIMES = 100_000_000, 200
+"""Bytes that a packed file may unpack to in any case, and how many times its size it may beyond: recordings as text are
+packed to a fiftieth at best."""
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -62,11 +63,20 @@ def plain_file(path: Path) -> Iterator[Path]:
             with gzip.open(path) as packed, plain.open("wb") as file:
                 while block := packed.read(1 << 20):
                     file.write(block)
-                    if file.tell() > _MOST_UNPACKED:
-                        raise RecordingError(f"it unpacks to more than {_MOST_UNPACKED:,} bytes: unpack it yourself")
+                    if file.tell() > _most(path):
+                        raise RecordingError(_too_much(path))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise RecordingError(f"no whole .gz file ({error}): cut off or damaged") from None
         yield plain
+
+
+def _most(path: Path) -> int:
+    """Bytes that a packed file may unpack to: a small one that asks for gigabytes was made to do harm."""
+    return max(_MOST_UNTOLD, _MOST_TIMES * path.stat().st_size)
+
+
+def _too_much(path: Path) -> str:
+    return f"unpacks to more than {_most(path):,} bytes: unpack it yourself, if you know where it is from"
 
 
 class _Temporary:
@@ -107,6 +117,8 @@ def unpack(place: Path) -> Unpacked:
     """Looks through a file or folder. Raises ValueError where there is none, or an archive is damaged."""
     if not place.exists():
         raise ValueError(f"no file or folder {place}")
+    if not place.is_file() and not place.is_dir():
+        raise ValueError(f"{place} is neither a file nor a folder: recordings are read from files")
     found = [place] if place.is_file() else list(files_below(place))
     files: list[Path] = []
     archives: list[tuple[Path, Path]] = []
@@ -128,6 +140,8 @@ def _extract(path: Path, folder: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             size, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
+            if size > _most(path):
+                raise ValueError(f"{path} {_too_much(path)}")
             if size > free:
                 raise ValueError(
                     f"{path} unpacks to {size / 1e9:,.1f} GB, and {folder.parent} has {free / 1e9:,.1f} GB free: "

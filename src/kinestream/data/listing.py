@@ -8,7 +8,6 @@ Only `file` is needed: a path as seen from the folder, a file's name, or that wi
 seconds, or frames as `60f`; a file may have several rows with these. Commas, semicolons and tabs serve.
 """
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,12 +17,12 @@ from typing import Any
 
 from kinestream.data.durations import Duration, duration
 from kinestream.data.folder import stem_of
+from kinestream.tables import read_sheet
 from kinestream.words import shown, unknown
 
 TABLE = "recordings.csv"
 FIELDS = ("label", "subject", "camera", "session")
 _COLUMNS = ("file", *FIELDS, "start", "end", "name")
-_MOST_BYTES = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +55,14 @@ def listed(table: Path, files: Mapping[Path, Path]) -> Listing:
 
     Raises ValueError, naming the line, for a table that cannot be used.
     """
-    rows, columns = _rows(table)
-    extra = [column for column in columns if column not in _COLUMNS]
+    sheet = read_sheet(table, "file", what="recordings")
+    extra = [column for column in sheet.columns if column not in _COLUMNS]
     places = _places(files)
     found: dict[Path, list[Entry]] = {}
     absent: list[str] = []
-    for line, row in rows:
+    for line, row in sheet.lines:
         where = f"{table}, line {line}"
-        name = row.get("file", "")
+        name = row["file"]
         path = places.get(_key(name))
         if path is None:
             absent.append(name)
@@ -77,7 +76,9 @@ def listed(table: Path, files: Mapping[Path, Path]) -> Listing:
                 f"{where}: '{shown(name)}' stands there twice: several rows of a file need a start and an end"
             )
     if not found:
-        raise ValueError(f"{table}: none of its {len(rows)} names is a file of the folder; the first: {_some(absent)}")
+        raise ValueError(
+            f"{table}: none of its {len(absent)} names is a file of the folder; the first: {_some(absent)}"
+        )
     notes = []
     if extra:
         notes.append(f"{table.name}: columns that are not read: {_some(extra)}")
@@ -134,36 +135,6 @@ def _regex(pattern: str) -> "re.Pattern[str]":
     for field, after in zip(parts[1::2], parts[2::2], strict=True):
         made += [f"(?P<{field}>[^/]+?)" if field in FIELDS else "[^/]*?", re.escape(after)]
     return re.compile("".join(made))
-
-
-def _rows(table: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
-    try:
-        if table.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"{table} has {table.stat().st_size:,} bytes: that is no table of recordings")
-        text = table.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{table} cannot be read as UTF-8 text ({type(error).__name__})") from None
-    heading = text.partition("\n")[0]
-    mark = max(",;\t", key=heading.count)
-    try:
-        lines = list(csv.reader(text.splitlines(), delimiter=mark, strict=True))
-    except csv.Error as error:
-        raise ValueError(f"{table}: no table ({error})") from None
-    columns = [column.strip().lower() for column in lines[0]] if lines else []
-    if "file" not in columns or len(set(columns)) != len(columns):
-        raise ValueError(
-            f"{table}: its first line must name the columns, each once, of which 'file' is needed: {_some(columns)}"
-        )
-    rows = []
-    for line, cells in enumerate(lines[1:], start=2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(columns):
-            raise ValueError(
-                f"{table}, line {line}: {len(cells)} cells, where the first line names {len(columns)} columns"
-            )
-        rows.append((line, dict(zip(columns, (cell.strip() for cell in cells), strict=True))))
-    return rows, columns
 
 
 def _entry(row: Mapping[str, str], where: str, line: int) -> Entry:

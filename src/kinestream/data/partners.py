@@ -1,6 +1,5 @@
 """Which recordings show the same as another, so that each may stand in for it in a further view."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -8,7 +7,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from kinestream.data.store import Store
-from kinestream.words import plain_name, reason, shown
+from kinestream.tables import parse_sheet
+from kinestream.words import plain_name, shown
 
 _COLUMNS = ("recording", "partner")
 
@@ -85,18 +85,11 @@ def parse_pairs(
 def _rows(content: bytes, where: str) -> Iterator[tuple[int, tuple[str, str]]]:
     """The pairs of names, with the line of each."""
     try:
-        reader = csv.reader(content.decode("utf-8-sig").splitlines())
-        heading = tuple(cell.strip() for cell in next(reader, ()))
-        if heading != _COLUMNS:
-            raise ValueError(
-                f"{where} begins with '{shown(','.join(heading))}': a file of pairs begins with '{','.join(_COLUMNS)}'"
-            )
-        for row in reader:
-            cells = [cell.strip() for cell in row]
-            if not any(cells):
-                continue
-            if len(cells) != len(heading):
-                raise ValueError(f"{where}, line {reader.line_num}: {len(cells)} cells, not {len(heading)}")
-            yield reader.line_num, (plain_name(cells[0]), plain_name(cells[1]))
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{where} is no table of pairs of names, separated by commas ({reason(error)})") from None
+        sheet = parse_sheet(content)
+        if sheet.columns != _COLUMNS:
+            first = shown(",".join(sheet.columns))
+            raise ValueError(f"it begins with '{first}', where '{','.join(_COLUMNS)}' belongs")
+        for line, cells in sheet.lines:
+            yield line, (plain_name(cells[_COLUMNS[0]]), plain_name(cells[_COLUMNS[1]]))
+    except ValueError as error:
+        raise ValueError(f"{where} is no table of pairs of names: {error}") from None

@@ -16,6 +16,8 @@ LARGEST_COORDINATE = 100.0
 """Metres. No sensor sees a body further away: a larger number in a file is damage, not data."""
 Units = Literal["m", "cm", "mm", "in"]
 Up = Literal["y", "-y", "z", "-z", "x", "-x"]
+MOST_RATE = 100_000
+"""Frames a second that no recording has."""
 _METRES: Mapping[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
 _TO_Y_UP: Mapping[str, tuple[tuple[int, int], ...]] = {
     # For x', y', z' the old axis and its sign: a turn each, no mirror image.
@@ -205,7 +207,7 @@ class Recording:
             array = array * _METRES[units]
         if up != "y":
             array = np.stack([sign * array[..., axis] for axis, sign in _TO_Y_UP[up]], axis=-1)
-        if fps is not None and not 0 < fps < 100_000:
+        if fps is not None and not 0 < fps < MOST_RATE:
             raise ValueError(f"{_called(name)}: {fps} frames a second: above 0 is needed, or None where unknown")
         if bodies is None:
             bodies = np.where(_there(array), np.arange(1, array.shape[1] + 1), 0)

@@ -547,7 +547,10 @@ def _read_info(path: Path) -> StoreInfo:
 def _texts(value: Any, key: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise TypeError(f"'{key}' is no list of names")
-    return tuple(map(plain_text, value))
+    names = tuple(map(plain_text, value))
+    if len(set(names)) < len(names):
+        raise ValueError(f"'{key}' has a name twice")
+    return names
 
 
 def _read_table(path: Path, info: StoreInfo) -> Table:
@@ -564,6 +567,8 @@ def _read_table(path: Path, info: StoreInfo) -> Table:
             most = len(getattr(info, f"{what}s")) or 2**31
             if columns[what].min(initial=0) < 0 or columns[what].max(initial=0) > most:
                 raise ValueError(f"a {what} that has no name")
+        if any(columns[what].min(initial=0) < 0 for what in ("filled", "masked")):
+            raise ValueError("a number of joints below 0")
         if not (np.isnan(fps) | ((fps > 0) & (fps < 100_000))).all():
             raise ValueError("frames a second that cannot be")
     except (ValueError, OverflowError) as error:
@@ -584,6 +589,8 @@ def _read_table(path: Path, info: StoreInfo) -> Table:
 def _check_rows(path: Path, info: StoreInfo, table: Table) -> None:
     """Raises StoreError where two recordings have one name, or share frames, or have some that are not there."""
     file = path / "recordings.csv"
+    if "" in table.name:
+        raise StoreError(f"{file} has a recording without a name: it was edited, prepare the store again")
     if len(set(table.name)) < len(table.name):
         twice = next(name for name, count in Counter(table.name).items() if count > 1)
         raise StoreError(f"{file} has two recordings of the name {shown(twice)}: give each its own, prepare them again")

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from kinestream.data.plausibility import Plausibility, examine, units_of
-from kinestream.data.recording import Found, Recording, RecordingError, Units, Up, check_coordinates
+from kinestream.data.recording import MOST_RATE, Found, Recording, RecordingError, Units, Up, check_coordinates
 from kinestream.data.tracks import track_by_place
 from kinestream.data.unseen import unseen
 from kinestream.skeleton.joint_maps import joint_map
@@ -45,6 +45,10 @@ class Told:
     inferred_units: ToldUnits | None = None
     """What the bodies of all files together told before, taken where nothing else says it; so is `inferred_up`."""
     inferred_up: Up | None = None
+
+    def __post_init__(self) -> None:
+        if self.fps is not None and not 0 < self.fps < MOST_RATE:
+            raise ValueError(f"{self.fps:g} frames a second: a number above 0 and below {MOST_RATE:,} is needed")
 
 
 @dataclass(frozen=True, kw_only=True)

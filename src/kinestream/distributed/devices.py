@@ -28,6 +28,8 @@ def make_fabric(device: Device, precision: Precision = "32-true") -> Fabric:
     Raises ValueError when a machine has fewer GPUs than processes.
     """
     keep_memory()
+    precision = "32-true" if precision == "spectral-bf16" else precision
+    set_tf32(allowed=False)  # a training may say otherwise
     if not is_worker():
         kind = device if device == "auto" else device_named(device).type
         return Fabric(accelerator=kind, devices=1, precision=precision)

@@ -29,7 +29,8 @@ GO_ON = "what was written is whole: give the same command again, a training with
 """What to do when a process was lost."""
 
 Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["32-true", "bf16-mixed", "16-mixed", "64-true"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed", "64-true", "spectral-bf16"]
+"""Lightning's, and 32-true but for the products of spectra, which round to bfloat16 (`models.kernels.rounding`)."""
 
 _GRACE_SECONDS = 20.0
 """For the others to end by themselves after one has failed."""

@@ -29,6 +29,7 @@ can draw what it found, `whole_videos: ClassVar[bool]` that its store has videos
 import dataclasses
 import importlib
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
@@ -132,6 +133,7 @@ class Evaluation:
                 f"evaluation {self.name} has no setting '{unknown[0]}': it has {', '.join(known) or 'none'}"
             )
         chosen = self.settings(**settings)
+        _check_finite(chosen)
         session = open_session(
             run,
             store,
@@ -150,6 +152,15 @@ class Evaluation:
         session.changed = (*changed_settings(chosen), *session.changed)
         rows = tuple(self.measure(session, chosen))
         return session.result(rows, {self.first: "top1", **self.columns(chosen)}, tuple(command))
+
+
+def _check_finite(settings: Any) -> None:
+    """Raises ValueError for numbers that no evaluation can be done with."""
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise ValueError(f"{field.name.replace('_', ' ')} {number} is no finite number")
 
 
 def _check(name: str, entry: Evaluation) -> None:

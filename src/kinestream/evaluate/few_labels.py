@@ -57,6 +57,8 @@ def subset_of(session: Session, percent: float, seed: int) -> Int[Tensor, " k"]:
     wanted = [plain_name(file) for _, (file, _) in read_table(path, _COLUMNS, remedy=remedy)]
     places = {name: place for place, name in enumerate(names)}
     unknown = [name for name in wanted if name not in places]
+    if len(set(wanted)) < len(wanted):
+        raise ValueError(f"{path} names a clip twice: {remedy}")
     if unknown or not wanted:
         what = f"'{shown(unknown[0])}', which is no training clip of split '{session.split}'" if unknown else "no clip"
         raise ValueError(f"{path} names {what}: {remedy}")

@@ -1,5 +1,6 @@
 """The linear probe as published: a linear layer on the frozen features of each stream, logits summed."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -121,6 +122,8 @@ def linear_probe(
     # NOTE(deviation 4): the published headline is the best test accuracy over the epochs; here it is the last.
     if not train or epochs < 1:
         raise ValueError(f"a linear probe needs a stream and an epoch, not {len(train)} and {epochs}")
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"a learning rate of {learning_rate}: it must be above 0, and finite")
     generator = torch.Generator().manual_seed(seed)
     layers = {stream: new_layer(features.shape[1], classes, generator) for stream, features in train.items()}
     parameters = [parameter for layer in layers.values() for parameter in layer.parameters()]

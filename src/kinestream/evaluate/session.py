@@ -172,6 +172,9 @@ class Session:
     ) -> Row:
         """The row of a ranking of the classes for each test clip; `logits` where their softmax is a probability,
         `variant` where there are several rows of the same features."""
+        if logits is not None and not bool(torch.isfinite(logits).all()):
+            name = self.row_name(kind, streams, how, variant)
+            raise ValueError(f"the scores of '{name}' are not finite: learning them has diverged; lower the rate")
         labels, unseen = self.test_labels, torch.from_numpy(~self.copies)
         mixed = bool(self.copies.any() and unseen.any())
         probabilities = None if logits is None else logits.double().softmax(dim=1)

@@ -33,13 +33,13 @@ class LinearSettings:
     epochs: int = 100
     """Passes over the features."""
     learning_rate: float = 3.0
-    """Of SGD with momentum 0.9; a tenth of it after four fifths of the epochs."""
+    """Learning rate of SGD with momentum 0.9; a tenth of it after four fifths of the epochs."""
     batch_size: int = 128
     """Features a step."""
     weights: str | None = None
-    """Of the streams when their scores are fused, as in joint=0.6,motion=0.4,bone=0.6; alike if not given."""
+    """Weights of the streams when scores are fused, as in joint=0.6,motion=0.4,bone=0.6; equal if not given."""
     seed: int = 0
-    """Of the layer's weights and the order."""
+    """Random seed of the layer's weights and of the order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class KNNSettings:
     k: int = 20
     """Neighbours that vote, beside the 1-NN."""
     temperature: float = 0.1
-    """Of the votes' weights."""
+    """Temperature of the votes' weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class ProbeGridSettings:
     batch_size: int = 128
     """Features a step."""
     seed: int = 0
-    """Of what is held out, the layer's weights and the order."""
+    """Random seed of what is held out, of the layer's weights and of the order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ class ClusterSettings:
     seeds: int = 1
     """How many clusterings, with the seeds from --seed on; the figures are means."""
     seed: int = 0
-    """Of the first clustering."""
+    """Random seed of the first clustering."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,21 +144,21 @@ class FineTuneSettings:
     optimiser: Literal["adamw", "sgd"] | None = None
     """Which optimiser."""
     learning_rate: float | None = None
-    """Of the linear layers."""
+    """Learning rate of the linear layers."""
     layer_decay: float | None = None
     """Factor on the learning rate for each layer further down; 1 for one rate."""
     weight_decay: float | None = None
-    """On every parameter."""
+    """Weight decay on every parameter."""
     augment: Literal["none", "published", "recipe"] | None = None
     """Of the training clips: none, crop and shear as published, or as in the run's recipe."""
     fusion: Fusion = "together"
     """Of several streams: one classifier on all (logits summed), or one for each and their scores summed, or both."""
     weights: str | None = None
-    """Of the streams when their scores are fused, as in joint=0.6,motion=0.4,bone=0.6; alike if not given."""
+    """Weights of the streams when scores are fused, as in joint=0.6,motion=0.4,bone=0.6; equal if not given."""
     seeds: int = 1
     """How many trainings, with the seeds from --seed on; the figures are means."""
     seed: int = 0
-    """Of the first training."""
+    """Random seed of the first training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +235,7 @@ class DetectionSettings:
     components: int = 256
     """Principal components of the features that the layer sees, whitened, known from those windows."""
     seed: int = 0
-    """Of what is drawn."""
+    """Random seed."""
 
     def __post_init__(self) -> None:
         for name in ("window", "hop", "most_windows", "components"):
@@ -269,7 +269,7 @@ class OneShotSettings:
     episodes: int = 600
     """How many are drawn."""
     seed: int = 0
-    """Of the draws."""
+    """Random seed of the draws."""
     exemplars: Literal["drawn", "ntu120"] = "drawn"
     """Draw episodes by the options above, or take the official exemplars, for which those mean nothing."""
 
@@ -293,12 +293,12 @@ class RobustnessSettings:
     corruption: tuple[str, ...] = ()
     """joints, limbs, frames, noise, rotation or rate; may be given several times. All if not given."""
     seed: int = 0
-    """Of what is hidden, lost and added."""
+    """Random seed of what is hidden, lost and added."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorrectnessSettings:
-    """Whether a movement was done correctly, told by how far a test clip is from correct training clips of the same
+    """Whether a movement was done correctly, judged by how far a test clip is from correct training clips of the same
     movement (cosine to the nearest ones): the area under the ROC curve for each movement. Incorrect performances are
     classes of their own, called after those of the correct ones.
 

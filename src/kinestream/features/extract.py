@@ -14,9 +14,9 @@ from torch.nn import functional
 
 from kinestream.augment.transforms import axis_rotation, transform_points
 from kinestream.data.clips import AnyClips, FixedClips
+from kinestream.data.kept import NotKeptError, keep, kept
 from kinestream.data.store import batches
 from kinestream.distributed.collectives import agree, by_themselves, place, sum_over_processes
-from kinestream.features.kept import NotKeptError, keep, kept
 from kinestream.models.encoder_file import weights_hash
 from kinestream.models.readout import Readout
 from kinestream.progress import Notice, unheard
@@ -55,6 +55,8 @@ def compute_features(
         for rows in list(batches(len(clips), _BATCH))[rank::processes]:
             batch = torch.from_numpy(clips.batch(np.arange(rows.start, rows.stop))).to(device)
             x = rearrange(batch, "n t m v c -> n c t v m")
+            if all(getattr(encoder, "leaves_out_absent", False) for encoder in encoders.values()):
+                x = _anybody_there(x)
             for stream, values in read_clips(x, encoders, clips.layout, readout, clips.rate).items():
                 made[stream][rows] = values.float().cpu()
             progress(rows.stop, len(clips))
@@ -65,6 +67,14 @@ def compute_features(
         progress(len(clips), len(clips))
         made = {stream: sum_over_processes(values.to(device)).cpu() for stream, values in made.items()}
     return {stream: values.numpy() for stream, values in made.items()}
+
+
+def _anybody_there(x: Float[Tensor, "n c t v m"]) -> Float[Tensor, "n c t v k"]:
+    """Without the last places that nobody has in any clip: streams are not made of them."""
+    if x.shape[4] == 1:
+        return x
+    places = x.ne(0).any(dim=3).any(dim=2).any(dim=1).any(dim=0).nonzero()
+    return x[..., : int(places.max()) + 1 if len(places) else 1]
 
 
 def read_clips(
@@ -136,7 +146,7 @@ def cached_features(
         if place()[0] == 0:
             try:
                 for stream, features in made.items():
-                    keep(files[stream], features)
+                    keep(files[stream], features.shape, features)
             except OSError as error:
                 notice(f"features are not kept in {folder}: {error.strerror or error}")
     return {stream: known[stream] for stream in encoders}

@@ -2,7 +2,7 @@
 loop asks of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Bool
@@ -12,6 +12,10 @@ from kinestream.augment.mixing import Mixture
 from kinestream.augment.transforms import Augmentation
 from kinestream.models.encoder import Encoder, EncoderSettings
 from kinestream.skeleton.layout import SkeletonLayout
+
+MOST_SIZE = 2**20
+"""Of a width, a queue, or an epoch at which something changes."""
+_WIDTHS = ("hidden", "embedding")
 
 Views = Sequence[Mapping[str, Tensor]]
 """For each augmented view its streams by name, each `(B, c, t, v, m)`; a mixture of two has its `SHARE` besides."""
@@ -138,3 +142,12 @@ class MethodSettings:
 
     def check_streams(self, streams: Sequence[str]) -> None:
         """Raises ValueError where the method cannot learn from these streams."""
+
+    def check_sizes(self) -> None:
+        """Raises ValueError for a whole number that would ask for all of a machine's memory, and for a width of
+        nothing."""
+        for one in fields(self):
+            value = getattr(self, one.name)
+            least = 1 if one.name in _WIDTHS else 0
+            if isinstance(value, int) and not isinstance(value, bool) and not least <= value <= MOST_SIZE:
+                raise ValueError(f"method.{one.name} ({value}) must be in {least}..{MOST_SIZE}")

@@ -7,7 +7,7 @@ Shapes: n clip, c channel, t frame, v joint, m body, b encoded body, s place in 
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -43,6 +43,9 @@ class EncoderSettings:
     name: str
     """Which encoder."""
 
+    spectral: ClassVar[bool] = False
+    """Whether it has convolutions that are products of spectra on the processor (`kernels.temporal`)."""
+
     if TYPE_CHECKING:
 
         @property
@@ -71,6 +74,11 @@ class Encoder(nn.Module):
         if dim < 1:
             raise ValueError(f"the length of a feature ({dim}) must be at least 1")
         self.dim = dim
+
+    @property
+    def leaves_out_absent(self) -> bool:
+        """Whether bodies that are not there, all zero, change nothing: not even by being asked for."""
+        return False
 
     def levels(self) -> list[list[nn.Parameter]]:
         """Every parameter, from the input to the last map, in the groups that layer-wise learning rates take."""
@@ -117,6 +125,10 @@ class BodyEncoder(Encoder):
         self.dropout = dropout
         self.absent = absent
         self.pool = pool
+
+    @property
+    def leaves_out_absent(self) -> bool:
+        return self.absent == "skip"
 
     @abstractmethod
     def maps(self, x: Float[Tensor, "b c t v"], weights: Float[Tensor, " b"] | None) -> Float[Tensor, "s u b dim"]:

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kinestream.config import parse_strictly, registered
+from kinestream.data.durations import check_clip_seconds
 from kinestream.documents import read_json
 from kinestream.files import replacing, write_json
 from kinestream.models import ENCODERS
@@ -23,6 +24,7 @@ from kinestream.words import plain_name, plain_text, reason, shown
 
 SCHEMA = 2
 _MOST_BYTES = 2**20
+_LONGEST_NAME = 1000
 _MOST_POINTS = 10_000_000
 _MOST_EPOCHS = 10_000_000
 
@@ -55,8 +57,7 @@ class EncoderCard:
     def __post_init__(self) -> None:
         if not 2 <= self.frames <= 100_000:
             raise ValueError(f"frames ({self.frames}) must be in 2..100000")
-        if self.seconds is not None and not 0 < self.seconds <= 3600:
-            raise ValueError(f"seconds ({self.seconds}) must be above 0 and at most 3600, or null")
+        check_clip_seconds(self.seconds)
         if not 1 <= self.bodies <= 100:
             raise ValueError(f"bodies ({self.bodies}) must be in 1..100")
         numbers = self.frames * self.bodies * len(self.layout.joints)
@@ -64,6 +65,9 @@ class EncoderCard:
             raise ValueError(f"a clip of {numbers:,} points (frames x bodies x joints), at most {_MOST_POINTS:,} are")
         if not 0 <= self.epochs_done <= _MOST_EPOCHS or not 0 <= self.epochs <= _MOST_EPOCHS:
             raise ValueError(f"epochs ({self.epochs_done} of {self.epochs}) must be in 0..{_MOST_EPOCHS}")
+        for name in ("stream", "preparation", "dataset", "split", "recipe"):
+            if len(getattr(self, name)) > _LONGEST_NAME:
+                raise ValueError(f"{name} is a name of {len(getattr(self, name)):,} characters")
         for name in ("stream", "preparation", "dataset", "split"):
             object.__setattr__(self, name, plain_name(getattr(self, name)))
         object.__setattr__(self, "recipe", plain_text(self.recipe))  # which may be the path of a file

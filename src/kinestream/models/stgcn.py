@@ -7,7 +7,7 @@ frame, those over frames one large product or a convolution of a single image, a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 import torch
 from einops import rearrange
@@ -39,6 +39,7 @@ class STGCNSettings(EncoderSettings):
 
     name: Literal["st-gcn"] = "st-gcn"
     """Which encoder."""
+    spectral: ClassVar[bool] = True
     hidden: int = 16
     """Channels of the first blocks."""
     dim: int = 512

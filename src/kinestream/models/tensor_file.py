@@ -1,5 +1,7 @@
 """Tensors on disk: safetensors, and what torch saved. Sizes are checked before anything is loaded; no code is run."""
 
+import pickle
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -92,12 +94,22 @@ def read_torch(path: Path) -> Any:
         content = torch.load(path, map_location="cpu", weights_only=True)
         held = sum(value.numel() * value.element_size() for value in _tensors(content, 0))
     except Exception as error:  # noqa: BLE001  torch raises whatever its parsers do for a damaged file
-        said = reason(error, 2000)
-        said = said.partition("WeightsUnpickler error: ")[2] or said
-        raise ValueError(shown(said, 160)) from None
+        raise ValueError(_said(error)) from None
     if held > size + _MOST_BESIDE:
         raise ValueError(f"its tensors stand for {held:,} bytes, it has {size:,}")
     return content
+
+
+def _said(error: Exception) -> str:
+    """What torch says of a file, without its advice, which is to run what is in it."""
+    said = reason(error, 2000)
+    said = said.partition("WeightsUnpickler error: ")[2] or said
+    if isinstance(error, pickle.UnpicklingError):
+        what = re.split(r" (?:was not an allowed|Check the documentation|Please file)", said)[0]
+        if "Weights only load failed" in what:
+            return "it is damaged, or no file of torch"
+        return f"it holds something else than tensors, numbers and text: {shown(what, 100)}"
+    return shown(said, 160)
 
 
 def _tensors(value: Any, depth: int) -> Iterator[Tensor]:

@@ -18,6 +18,7 @@ from pydantic import BeforeValidator
 
 from kinestream.augment.settings import AugmentSettings
 from kinestream.config import parse_strictly, registered
+from kinestream.data.durations import check_clip_seconds
 from kinestream.documents import load_yaml, read_yaml
 from kinestream.methods import METHODS
 from kinestream.models import ENCODERS
@@ -192,8 +193,7 @@ class Recipe:
                 raise ValueError(f"{name} ({value}) must be at least {least}")
             if value > most:
                 raise ValueError(f"{name} ({shown(value, 20)}) must be at most {most}")
-        if self.seconds is not None and not 0 < self.seconds <= 3600:
-            raise ValueError(f"seconds ({self.seconds}) must be above 0, or null for whole recordings")
+        check_clip_seconds(self.seconds)
         if not 0 <= self.partner <= 1:
             raise ValueError(f"partner ({self.partner}) is a probability: it must be in [0, 1]")
         if not self.streams or len(set(self.streams)) != len(self.streams):
@@ -202,6 +202,7 @@ class Recipe:
         for stream in self.streams:
             self.encoder.check_stream(stream)
         self.method.check_streams(self.streams)
+        self.method.check_sizes()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers; `from_dict` gives an equal recipe."""

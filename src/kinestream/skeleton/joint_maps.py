@@ -7,6 +7,7 @@ a body is enough.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -56,8 +57,11 @@ class JointMap:
     """Target joints that the source has nothing for: each is where the next one is that it has."""
 
     def __call__(self, clips: Float32[np.ndarray, "*n v c"]) -> Float32[np.ndarray, "*n w c"]:
-        mapped = np.stack([clips[..., list(part), :].mean(axis=-2) for part in self.parts], axis=-2)
-        return np.ascontiguousarray(mapped, dtype=np.float32)
+        mapped = np.ascontiguousarray(clips[..., [part[0] for part in self.parts], :], dtype=np.float32)
+        for joint, part in enumerate(self.parts):
+            if len(part) > 1:
+                mapped[..., joint, :] = clips[..., list(part), :].mean(axis=-2)
+        return mapped
 
     @property
     def filled(self) -> Mapping[str, tuple[str, ...]]:
@@ -103,6 +107,22 @@ def joint_map(source: SkeletonLayout, target: SkeletonLayout, *, partly: bool = 
         >>> made.filled["neck"], made.unused
         (('shoulder_centre', 'head'), ())
     """
+    return _joint_map(source, target, partly, _told(source), _told(target))
+
+
+def _told(layout: SkeletonLayout) -> tuple[tuple[str, str | tuple[str, ...]], ...]:
+    """What a map depends on and equal layouts may differ in."""
+    return (*layout.aliases.items(), *layout.derive.items())
+
+
+@lru_cache(maxsize=64)  # asked for by every window of a recording
+def _joint_map(
+    source: SkeletonLayout,
+    target: SkeletonLayout,
+    partly: bool,
+    told_of_source: tuple[tuple[str, str | tuple[str, ...]], ...],
+    told_of_target: tuple[tuple[str, str | tuple[str, ...]], ...],
+) -> JointMap:
     has: dict[str, tuple[int, ...]] = {name: (v,) for v, name in enumerate(source.canonical)}
     has |= {name: tuple(map(source.joints.index, parts)) for name, parts in source.derive.items()}
     made = {joint: made_of(name, has) for joint, name in zip(target.joints, target.canonical, strict=True)}

@@ -7,7 +7,7 @@ from it. Each built-in one is a YAML file in `layouts/`, and one of your own is 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +154,7 @@ class SkeletonLayout:
             order[left], order[right] = right, left
         return tuple(order)
 
-    @property
+    @cached_property
     def depths(self) -> tuple[int, ...]:
         """Number of bones between each joint and the root."""
         return tuple(len(self._path_to_root(v)) - 1 for v in range(len(self.joints)))

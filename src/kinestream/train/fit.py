@@ -108,7 +108,11 @@ def fit(
                 rate = schedule(epoch + step / loader.steps)
                 for group, base in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = base * rate
-                terms: dict[str, Tensor] = method(batch)
+                try:
+                    terms: dict[str, Tensor] = method(batch)
+                except RuntimeError:  # of a decomposition: what led to it is told, where it is known
+                    _check_weights(method, done, epoch + 1)
+                    raise
                 optimizer.zero_grad()
                 fabric.backward(terms["loss"])
                 optimizer.step()

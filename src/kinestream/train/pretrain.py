@@ -30,6 +30,7 @@ from kinestream.methods.method import Method, Networks
 from kinestream.methods.method import Progress as StepsDone
 from kinestream.models.encoder import Encoder
 from kinestream.models.encoder_file import load_encoder, save_encoder, weights_hash
+from kinestream.models.kernels.rounding import check_rounding, round_spectra
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.recipes import Recipe, resolve, with_settings
 from kinestream.train.checkpoint import Position, load_checkpoint
@@ -208,6 +209,13 @@ def _opened(
         progress, notice = silent, unheard
     if (tf32 or compiled) and fabric.device.type != "cuda":
         raise ValueError(f"--tf32 and --compile are for CUDA, this would train on {fabric.device.type}: leave them out")
+    if precision == "spectral-bf16":
+        check_rounding(fabric.device)
+        if not recipe.encoder.spectral:
+            raise ValueError(
+                f"precision spectral-bf16 changes nothing of encoder '{recipe.encoder.name}', which has no "
+                "convolutions by spectra: take bf16-mixed or 32-true"
+            )
     set_tf32(tf32)
     check_shares(recipe.batch_size, fabric.world_size)
     for text in said:
@@ -256,6 +264,8 @@ class _Training:
         torch.manual_seed(derive_seed(recipe.seed, "weights"))
         method = recipe.method.build(self._networks())
         optimizer = recipe.optimiser.build(method, fused=fabric.device.type == "cuda")
+        if self._config.precision == "spectral-bf16":
+            round_spectra(method)
         if compiled:
             for encoder in method.encoders().values():
                 encoder.compile_parts()
@@ -331,6 +341,8 @@ class _Training:
         loader = self._loader(clips)
         torch.manual_seed(derive_seed(recipe.seed, "weights"))
         method = recipe.method.build(self._networks())
+        if self._config.precision == "spectral-bf16":
+            round_spectra(method)
         optimizer = recipe.optimiser.build(method, fused=fabric.device.type == "cuda")
         module, wrapped = fabric.setup(method, optimizer)
         method.start_epoch(0)

@@ -176,7 +176,7 @@ class Embeddings:
         )
 
     def _picked(self, indices: Int64[np.ndarray, " k"] | Bool[np.ndarray, " n"]) -> "Embeddings":
-        source = Held(self.source.array[indices]) if isinstance(self.source, Held) else Picked(self.source, indices)
+        source = Held(self.source.rows(indices)) if isinstance(self.source, Held) else Picked(self.source, indices)
         return Embeddings(self.made_by, self.rows.take(indices), source)
 
 

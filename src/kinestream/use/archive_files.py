@@ -25,7 +25,7 @@ from kinestream.documents import parse_json
 from kinestream.files import replacing
 from kinestream.use.made_by import MadeBy
 from kinestream.use.rows import COLUMNS, NUMBERS, Rows, cells_of, read_rows, rows_from_text, write_rows
-from kinestream.use.vectors import Held, InParquet, Vectors, arrow, chunks
+from kinestream.use.vectors import Held, InParquet, Vectors, arrow, once
 from kinestream.words import reason, shown
 
 SUFFIXES = (".parquet", ".npz", ".csv", "")
@@ -142,7 +142,7 @@ def _write_parquet(path: Path, made_by: MadeBy, parts: Sequence[tuple[Rows, Vect
     codecs = dict.fromkeys(COLUMNS, "ZSTD") | {"vector.list.element": "NONE"}
     with pq.ParquetWriter(path, schema, use_dictionary=texts, compression=codecs, write_statistics=texts) as writer:
         for rows, vectors in parts:
-            for start, some in chunks(vectors):
+            for start, some in once(vectors):
                 told = rows.take(slice(start, start + len(some)))
                 columns = [pa.array(getattr(told, name).tolist(), kinds[name]) for name in COLUMNS]
                 flat = pa.array(np.ascontiguousarray(some).reshape(-1))
@@ -173,7 +173,7 @@ def _read_npz(path: Path) -> Content:
         raise ValueError(f"{path} is no whole .npz file ({reason(error)})") from None
     if len(rows) != len(vectors):
         raise ValueError(f"{path} is damaged: {len(vectors):,} vectors and {len(rows):,} rows")
-    return made_by, rows, Held(vectors)
+    return made_by, rows, Held(vectors, path)
 
 
 def _mapped(path: Path, entry: zipfile.ZipInfo) -> Float32[np.ndarray, "n d"]:
@@ -209,7 +209,7 @@ def _write_npz(path: Path, made_by: MadeBy, parts: Sequence[tuple[Rows, Vectors]
         with archive.open(entry, "w", force_zip64=True) as file:
             file.write(header((count, made_by.dim)))
             for _, vectors in parts:
-                for _, some in chunks(vectors):
+                for _, some in once(vectors):
                     file.write(np.ascontiguousarray(some, dtype="<f4").data)
         entry = zipfile.ZipInfo(_ROWS)
         entry.compress_type = zipfile.ZIP_DEFLATED
@@ -252,7 +252,7 @@ def _read_csv(path: Path) -> Content:
         raise ValueError(f"{path} is no archive of embeddings: {reason(error)}") from None
     if made_by.dim != dim:
         raise ValueError(f"{path} is damaged: vectors of {dim} numbers, where {made_by.dim} belong")
-    return made_by, rows, Held(np.stack(vectors))
+    return made_by, rows, Held(np.stack(vectors), path)
 
 
 def _write_csv(path: Path, made_by: MadeBy, parts: Sequence[tuple[Rows, Vectors]]) -> None:
@@ -261,7 +261,7 @@ def _write_csv(path: Path, made_by: MadeBy, parts: Sequence[tuple[Rows, Vectors]
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((*COLUMNS, "archive", *(f"v{number}" for number in range(made_by.dim))))
         for rows, vectors in parts:
-            for start, some in chunks(vectors, 1024):
+            for start, some in once(vectors, 1024):
                 told = cells_of(rows.take(slice(start, start + len(some))))
                 for cells, row in zip(told, some, strict=True):
                     # Nine digits give each float32 back to the bit.
@@ -299,4 +299,4 @@ def map_vectors(path: Path, dim: int) -> Held:
         raise ValueError(f"{path} is damaged ({reason(error)}): remove it, and embed again") from None
     if array.ndim != 2 or array.shape[1] != dim or array.dtype != np.float32:
         raise ValueError(f"{path} is damaged: {array.shape} where vectors of {dim} numbers belong: remove it")
-    return Held(array)
+    return Held(array, path)

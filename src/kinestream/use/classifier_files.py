@@ -116,7 +116,7 @@ def load_classifier(folder: Path, *, device: Device = "auto") -> "Classifier":
     made.familiar_ = Familiar(
         centres=centres, threshold=saved.threshold, distances=np.zeros(0), false_alarms=saved.false_alarms
     )
-    made.notes_ = saved.notes
+    made.notes_ = tuple(map(plain_text, saved.notes))
     made.made_by_ = made_by
     made.seconds_ = saved.seconds
     made._judged = None

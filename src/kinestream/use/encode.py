@@ -70,7 +70,7 @@ def encode(
 
     Raises ValueError where joints cannot be mapped, or windows do not fit the rate.
     """
-    clips = _clips(model, given, cutting, tally)
+    clips = clips_of(model, given, cutting, tally)
     while some := list(itertools.islice(clips, AT_ONCE)):
         yield from (one for one in some if isinstance(one, Unusable))
         usable = [one for one in some if not isinstance(one, Unusable)]
@@ -80,9 +80,10 @@ def encode(
             yield _rows([(one, piece) for one, piece, _ in made]), model.vectors(stacked, device=device)
 
 
-def _clips(
+def clips_of(
     model: "Model", given: Iterable[Given], cutting: Cutting, tally: Tally
 ) -> Iterator[tuple[Given, Piece, np.ndarray] | Unusable]:
+    """What is encoded: each piece with its clip."""
     preparation = preparation_of(model.preparation)
     for one in given:
         name = one.name or one.recording.name

@@ -4,16 +4,16 @@ Columns: `name` (of the recording) or `file`, or both; `label`; where only a par
 seconds; `person` where one of several is meant. Others are not looked at. A row without a label says nothing.
 """
 
-import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from kinestream.tables import read_sheet
 from kinestream.use.rows import Rows
 from kinestream.use.sources import full
 from kinestream.words import plain_name, plain_text, shown
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 LEAST_SHARE = 0.5
 """Of a row's time that must lie in a labelled stretch."""
-_MOST_BYTES = 1 << 30
 _SHOWN = 3
 
 
@@ -68,15 +67,8 @@ class Matched:
 def read_labels(path: str | Path) -> list[Labelled]:
     """The lines of the file that have a label. Raises ValueError for a file that is no such table."""
     place = Path(path)
-    try:
-        if place.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"{place} has more than 1 GB: that is no table of labels")
-        with place.open(encoding="utf-8-sig", newline="") as file:
-            made = list(_lines(csv.reader(file, strict=True), place))
-    except FileNotFoundError:
-        raise ValueError(f"no file of labels {place}") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{place} is no CSV file: {shown(str(error), 200)}") from None
+    sheet = read_sheet(place, "name|file", "label", what="labels")
+    made = [_labelled(cells, line, place) for line, cells in sheet.lines if cells["label"]]
     if not made:
         raise ValueError(f"{place} has no label: its column 'label' is empty")
     return made
@@ -126,36 +118,23 @@ def match_labels(
     return Matched(places=places, labels=tuple(given[n].label for n in chosen[places].tolist()), unknown=tuple(unknown))
 
 
-def _lines(reader: Any, place: Path) -> Iterator[Labelled]:
-    heading = [cell.strip().lower() for cell in next(reader, [])]
-    if "label" not in heading or not {"name", "file"} & set(heading) or len(set(heading)) < len(heading):
-        raise ValueError(
-            f"{place}: its columns are {shown(heading[:12], 200)}; 'name' or 'file', and 'label', belong there once"
-        )
-    for row in reader:
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != len(heading):
-            raise ValueError(f"{place}, line {reader.line_num}: {len(row)} cells, {len(heading)} are needed")
-        cells = {name: cell.strip() for name, cell in zip(heading, row, strict=True)}
-        if not cells["label"]:
-            continue
-        where = f"{place}, line {reader.line_num}"
-        if not cells.get("name") and not cells.get("file"):
-            raise ValueError(f"{where}: '{shown(cells['label'])}' is the label of nothing, it has no name and no file")
-        start, end = _number(cells, "start", 0.0, where), _number(cells, "end", math.inf, where)
-        if not end > start:
-            raise ValueError(f"{where}: the stretch from {start:g} to {end:g} ends before it begins")
-        person = _number(cells, "person", math.nan, where)
-        yield Labelled(
-            line=reader.line_num,
-            name=plain_name(cells.get("name", "")),
-            file=cells.get("file", ""),
-            label=plain_text(cells["label"]),
-            start=start,
-            end=end,
-            person=None if math.isnan(person) or person < 1 else int(person),
-        )
+def _labelled(cells: dict[str, str], line: int, place: Path) -> Labelled:
+    where = f"{place}, line {line}"
+    if not cells.get("name") and not cells.get("file"):
+        raise ValueError(f"{where}: '{shown(cells['label'])}' is the label of nothing, it has no name and no file")
+    start, end = _number(cells, "start", 0.0, where), _number(cells, "end", math.inf, where)
+    if not end > start:
+        raise ValueError(f"{where}: the stretch from {start:g} to {end:g} ends before it begins")
+    person = _number(cells, "person", math.nan, where)
+    return Labelled(
+        line=line,
+        name=plain_name(cells.get("name", "")),
+        file=cells.get("file", ""),
+        label=plain_text(cells["label"]),
+        start=start,
+        end=end,
+        person=None if math.isnan(person) or person < 1 else int(person),
+    )
 
 
 def _number(cells: dict[str, str], name: str, absent: float, where: str) -> float:

@@ -80,7 +80,8 @@ def _with_nearer(
         nearer &= may[:, None]
     if np.count_nonzero(nearer) > _FEW * count:
         return _with_all(best, cosines, start, k, may)
-    places, queries = np.nonzero(nearer)
+    # Few of many, which numpy finds four times as fast in a row as in a table.
+    places, queries = np.divmod(np.flatnonzero(nearer), count)
     values = cosines[places, queries]
     finite = np.isfinite(values)
     places, queries, values = places[finite], queries[finite], values[finite]

@@ -150,8 +150,8 @@ class ShardWriter:
 
 def read_folder(folder: Path) -> Content:
     """All that is whole in a folder of shards, also while more is written. Raises ValueError for any other folder."""
-    made_by, _, _ = _read_info(folder)
-    shards = list(_found(folder))
+    made_by, _, whole = _read_info(folder)
+    shards = list(_found(folder, every=whole))
     rows = [shard.rows() for shard in shards]
     vectors = [shard.vectors(made_by.dim) for shard in shards]
     for shard, table, values in zip(shards, rows, vectors, strict=True):
@@ -160,11 +160,14 @@ def read_folder(folder: Path) -> Content:
     return made_by, Rows.joined(rows), Joined(vectors, made_by.dim)
 
 
-def _found(folder: Path) -> Iterator[Shard]:
+def _found(folder: Path, *, every: bool = False) -> Iterator[Shard]:
+    """Those that are whole; with `every` it is an error that some are not."""
     for file in sorted(folder.glob("part-*.json")):
         try:
             plain = read_json(file, remedy="remove it, and embed again")
             if plain["bytes"] != _sizes(file.with_suffix("")):
+                if every:
+                    raise ValueError("what lies beside it has another size")
                 continue
             yield Shard(
                 stem=file.with_suffix(""),

@@ -1,16 +1,19 @@
 """The vectors of an archive, wherever they lie: read some rows at a time, so that memory stays bounded."""
 
+import mmap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from kinestream.words import reason
 
 Vectors32 = Float32[np.ndarray, "n d"]
 _CHUNK_BYTES = 64 << 20
+_CHECKED_ROWS = 4096
+_LONGEST = 1.01
 
 
 @runtime_checkable
@@ -23,17 +26,26 @@ class Vectors(Protocol):
 
 
 class Held:
-    """An array, in memory or mapped from a file."""
+    """An array, in memory or mapped from a file; what is read of a file is looked at."""
 
-    def __init__(self, array: Vectors32) -> None:
-        self.array = array
+    def __init__(self, array: Vectors32, file: Path | None = None) -> None:
+        self.array, self.file = array, file
 
     @property
     def shape(self) -> tuple[int, int]:
         return self.array.shape[0], self.array.shape[1]
 
     def read(self, start: int, stop: int) -> Vectors32:
-        return self.array[start:stop]
+        return check_lengths(self.array[start:stop], self.file)
+
+    def rows(self, indices: Int64[np.ndarray, " k"] | Bool[np.ndarray, " n"]) -> Vectors32:
+        """Some of them, copied."""
+        return check_lengths(np.ascontiguousarray(self.array[indices]), self.file)
+
+    def release(self) -> None:
+        """Gives the pages of a mapped file back to the system; they are read again when they are asked for."""
+        if isinstance(self.array.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self.array.base.madvise(mmap.MADV_DONTNEED)
 
 
 class Joined:
@@ -114,9 +126,22 @@ class InParquet:
             with pq.ParquetFile(self._path) as file:
                 column: Any = file.read_row_group(group, columns=["vector"]).column("vector").combine_chunks()
             values = column.flatten().to_numpy(zero_copy_only=False)
-            return values.reshape(expected, self._dim).astype(np.float32, copy=False)
+            vectors = values.reshape(expected, self._dim).astype(np.float32, copy=False)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise ValueError(f"{self._path}: its vectors are damaged ({reason(error)})") from None
+        return check_lengths(vectors, self._path)
+
+
+def check_lengths(vectors: Vectors32, file: Path | None) -> Vectors32:
+    """The vectors of a file. Raises ValueError where some are none of an encoder, which are of length 1: damage makes
+    numbers that are not finite, or large."""
+    for start in range(0, len(vectors) if file is not None else 0, _CHECKED_ROWS):
+        some = vectors[start : start + _CHECKED_ROWS]
+        with np.errstate(over="ignore", invalid="ignore"):
+            fits = np.einsum("nd,nd->n", some, some) < _LONGEST**2
+        if not fits.all():
+            raise ValueError(f"{file} is damaged: some of its vectors are not of length 1: embed again")
+    return vectors
 
 
 def arrow(path: Path) -> tuple[Any, Any]:
@@ -139,10 +164,17 @@ def chunks(vectors: Vectors, rows: int | None = None) -> Iterator[tuple[int, Vec
         yield start, vectors.read(start, min(start + step, count))
 
 
+def once(vectors: Vectors, rows: int | None = None) -> Iterator[tuple[int, Vectors32]]:
+    """As `chunks`, of what is not needed again soon: pages of a mapped file do not pile up."""
+    yield from chunks(vectors, rows)
+    if isinstance(vectors, Held):
+        vectors.release()
+
+
 def take(vectors: Vectors, indices: Int64[np.ndarray, " k"]) -> Vectors32:
     """Some rows, in the order asked for, read in the order in which they lie."""
     if isinstance(vectors, Held):
-        return np.ascontiguousarray(vectors.array[indices])
+        return vectors.rows(indices)
     made = np.empty((len(indices), vectors.shape[1]), np.float32)
     order = np.argsort(indices, kind="stable")
     for place in order.tolist():

@@ -73,6 +73,8 @@ def draw_curves(epochs: Sequence[Epoch], *, stage_change: int | None = None) -> 
     terms = [key for epoch in epochs for key in epoch if key.startswith(("loss/", "agreement/"))]
     if len(set(terms)) > 1:
         kinds.insert(0, ("loss, all terms together", {"": _series(epochs, "loss")}, True))
+    if not kinds:
+        raise ValueError("the log has no number of these epochs that can be drawn: it was edited or damaged")
     shown = [stream for stream in styles if any(stream in lines for _, lines, _ in kinds)]
     return draw_panels(
         [Drawn(title=name, draw=_drawing(lines, styles), by_stage=by_stage) for name, lines, by_stage in kinds],

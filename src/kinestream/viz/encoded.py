@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from kinestream.data.kept import NotKeptError, keep, kept
 from kinestream.data.store import Store
 from kinestream.distributed.launch import Device
 from kinestream.evaluate.run_results import Prediction, read_predictions
 from kinestream.evaluate.session import Features, Session, open_session
 from kinestream.evaluate.source import AnyRun
-from kinestream.features.kept import NotKeptError, keep, kept
 from kinestream.features.neighbours import knn_ranking
 from kinestream.progress import Notice, Progress, silent, unheard
 from kinestream.viz.projection import Method, Plane, pca, tsne
@@ -129,7 +129,7 @@ def plane_of(clips: ShownClips, encoded: Encoded, rows: Int64[np.ndarray, " n"],
     clips.session.progress(f"t-SNE, {what}", "clips", 0, len(features))
     plane = tsne(features)
     try:
-        keep(file, plane)
+        keep(file, plane.shape, plane)
     except OSError as error:
         clips.session.notice(f"the map is not kept in {file.parent}: {error.strerror or error}")
     clips.session.progress(f"t-SNE, {what}", "clips", len(features), len(features))

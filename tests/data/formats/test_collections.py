@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kinestream.cli import main
 from kinestream.data.datasets import load_dataset
-from kinestream.data.formats.axes import parse_axes
+from kinestream.data.formats.ctr_gcn import parse_axes
 from kinestream.data.formats.importing import Imported, import_store
 from kinestream.data.formats.numbering import read_class_names
 from kinestream.data.formats.picture import BODY_METRES

@@ -150,6 +150,7 @@ HEAD = "scorer,s,s,s,s\nbodyparts,a,a,b,b\ncoords,x,y,x,y\n"
 REFUSED = {
     "": "empty",
     HEAD: "no frames",
+    "bodyparts,a,a\ncoords,x,y\n0,1,2\n": "not named by scorer, body part and coordinate",
     "a,b\n1,2\n": "its first lines are not scorer, bodyparts and coords",
     f"{HEAD}0,1,2,3\n": "line 4: 4 cells where 5 belong",
     f"{HEAD}0,1,2,3,x\n": "line 4: 'x' where a number belongs",

@@ -466,9 +466,9 @@ def test_names_that_a_table_cannot_hold_are_changed_or_listed(tmp_path: Path, rn
     load(path, tmp_path / "store", layout="ntu25", keep_going=True)
     assert Store(tmp_path / "store").table.name == (names[0], "a_b", "x_y", "d")
     assert [row[2] for row in rejected(tmp_path / "store")] == [
-        " : a name that cannot be printed",
-        "z?w: a name that cannot be printed",
-        "..: '..' where a name belongs",
+        " : no usable name",
+        "z?w: no usable name",
+        "..: no usable name",
     ]
 
 

@@ -15,7 +15,7 @@ from kinestream.plugins import Registry
 from kinestream.skeleton.layout import SkeletonLayout
 
 
-def plain_name(path: Path) -> Source:
+def named_by_stem(path: Path) -> Source:
     """Of files whose names tell nothing but what the recording is called."""
     return Source(path=path, name=path.stem)
 
@@ -40,7 +40,7 @@ class Format:
     """Suffixes of further files that belong to those of this format and are no recordings themselves."""
     layout: SkeletonLayout | None = None
     """Of all its recordings; None where the user, or the data set, says it."""
-    parse_name: Callable[[Path], Source] = plain_name
+    parse_name: Callable[[Path], Source] = named_by_stem
     """What a file's name tells."""
     sources: Callable[[Path], Sequence[Source]] | None = None
     """The recordings of a file by name, where a data set may have many in one; `read` is given one of them at a time."""

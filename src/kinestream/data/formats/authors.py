@@ -27,7 +27,6 @@ from kinestream.data.formats.incoming import (
     check_preparation,
     not_read,
     open_array,
-    plain_name,
     rate_of,
     seen_frames,
     whole_number,
@@ -37,7 +36,7 @@ from kinestream.data.formats.origin import COLUMNS, FILE, Origin, read_origin
 from kinestream.data.formats.safe_pickle import load_pickle
 from kinestream.data.formats.which_layout import layout_told
 from kinestream.data.preparation import PREPARATIONS, is_as_found
-from kinestream.words import shown
+from kinestream.words import flat_name, shown
 
 PARTS = ("train", "val")
 _KINDS = ("position", "data")
@@ -126,7 +125,7 @@ def _open(folder: Path, part: str, kind: str, origin: Origin) -> _Part:
     return _Part(
         name=part,
         array=array,
-        names=[plain_name(without_suffix(name)) for name in names],
+        names=[flat_name(without_suffix(name)) for name in names],
         labels=[whole_number(label) for label in labels],
         columns={column: values for column, values in found.items() if values is not None},
     )

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from kinestream.data.formats import FORMATS, Collection
-from kinestream.data.formats.axes import USUAL, Axes, parse_axes
 from kinestream.data.formats.incoming import (
+    MOST_BODIES,
     MOST_CLASSES,
     MOST_FRAMES,
     Asked,
@@ -31,20 +31,21 @@ from kinestream.data.formats.incoming import (
     check_preparation,
     names_of_classes,
     not_read,
-    plain_name,
     rate_of,
     seen_frames,
     whole_number,
     word_of,
 )
 from kinestream.data.formats.numpy_files import check_unpacked
+from kinestream.data.formats.orders import Order, fold, parse_order
 from kinestream.data.formats.origin import KEY, Origin, read_origin
 from kinestream.data.formats.which_layout import Told, bodies_told, known_layout, layout_told
 from kinestream.data.npy import DAMAGE, Binary, Header, read_header
 from kinestream.data.preparation import PREPARATIONS, is_as_found
-from kinestream.words import reason, shown
+from kinestream.words import flat_name, reason, shown
 
 PARTS = ("train", "test")
+_USUAL = Order(("n", "t", "mvc"))
 _COLUMNS = ("name", "length", "subject", "camera", "session", "fps")
 _CLASS_NAMES = ("class_names", "label_names", "label_name", "classes")
 _UNDERSTOOD = "x_train (n, t, m * v * 3), y_train, x_test and y_test"
@@ -77,7 +78,7 @@ class _Fold:
 
 def open_ctr_gcn(path: Path, asked: Asked) -> Incoming:
     """Opens an archive. The joints are kept as they are, unless a preparation is asked for."""
-    axes = parse_axes(asked.axes) if asked.axes else USUAL
+    axes = parse_axes(asked.axes) if asked.axes else _USUAL
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name.removesuffix(".npy") for name in archive.namelist()}
@@ -123,6 +124,23 @@ def open_ctr_gcn(path: Path, asked: Asked) -> Incoming:
     )
 
 
+def parse_axes(text: str) -> Order:
+    """The axes that a text names, see `orders`. Raises ExchangeError where t, v or c is missing, and where n is not
+    first: rows are read one after the other.
+
+    Example:
+        >>> parse_axes("n t (m v c)").groups
+        ('n', 't', 'mvc')
+    """
+    order = parse_order(text)
+    if order is None or order.groups[0] != "n" or "s" in order.letters:
+        raise ExchangeError(
+            f"axes '{shown(text)}': n, t, m, v and c are needed, each once (m may be missing), n first, and those that "
+            "share an axis in brackets, as in n t (m v c)"
+        )
+    return order
+
+
 def is_ctr_gcn(path: Path) -> bool:
     """Whether a file is an archive of arrays for training and testing (or of weights, which are told where to go)."""
     if not path.is_file() or not zipfile.is_zipfile(path):
@@ -140,12 +158,16 @@ def _taken(parts: Sequence[_Part]) -> set[str]:
     return {f"{column}_{part.name}" for part in parts for column in ("x", "y", *part.columns)}
 
 
-def _part(archive: zipfile.ZipFile, part: str, members: set[str], axes: Axes, path: Path) -> _Part:
+def _part(archive: zipfile.ZipFile, part: str, members: set[str], axes: Order, path: Path) -> _Part:
     with archive.open(f"x_{part}.npy") as file:
         header = _header(file)
-    if len(header.shape) != axes.rank or header.dtype.kind != "f":
-        wanted = "(n, t, m * v * 3)" if axes == USUAL else f"of axes {axes}"
-        how = "" if axes != USUAL or len(header.shape) == axes.rank else "; --axes says another order, as in n c t v m"
+    if len(header.shape) != len(axes.groups) or header.dtype.kind != "f":
+        wanted = "(n, t, m * v * 3)" if axes == _USUAL else f"of axes {axes}"
+        how = (
+            ""
+            if axes != _USUAL or len(header.shape) == len(axes.groups)
+            else "; --axes says another order, as in n c t v m"
+        )
         raise ExchangeError(f"{path}: x_{part} is {header.dtype} {header.shape}; floats {wanted} were expected{how}")
     row, held = math.prod(header.shape[1:]) * header.dtype.itemsize, archive.getinfo(f"x_{part}.npy").file_size
     if not 0 < row <= _LARGEST_ROW:
@@ -161,7 +183,7 @@ def _part(archive: zipfile.ZipFile, part: str, members: set[str], axes: Axes, pa
         labels, notes = [-1] * count, (f"x_{part} has no labels (y_{part})",)
     columns = {key: _whole(archive, f"{key}_{part}", count).tolist() for key in _COLUMNS if f"{key}_{part}" in members}
     if "name" in columns:
-        columns["name"] = [plain_name(str(name)) for name in columns["name"]]
+        columns["name"] = [flat_name(str(name)) for name in columns["name"]]
     return _Part(name=part, header=header, labels=labels, columns=columns, notes=notes)
 
 
@@ -179,17 +201,18 @@ def _numbers(labels: np.ndarray, where: str, part: str, count: int) -> tuple[lis
     return numbers, (f"y_{part} {(count, 1)} is read as a column of numbers, it is not one-hot",) if column else ()
 
 
-def _fold(parts: Sequence[_Part], axes: Axes, path: Path, asked: Asked, origin: Origin, names: Sequence[str]) -> _Fold:
+def _fold(parts: Sequence[_Part], axes: Order, path: Path, asked: Asked, origin: Origin, names: Sequence[str]) -> _Fold:
     shapes = {part.name: dict(zip(axes.groups, part.header.shape, strict=True)) for part in parts}
     for group in axes.groups:
         if group not in ("n", "t") and len({shape[group] for shape in shapes.values()}) > 1:
-            what = "the rows of training and test are of different width" if axes == USUAL else f"axis {group} differs"
+            what = "the rows of training and test are of different width" if axes == _USUAL else f"axis {group} differs"
             raise ExchangeError(f"{path}: {what}")
     shape, lengths = parts[0].header.shape, shapes[parts[0].name]
     said, planar = origin.layout, origin.planar or lengths.get("c") == 2
-    if axes == USUAL:
+    if axes == _USUAL:
         told, bodies, coordinates = bodies_told(shape[2], path, asked, said=said, names=names, planar=planar)
-        return _Fold(told=told, bodies=bodies, coordinates=coordinates, scene=_scene(axes, told, coordinates))
+        size = (bodies, len(told.layout.joints), coordinates)
+        return _Fold(told=told, bodies=bodies, coordinates=coordinates, scene=lambda row: row.reshape(len(row), *size))
     coordinates = lengths.get("c", 3)
     if coordinates not in (2, 3):
         raise ExchangeError(f"{path}: x_{parts[0].name} {shape} has {coordinates} coordinates by axes '{axes}'")
@@ -200,16 +223,20 @@ def _fold(parts: Sequence[_Part], axes: Axes, path: Path, asked: Asked, origin: 
         if found is None:
             raise ExchangeError(f"{path}: axes '{axes}' do not tell how many joints there are: give --layout")
         told = found
-    try:
-        sizes = axes.sizes(shape, len(told.layout.joints), coordinates)
-    except ExchangeError as error:
-        raise ExchangeError(f"{path}: {error}") from None
-    return _Fold(told=told, bodies=sizes["m"], coordinates=coordinates, scene=_scene(axes, told, coordinates))
-
-
-def _scene(axes: Axes, told: Told, coordinates: int) -> Callable[[np.ndarray], np.ndarray]:
-    joints = len(told.layout.joints)
-    return lambda row: axes.scene(row, axes.sizes((1, *row.shape), joints, coordinates))
+    joints, sizes = len(told.layout.joints), axes.sizes(shape, told.layout)
+    if sizes is None or sizes["c"] != coordinates:
+        raise ExchangeError(
+            f"{path}: an array {shape} is not '{axes}' with {joints} joints of {coordinates} coordinates"
+        )
+    bodies = sizes.get("m", 1)
+    if not 1 <= bodies <= MOST_BODIES:
+        raise ExchangeError(f"{path}: an array {shape} of axes '{axes}' would have {bodies} bodies")
+    return _Fold(
+        told=told,
+        bodies=bodies,
+        coordinates=coordinates,
+        scene=lambda row: np.ascontiguousarray(fold(row[None], axes, told.layout)[0][0]),
+    )
 
 
 def _rows(path: Path, parts: Sequence[_Part], fold: _Fold) -> Iterator[Row]:

@@ -92,6 +92,8 @@ def _read_csv(path: Path) -> list[Found]:
 
 def _arrange(names: Names) -> _Arrangement:
     """Which column is what. Names are scorer, perhaps individual, body part and coordinate."""
+    if any(len(name) not in (3, 4) for name in names):
+        raise RecordingError("its columns are not named by scorer, body part and coordinate")
     columns: dict[str, dict[str, dict[str, int]]] = {}
     others, scorers = 0, {name[0] for name in names}
     first = names[0][0] if names else ""

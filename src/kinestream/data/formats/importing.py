@@ -211,7 +211,7 @@ class _Work:
     def _source(self, row: Row) -> Source:
         """What is known of a recording. Raises RecordingError for a name or label that cannot be."""
         if not row.name.isprintable() or not row.name.strip():
-            raise RecordingError("a name that cannot be printed")
+            raise RecordingError("no usable name")
         if row.name in (".", ".."):
             raise RecordingError(f"'{row.name}' where a name belongs")
         number = row.label - self.incoming.first_label

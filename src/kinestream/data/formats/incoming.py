@@ -42,7 +42,7 @@ class Asked:
     first_label: int | None = None
     """The label of the first class, 0 or 1; None where the labels are to show it."""
     axes: str = ""
-    """The order of the axes of arrays, where it is not the usual one of the form: see `axes.parse_axes`."""
+    """The order of the axes of arrays, where it is not the usual one of the form: see `orders`."""
     preparation: str | None = None
     """What the joints are to go through, or what others prepared them with; None for the usual one of the form."""
 
@@ -219,11 +219,6 @@ def names_of_classes(value: object, where: str) -> tuple[str, ...]:
             f"{where}: the class '{shown(next(n for n in names if names.count(n) > 1))}' is there twice"
         )
     return tuple(names)
-
-
-def plain_name(name: str) -> str:
-    """Names that are paths become plain ones."""
-    return plain_text(name.replace("/", "_").replace("\\", "_"))
 
 
 def seen_frames(joints: Float[np.ndarray, "t m v c"]) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from kinestream.data.recording import RecordingError
-from kinestream.words import shown
+from kinestream.words import reason, shown
 
 _PIECE = 2**20
 _LONGEST_ENTRY = 2**26
@@ -21,6 +21,9 @@ _LONGEST_ENTRY = 2**26
 _LONGEST_WORD = 32
 """Characters of a number or a constant, of which a piece may end in the middle."""
 _HEAD = 2**16
+_DEEPEST = 32
+_LONGEST_PLACE = 500
+"""Characters. No form is told by anything further down, and every place has a name as long as it is deep."""
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -143,8 +146,10 @@ class _Text:
                 if cut and self._more():
                     continue
                 raise self.wrong(f"{error.msg}: cut off or damaged", ahead) from None
-            except (RecursionError, ValueError) as error:
-                raise self.wrong(type(error).__name__) from None
+            except RecursionError:
+                raise self.wrong("lists within lists, too deep") from None
+            except ValueError as error:
+                raise self.wrong(reason(error, 80)) from None
             length = end - self._at
             closed = isinstance(value, dict | list | str) or end + _LONGEST_WORD < len(self._text)
             if closed or not self._more():  # a number may go on
@@ -239,6 +244,8 @@ def _outline(path: Path, changed: int, size: int) -> Mapping[str, str]:
             key = token.strip('"')
         else:
             place = "" if not inside else f"{inside[-1][0]}.{key}" if inside[-1][1] else f"{inside[-1][0]}[]"
+            if len(inside) > _DEEPEST or len(place) > _LONGEST_PLACE:
+                break
             found.setdefault(place, token)
             if token in ("[", "{"):
                 inside.append((place, token == "{"))

@@ -50,6 +50,17 @@ class Order:
     def letters(self) -> str:
         return "".join(self.groups)
 
+    def sizes(self, shape: tuple[int, ...], layout: SkeletonLayout | None) -> dict[str, int] | None:
+        """How large each letter is; None where the shape has no such axes. A share of an axis that nothing else tells
+        is taken to have three coordinates where that fits, else two."""
+        for coordinates in (3, 2):
+            found: dict[str, int] = {"c": coordinates, "s": coordinates + 1}
+            if layout is not None:
+                found["v"] = len(layout.joints)
+            if all(_share(group, size, found) for group, size in zip(self.groups, shape, strict=True)):
+                return found
+        return None
+
 
 def parse_order(word: str) -> Order | None:
     """The order that a word says; None for another kind of word.
@@ -107,7 +118,7 @@ def fold(
     array has no such axes."""
     if array.ndim != len(order.groups):
         raise RecordingError(f"an array {array.shape} has {array.ndim} axes, '{order}' has {len(order.groups)}")
-    sizes = _sizes(order, array.shape, layout)
+    sizes = order.sizes(array.shape, layout)
     if sizes is None:
         joints = "" if layout is None else f" with the {len(layout.joints)} joints of layout {layout.name}"
         raise RecordingError(f"an array {array.shape} is not '{order}'{joints}")
@@ -120,18 +131,6 @@ def fold(
     if "s" in order.letters:
         return spread[..., :-1], spread[..., -1]
     return spread, None
-
-
-def _sizes(order: Order, shape: tuple[int, ...], layout: SkeletonLayout | None) -> dict[str, int] | None:
-    """How large each letter is; None where the shape has no such axes. A share of an axis that nothing else tells is
-    taken to have three coordinates where that fits, else two."""
-    for coordinates in (3, 2):
-        found: dict[str, int] = {"c": coordinates, "s": coordinates + 1}
-        if layout is not None:
-            found["v"] = len(layout.joints)
-        if all(_share(group, size, found) for group, size in zip(order.groups, shape, strict=True)):
-            return found
-    return None
 
 
 def _share(group: str, size: int, found: dict[str, int]) -> bool:
@@ -148,7 +147,7 @@ def _share(group: str, size: int, found: dict[str, int]) -> bool:
 def _fits(order: Order, shape: tuple[int, ...], layout: SkeletonLayout | None) -> bool:
     if len(order.groups) != len(shape) or (layout is None and any(len(group) > 1 for group in order.groups)):
         return False
-    sizes = _sizes(order, shape, layout)
+    sizes = order.sizes(shape, layout)
     if sizes is None or sizes.get("m", 1) > MOST_PEOPLE or sizes["v"] > MOST_JOINTS:
         return False
     if sizes["v"] < _FEWEST_JOINTS and str(order) not in ARRAY_ORDERS:

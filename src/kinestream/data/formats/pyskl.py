@@ -28,7 +28,6 @@ from kinestream.data.formats.incoming import (
     check_preparation,
     names_of_classes,
     not_read,
-    plain_name,
     rate_of,
     whole_number,
     word_of,
@@ -38,7 +37,7 @@ from kinestream.data.formats.picture import BODY_METRES, from_picture, size_of
 from kinestream.data.formats.safe_pickle import load_pickle
 from kinestream.data.formats.which_layout import layout_told
 from kinestream.data.preparation import PREPARATIONS, is_as_found
-from kinestream.words import file_stem, shown
+from kinestream.words import file_stem, flat_name, shown
 
 CLASS_NAMES = ("label_name", "label_names", "class_names", "classes", "label_map")
 SUBJECT, CAMERA = ("subject", "subject_id", "person_id", "performer"), ("camera", "camera_id", "view", "view_id")
@@ -79,7 +78,7 @@ def open_pyskl(path: Path, asked: Asked) -> Incoming:
         raise ExchangeError(
             f"{path} has joints in 2D: preparation '{asked.preparation}' needs 3D, leave it out or take 'planar'"
         )
-    names = [plain_name(annotation["frame_dir"]) for annotation in annotations]
+    names = [flat_name(annotation["frame_dir"]) for annotation in annotations]
     told = layout_told(kind.joints, path, asked, said=origin.layout, names=names, planar=planar, scored=kind.scored)
     key = next((key for key in CLASS_NAMES if key in more), "")
     class_names = names_of_classes(more[key], f"{path}: {key}") if key else origin.class_names
@@ -179,7 +178,7 @@ def _splits(split: Mapping[Any, Any], path: Path) -> tuple[dict[str, FileSplit],
             raise ExchangeError(f"{path}: split '{shown(name)}' is no list of clip names")
         if any(not isinstance(clip, str) for clip in clips):
             raise ExchangeError(f"{path}: split '{shown(name)}' holds something else than clip names")
-        lists[name] = frozenset(map(plain_name, clips))
+        lists[name] = frozenset(map(flat_name, clips))
     found, used = {}, set()
     for name, train in lists.items():
         match = _TRAIN.search(name)

@@ -52,7 +52,8 @@ def _load(file: BinaryIO | io.BytesIO, name: str) -> Any:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     try:
-        with _bounded(_ROOM + _TIMES * size):
+        # The standard library prints an error of its own for a byte array that is too large, beside raising one.
+        with _bounded(_ROOM + _TIMES * size), contextlib.redirect_stderr(io.StringIO()):
             return _settled(_Reader(file).load(), {})
     except RefusedPickleError as error:
         raise RefusedPickleError(f"{name}: {error}") from None

@@ -68,6 +68,8 @@ def read_header(head: bytes) -> Header:
     lines = text.split("\n")
     if len(head) >= MOST_HEAD:
         lines = lines[:-1]  # it may be cut
+    if not lines:
+        raise RecordingError(f"its first line has more than {MOST_HEAD:,} bytes: it begins '{shown(text, 40)}'")
     begin, comments = _after_comments(lines)
     ours = _ours(comments)
     split = _delimiter(lines, begin)
@@ -75,7 +77,7 @@ def read_header(head: bytes) -> Header:
         _refuse_foreign([re.split(r"[,;\t]", line) for line in lines[begin : begin + 3]])
         raise RecordingError(
             f"no rows of numbers in its first {min(len(lines), _MOST_HEADER_LINES)} lines, each of as many cells as "
-            f"the next: it begins '{shown(lines[begin] if begin < len(lines) else lines[0], 40)}'"
+            f"the next: it begins '{shown(lines[begin] if begin < len(lines) else text, 40)}'"
         )
     delimiter, first = split
     first = _after_axes(lines, first, delimiter)

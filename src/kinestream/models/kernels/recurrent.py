@@ -6,8 +6,7 @@ of its own. Under autocast the products round what goes into them to bfloat16, w
 nothing else does. Shapes as in `recurrent_frame`.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from kinestream.models.kernels.recurrent_frame import Way, close_frame, open_frame, through_scale, ways
+from kinestream.models.kernels.rounding import products
 
 
 def bidirectional_gru(
@@ -60,7 +60,7 @@ class _GRU(torch.autograd.Function):
         units = weights[1].shape[1]
         states = x.new_empty(frames, 2 * units, bodies)
         gates = x.new_empty(2, frames if kept else 1, 4 * units, bodies).expand(2, frames, -1, -1)
-        with _products(rounded):
+        with products(rounded=rounded):
             for way in ways(weights, scale, shift):
                 _forward(way, way.frames(x), way.frames(gates[way.number]), way.frames(way.own(states)))
         if kept:
@@ -76,7 +76,7 @@ class _GRU(torch.autograd.Function):
         of_scale = None if scale is None else torch.zeros_like(scale)
         of_shift = None if shift is None else torch.zeros_like(shift)
         of_weights: list[Tensor] = []
-        with _products(ctx.rounded):
+        with products(rounded=ctx.rounded):
             for way in ways(weights, scale, shift):
                 made = _backward(
                     way,
@@ -135,18 +135,3 @@ def _backward(
             of_u.addmm_(of_state, before.t())
             g, spare = spare.addmm_(way.u.t(), of_state), g
     return of_w, of_u, of_rows
-
-
-@contextmanager
-def _products(rounded: bool) -> Iterator[None]:
-    """Within, products of single precision may round what goes in to bfloat16; torch knows how since 2.9."""
-    settings = getattr(torch.backends.mkldnn, "matmul", None)
-    if not rounded or settings is None:
-        yield
-        return
-    before = settings.fp32_precision
-    settings.fp32_precision = "bf16"
-    try:
-        yield
-    finally:
-        settings.fp32_precision = before

@@ -27,6 +27,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from kinestream.models.kernels.rounding import products, spectra_rounded
+
 
 class Transforms(NamedTuple):
     """The constant matrices: of frames and taps for each phase of the stride, and back."""
@@ -81,9 +83,11 @@ class _Spectral(torch.autograd.Function):
         plan = transforms(frames, weight.shape[2], stride, x.dtype, x.device)
         spectra = _spectra(x, plan, stride)
         kernels = [torch.matmul(g, rearrange(weight, "d c k 1 -> d k c")).transpose(0, 1) for g in plan.taps]
-        spectrum = torch.bmm(spectra[0], kernels[0].mT)
-        for more, kernel in zip(spectra[1:], kernels[1:], strict=True):
-            spectrum.baddbmm_(more, kernel.mT)
+        ctx.rounded = spectra_rounded()
+        with products(rounded=ctx.rounded):
+            spectrum = torch.bmm(spectra[0], kernels[0].mT)
+            for more, kernel in zip(spectra[1:], kernels[1:], strict=True):
+                spectrum.baddbmm_(more, kernel.mT)
         y = x.new_empty(len(plan.back), positions, len(weight))
         torch.mm(plan.back, spectrum.view(len(spectrum), -1), out=y.view(len(y), -1))
         # The spectra have twice the size of x, which others keep anyway: they are made again.
@@ -103,12 +107,16 @@ class _Spectral(torch.autograd.Function):
             channels = x.shape[1]
             rows = grad.new_empty(ctx.frames, positions * channels)
             for phase, (f, kernel) in enumerate(zip(plan.frames, kernels, strict=True)):
-                torch.mm(f.T, torch.bmm(of_spectrum, kernel).view(len(f), -1), out=rows[phase :: ctx.stride])
+                with products(rounded=ctx.rounded):
+                    of_spectra = torch.bmm(of_spectrum, kernel)
+                torch.mm(f.T, of_spectra.view(len(f), -1), out=rows[phase :: ctx.stride])
             of_x = as_image(rows.view(1, ctx.frames, positions, channels))
         if ctx.needs_input_grad[1]:
+            spectra = _spectra(x, plan, ctx.stride)
+            with products(rounded=ctx.rounded):
+                of_kernels = [torch.bmm(of_spectrum.mT, spectrum) for spectrum in spectra]
             by_tap = sum(
-                torch.matmul(g.T, torch.bmm(of_spectrum.mT, spectrum).transpose(0, 1))
-                for g, spectrum in zip(plan.taps, _spectra(x, plan, ctx.stride), strict=True)
+                torch.matmul(g.T, of_kernel.transpose(0, 1)) for g, of_kernel in zip(plan.taps, of_kernels, strict=True)
             )
             of_weight = rearrange(cast(Tensor, by_tap), "d k c -> d c k 1")
         if ctx.needs_input_grad[2]:
