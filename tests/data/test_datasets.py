@@ -7,11 +7,10 @@ import pytest
 import yaml
 
 from kinestream.data.datasets import dataset_names, load_dataset
-from kinestream.data.split import Split
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.recording import Source
+from kinestream.data.split import Split
 from kinestream.data.store import Store
-from kinestream.skeleton.layout import KINECT20, NTU25
 
 # Section 5 of the reference.
 TRAINING_SUBJECTS = {1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 38}
@@ -22,7 +21,28 @@ PUBLISHED = {
     ("ntu120", "xset"): (54_468, 59_477),
     ("nw-ucla", "xview"): (1_020, 464),
     ("pku1", "xsub"): (18_841, 2_704),
+    ("utd-mhad", "xsub"): (431, 430),
+    ("msr-action3d", "xsub"): (284, 273),
+    ("hdm05", "xsub"): (142, 109),
+    ("berkeley-mhad", "xsub"): (384, 275),
 }
+CLASSES_AND_BODIES = {
+    "ntu60": (60, 2, "ntu25"),
+    "ntu120": (120, 2, "ntu25"),
+    "nw-ucla": (10, 1, "kinect20"),
+    "pku1": (51, 2, "ntu25"),
+    "pku2": (51, 2, "ntu25"),
+    "utd-mhad": (27, 1, "kinect20"),
+    "msr-action3d": (20, 1, "kinect20"),
+    "sbu": (8, 2, "sbu15"),
+    "ui-prmd": (10, 1, "uiprmd22"),
+    "ui-prmd-correctness": (20, 1, "uiprmd22"),
+    "hdm05": (11, 1, "cmu31"),
+    "berkeley-mhad": (11, 1, "body16"),
+    "kinder-gator": (58, 1, "kinect20"),
+}
+ONE_SHOT = (95_001, 18_944)
+"""Of the 20 novel classes, 18 924 clips and the exemplars, as `evaluate one-shot` counts them."""
 
 
 def count_of_split(split: Split, sources: list[Source]) -> tuple[int, int]:
@@ -36,24 +56,23 @@ def ntu_names(real_data: Path, name: str) -> list[str]:
 
 
 def test_known_data_sets() -> None:
-    assert dataset_names() == ("ntu120", "ntu60", "nw-ucla", "pku1", "pku2")
+    assert set(dataset_names()) == set(CLASSES_AND_BODIES)
     assert {
         (name, split): tuple(load_dataset(name).splits[split].published.values()) for name, split in PUBLISHED
     } == PUBLISHED
 
 
-@pytest.mark.parametrize(
-    ("name", "classes", "bodies"),
-    [("ntu60", 60, 2), ("ntu120", 120, 2), ("nw-ucla", 10, 1), ("pku1", 51, 2), ("pku2", 51, 2)],
-)
-def test_classes_and_bodies(name: str, classes: int, bodies: int) -> None:
+@pytest.mark.parametrize("name", CLASSES_AND_BODIES)
+def test_classes_and_bodies(name: str) -> None:
+    classes, bodies, layout = CLASSES_AND_BODIES[name]
     dataset = load_dataset(name)
     assert dataset.name == name
     assert len(dataset.classes) == len(set(dataset.classes)) == classes
     assert all(label == label.strip() and label for label in dataset.classes)
     assert dataset.most_bodies == bodies
     assert dataset.preparation in PREPARATIONS
-    assert dataset.format.layout is (KINECT20 if name == "nw-ucla" else NTU25)
+    assert dataset.layout.name == layout
+    assert dataset.format.layout in (None, dataset.layout)
 
 
 def test_classes_stand_where_the_data_sets_have_them() -> None:
@@ -84,11 +103,13 @@ def test_splits_of_ntu(name: str, count: int, real_data: Path) -> None:
         parsed = dataset.format.parse_name(Path(f"{one}.skeleton"))
         assert (parsed.setup, parsed.camera, parsed.subject) == (int(one[1:4]), int(one[5:8]), int(one[9:12]))
         assert 1 <= parsed.action <= len(dataset.classes)
-    places = {"subject": slice(9, 12), "camera": slice(5, 8), "setup": slice(1, 4)}
+    places = {"subject": slice(9, 12), "camera": slice(5, 8), "setup": slice(1, 4), "label": slice(17, 20)}
     for split, rule in dataset.splits.items():
-        values, cameras = (np.array([int(one[places[field]]) for one in names]) for field in (rule.field, "camera"))
+        values, cameras, labels = (
+            np.array([int(one[places[field]]) for one in names]) for field in (rule.field, "camera", "label")
+        )
         training = rule.is_training(values, cameras, labels)
-        assert (int(training.sum()), int((~training).sum())) == PUBLISHED[name, split]
+        assert (int(training.sum()), int((~training).sum())) == PUBLISHED.get((name, split), ONE_SHOT)
 
 
 def test_the_splits_train_on_what_the_reference_says() -> None:
@@ -114,7 +135,7 @@ def test_splits_of_nw_ucla(real_data: Path) -> None:
     sources = [dataset.format.parse_name(path) for path in sorted((real_data / "nw-ucla/all_sqe").iterdir())]
     assert count_of_split(dataset.splits["xview"], sources) == PUBLISHED["nw-ucla", "xview"]
     cameras = np.array([source.camera for source in sources])
-    subjects = np.array([source.subject for source in sources])
+    subjects, labels = (np.array([getattr(one, what) for one in sources]) for what in ("subject", "action"))
     for name, values, counts in (("xview-tune", cameras, (516, 504)), ("xsub-tune", subjects, (514, 506))):
         tune = dataset.splits[name]
         training, testing = tune.is_training(values, cameras, labels), tune.is_testing(values, cameras, labels)
@@ -128,7 +149,7 @@ def test_splits_of_nw_ucla(real_data: Path) -> None:
 @pytest.mark.parametrize("name", ["", "ntu", "NTU60", "ntu121", "../datasets/ntu60", "nw_ucla"])
 def test_unknown_names(name: str) -> None:
     with pytest.raises(
-        ValueError, match=r"unknown data set '.*': .*ntu120, ntu60, nw-ucla, pku1, pku2; or give the path"
+        ValueError, match=r"unknown data set '.*': .*ntu120, ntu60, nw-ucla, pku1, pku2, .*; or give the path"
     ):
         load_dataset(name)
     with pytest.raises(ValueError, match=r"the data set file ntu60\.yaml: there is no such file$"):
@@ -143,7 +164,9 @@ def test_split_survives_json(name: str, split: str) -> None:
 
 def test_split_by_an_unknown_field() -> None:
     plain = load_dataset("ntu60").splits["xsub"].to_dict()
-    with pytest.raises(ValueError, match="split 'own': field 'action' is none of subject, camera, session, setup"):
+    with pytest.raises(
+        ValueError, match="split 'own': field 'action' is none of subject, camera, session, setup, label"
+    ):
         Split.from_dict("own", plain | {"field": "action"})
 
 

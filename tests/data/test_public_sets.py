@@ -1,5 +1,6 @@
 """The data sets that anyone can get, in small files made as theirs are: names, headers, quirks, classes and splits."""
 
+import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def upright(store: Store) -> None:
     assert seen.height is None or 1.2 < seen.height < 2
 
 
-# --- UTD-MHAD -----------------------------------------------------------------------------------------------------------
+# --- UTD-MHAD ---------------------------------------------------------------------------------------------------------
 
 
 def utd_mhad(folder: Path, people: Iterable[int] = (1, 2, 3), actions: Iterable[int] = (1, 8, 27)) -> Path:
@@ -72,7 +73,15 @@ def test_utd_mhad(tmp_path: Path) -> None:
 def test_utd_mhad_is_reproduced_by_its_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw = utd_mhad(tmp_path / "raw", people=(1, 2), actions=(1, 2, 3))
     assert main(["prepare", "utd-mhad", str(raw), str(tmp_path / "store")]) == 0
-    words = ["reproduce", "laptop-utd-mhad", "--data", str(tmp_path / "store"), "--out", str(tmp_path / "run"), "--bare"]
+    words = [
+        "reproduce",
+        "laptop-utd-mhad",
+        "--data",
+        str(tmp_path / "store"),
+        "--out",
+        str(tmp_path / "run"),
+        "--bare",
+    ]
     changes = {
         "streams": "[bone]",
         "epochs": "1",
@@ -88,7 +97,7 @@ def test_utd_mhad_is_reproduced_by_its_recipe(tmp_path: Path, capsys: pytest.Cap
     assert "UTD-MHAD" in (tmp_path / "run/reproduction.md").read_text()
 
 
-# --- MSR Action3D -------------------------------------------------------------------------------------------------------
+# --- MSR Action3D -----------------------------------------------------------------------------------------------------
 
 
 def msr_lines(joints: np.ndarray) -> str:
@@ -148,7 +157,7 @@ def test_what_is_no_msr_file_is_refused(change: Callable[[str], str], reason: st
         msr_action3d.parse(change(msr_lines(person(KINECT20, 3))).encode())
 
 
-# --- SBU ----------------------------------------------------------------------------------------------------------------
+# --- SBU --------------------------------------------------------------------------------------------------------------
 
 
 def sbu_lines(first: np.ndarray, second: np.ndarray, begin: int = 1) -> str:
@@ -167,7 +176,8 @@ def test_sbu(tmp_path: Path) -> None:
         for action in ("01", "08"):
             folder = tmp_path / "raw" / pair / action / "001"
             folder.mkdir(parents=True)
-            left, right = person(layout, seed=1) - [0.6, 0, 0], person(layout, seed=2) + [0.6, 0, 0]
+            apart = np.array([0.6, 0, 0])
+            left, right = person(layout, seed=1) - apart, person(layout, seed=2) + apart
             (folder / "skeleton_pos.txt").write_text(sbu_lines(left, right, begin=17))
             (folder / "depth_000017.png").write_bytes(b"")
     store = ks.prepare("sbu", tmp_path / "raw", tmp_path / "store")
@@ -204,7 +214,10 @@ def test_the_numbers_of_sbu_are_metres_again(tmp_path: Path) -> None:
         (lambda lines: [lines[0], lines[1].rpartition(",")[0]], "line 2: "),
         (lambda lines: [lines[1], lines[0]], "line 2: frame 1 after frame 2"),
         (lambda lines: [lines[0].replace(",", ",x", 1)], "line 1: "),
-        (lambda lines: [",".join(["1", "900", *lines[0].split(",")[2:]])], "line 1: joint 1 of person 1 at .* no position"),
+        (
+            lambda lines: [",".join(["1", "900", *lines[0].split(",")[2:]])],
+            "line 1: joint 1 of person 1 at .* no position",
+        ),
         (lambda lines: [",".join(["1", *["0"] * 90])], "no body in any of its 1 frames"),
     ],
 )
@@ -217,7 +230,7 @@ def test_what_is_no_sbu_file_is_refused(change: Callable[[list[str]], list[str]]
         sbu.read(Source(path=path, name="x"))
 
 
-# --- UI-PRMD ------------------------------------------------------------------------------------------------------------
+# --- UI-PRMD ----------------------------------------------------------------------------------------------------------
 
 
 def ui_prmd_files(folder: Path, stem: str, wrong: bool = False, frames: int = 12) -> None:
@@ -286,12 +299,13 @@ def test_turns_of_ui_prmd_move_what_hangs_on_a_joint_but_those_below_the_chest_n
             lambda where, turned: turned.write_text(turned.read_text().partition("\n")[2]),
             "12 frames of positions and 11 of angles",
         ),
-        (lambda where, turned: where.write_text(where.read_text().replace(",", ",99999", 1)), "waist at .* not a position"),
+        (
+            lambda where, turned: where.write_text(where.read_text().replace(",", ",99999", 1)),
+            "waist at .* not a position",
+        ),
     ],
 )
-def test_what_is_no_ui_prmd_file_is_refused(
-    damage: Callable[[Path, Path], None], reason: str, tmp_path: Path
-) -> None:
+def test_what_is_no_ui_prmd_file_is_refused(damage: Callable[[Path, Path], None], reason: str, tmp_path: Path) -> None:
     ui_prmd_files(tmp_path, "m01_s01_e01")
     where, turned = sorted(tmp_path.rglob("*_positions.txt")) + sorted(tmp_path.rglob("*_angles.txt"))
     damage(where, turned)
@@ -313,7 +327,7 @@ def test_ui_prmd_as_one_file(real_data: Path, tmp_path: Path) -> None:
     assert np.bincount([source.action for source in judged]).tolist() == [0, *[100] * 20]
 
 
-# --- HDM05 --------------------------------------------------------------------------------------------------------------
+# --- HDM05 ------------------------------------------------------------------------------------------------------------
 
 
 def acclaim(layout: SkeletonLayout) -> tuple[str, list[str]]:
@@ -340,7 +354,9 @@ def acclaim(layout: SkeletonLayout) -> tuple[str, list[str]]:
         way = (pose[v] - pose[parent]) / 0.0254 * 0.45
         length = float(np.linalg.norm(way)) or 1e-3
         x, y, z = way / length
-        head += f"  begin\n    id {v}\n    name {bone}\n    direction {x:.6f} {y:.6f} {z:.6f}\n    length {length:.6f}\n"
+        head += (
+            f"  begin\n    id {v}\n    name {bone}\n    direction {x:.6f} {y:.6f} {z:.6f}\n    length {length:.6f}\n"
+        )
         head += "    axis 0 0 0 XYZ\n    dof rx\n  end\n"
         tree.setdefault(layout.joints[parent], []).append(bone)
     hierarchy = "".join(f"  {bone} {' '.join(children)}\n" for bone, children in tree.items())
@@ -369,7 +385,7 @@ def test_hdm05(tmp_path: Path) -> None:
     upright(store)
 
 
-# --- Berkeley MHAD ------------------------------------------------------------------------------------------------------
+# --- Berkeley MHAD ----------------------------------------------------------------------------------------------------
 
 
 def bvh_of(pose: dict[str, np.ndarray], tree: dict[str, list[str]], root: str, frames: int) -> str:
@@ -379,10 +395,15 @@ def bvh_of(pose: dict[str, np.ndarray], tree: dict[str, list[str]], root: str, f
     def joint(name: str, above: np.ndarray, depth: int) -> str:
         order.append(name)
         x, y, z = pose[name] - above
-        channels = "3 Zrotation Xrotation Yrotation" if depth else "6 Xposition Yposition Zposition Zrotation Xrotation Yrotation"
+        channels = (
+            "3 Zrotation Xrotation Yrotation"
+            if depth
+            else "6 Xposition Yposition Zposition Zrotation Xrotation Yrotation"
+        )
         inside = "".join(joint(child, pose[name], depth + 1) for child in tree.get(name, []))
         inside = inside or "End Site\n{\nOFFSET 0 1 0\n}\n"
-        return f"{'JOINT' if depth else 'ROOT'} {name}\n{{\nOFFSET {x:.4f} {y:.4f} {z:.4f}\nCHANNELS {channels}\n{inside}}}\n"
+        head = f"{'JOINT' if depth else 'ROOT'} {name}\n{{\nOFFSET {x:.4f} {y:.4f} {z:.4f}\nCHANNELS {channels}\n"
+        return f"{head}{inside}}}\n"
 
     text = "HIERARCHY\n" + joint(root, pose[root], 0)
     row = " ".join([f"{value:.4f}" for value in pose[root]] + ["0"] * 3 * len(order))
@@ -405,7 +426,7 @@ def test_berkeley_mhad(tmp_path: Path) -> None:
         tree["Spine2"] = [*tree["Spine2"], arm[0]]
         tree["Hips"] = [*tree["Hips"], leg[0]]
         for limb in (arm, leg):
-            tree |= {above: [below] for above, below in zip(limb, limb[1:], strict=False)}
+            tree |= {above: [below] for above, below in itertools.pairwise(limb)}
     folder = tmp_path / "Mocap/SkeletalData"
     folder.mkdir(parents=True)
     for subject in (1, 7, 8):
@@ -423,12 +444,14 @@ def test_berkeley_mhad(tmp_path: Path) -> None:
     ), "the arm begins at the shoulder, not at the collar"
 
 
-# --- Kinder-Gator -------------------------------------------------------------------------------------------------------
+# --- Kinder-Gator -----------------------------------------------------------------------------------------------------
 
-SENSOR = (
-    "HipCenter Spine ShoulderCenter Head ShoulderLeft ElbowLeft WristLeft HandLeft ShoulderRight ElbowRight WristRight "
-    "HandRight HipLeft KneeLeft AnkleLeft FootLeft HipRight KneeRight AnkleRight FootRight"
-).split()
+SENSOR = ("HipCenter", "Spine", "ShoulderCenter", "Head") + tuple(
+    f"{joint}{side}"
+    for limb in ("Shoulder Elbow Wrist Hand", "Hip Knee Ankle Foot")
+    for side in ("Left", "Right")
+    for joint in limb.split()
+)
 
 
 def test_kinder_gator(tmp_path: Path) -> None:

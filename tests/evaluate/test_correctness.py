@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.stores import write_small_run
 
 from kinestream import evaluate
-from kinestream.data.split import Split
 from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.recording import Source
+from kinestream.data.split import Split
 from kinestream.data.store import StoreWriter
 from kinestream.evaluate.movements import auc, find_pairs, movement_auc, nearness
 from kinestream.evaluate.settings import CorrectnessSettings

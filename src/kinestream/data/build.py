@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Float32
 
 from kinestream.data.datasets import Dataset
-from kinestream.data.split import Split
 from kinestream.data.gaps import close_gaps
 from kinestream.data.plan import Plan, find_missing_list, make_plan, stop_if
 from kinestream.data.preparation import Preparation
 from kinestream.data.recording import Found, Recording, RecordingError, Segment, Source
 from kinestream.data.rejected import Rejected, write_rejected
+from kinestream.data.split import Split
 from kinestream.data.split_lists import SplitList, resolve_splits
 from kinestream.data.store import StoreInfo, StoreWriter, batches
 from kinestream.data.understanding import Told, interpret, of_dataset

@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from kinestream.data.split import Split
 from kinestream.data.durations import Windows
 from kinestream.data.gaps import close_gaps
 from kinestream.data.listing import Entry
@@ -20,6 +19,7 @@ from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.reading import Files, recordings_of
 from kinestream.data.recording import Recording, RecordingError, Source
 from kinestream.data.rejected import Rejected, stop_if_most, write_rejected
+from kinestream.data.split import Split
 from kinestream.data.splitting import AskedSplit, check_splits, splits_of
 from kinestream.data.store import Store, StoreWriter, batches
 from kinestream.data.tracks import join_tracks

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 from kinestream.data.build import build_store
 from kinestream.data.datasets import Dataset, load_dataset
-from kinestream.data.split import Split
 from kinestream.data.durations import Duration, windows
 from kinestream.data.formats import collection_at
 from kinestream.data.formats.importing import import_store
@@ -17,6 +16,7 @@ from kinestream.data.preparation import PREPARATIONS
 from kinestream.data.reading import Collected, Files, open_files
 from kinestream.data.recording import Recording, Up, as_recordings
 from kinestream.data.rejected import Rejected
+from kinestream.data.split import Split
 from kinestream.data.splitting import AskedSplit, ask
 from kinestream.data.store import Store
 from kinestream.data.understanding import Told, ToldUnits

@@ -26,10 +26,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from kinestream.data.split import Part, Split, SplitField
 from kinestream.data.npy import HEADER_BYTES, header, map_array
 from kinestream.data.preparation import Preparation, preparation_of
 from kinestream.data.recording import Recording, Segment, Source
+from kinestream.data.split import Part, Split, SplitField
 from kinestream.documents import read_json
 from kinestream.files import write_json
 from kinestream.skeleton.layout import SkeletonLayout

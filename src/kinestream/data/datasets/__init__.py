@@ -16,6 +16,7 @@ from kinestream.documents import load_yaml, read_yaml
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
 from kinestream.words import shown, unknown
 
+
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """A data set that can be prepared by name."""
@@ -69,7 +70,7 @@ class Dataset:
         return self.format.parse_name(path) if self.names is None else self.names(path)
 
     def file_of(self, source: Source) -> str:
-        """What the file of a recording is called in a store: by its stem, unless that tells it not apart from others."""
+        """What the file of a recording is called in a store: its stem, unless that tells it not apart from others."""
         meets = self.format.sources is not None or (self.names is not None and "/" in self.names.pattern)
         return source.name if meets else source.path.stem
 

@@ -43,7 +43,7 @@ class Format:
     parse_name: Callable[[Path], Source] = named_by_stem
     """What a file's name tells."""
     sources: Callable[[Path], Sequence[Source]] | None = None
-    """The recordings of a file by name, where a data set may have many in one; `read` is given one of them at a time."""
+    """The recordings of a file by name, where a data set may have many in one; `read` is given one at a time."""
     name_scheme: str = "NAME"
     """How the files are called, for messages."""
     parse_labels: Callable[[bytes, int, int], LabelTrack] | None = None

@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from kinestream.data.datasets import dataset_names, load_dataset
-from kinestream.data.split import Part
 from kinestream.data.formats import authors, ctr_gcn
 from kinestream.data.formats.incoming import ExchangeError
 from kinestream.data.formats.origin import FILE, Origin
@@ -16,6 +15,7 @@ from kinestream.data.formats.to_arrays import FULL_FRAMES, write_authors_part, w
 from kinestream.data.formats.to_npz import add
 from kinestream.data.formats.writing import format_of, refuse_existing, write_recordings
 from kinestream.data.preparation import is_as_found
+from kinestream.data.split import Part
 from kinestream.data.store import Store
 from kinestream.files import new_folder, replacing, write_json
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from kinestream.data.datasets import Dataset
-from kinestream.data.split import Split
 from kinestream.data.formats import ntu, open_collection
 from kinestream.data.formats.incoming import MOST_CLASSES, Asked, ExchangeError, Incoming, Row
 from kinestream.data.formats.matching import describe, refuse_duplicates, splits_taken
@@ -17,6 +16,7 @@ from kinestream.data.gaps import close_gaps
 from kinestream.data.preparation import Clean, clean_as_found, preparation_of
 from kinestream.data.recording import RecordingError, Source, Units, Up
 from kinestream.data.rejected import Rejected, stop_if_most, write_rejected
+from kinestream.data.split import Split
 from kinestream.data.splitting import ask, check_splits, splits_of
 from kinestream.data.store import Store, StoreInfo, StoreWriter
 from kinestream.files import new_folder

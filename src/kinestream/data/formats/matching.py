@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from kinestream.data.datasets import Dataset
-from kinestream.data.split import Split
 from kinestream.data.formats.incoming import ExchangeError, FileSplit, Incoming
 from kinestream.data.recording import RecordingError, Source
+from kinestream.data.split import Split
 from kinestream.words import shown
 
 

@@ -37,7 +37,7 @@ def read(source: Source) -> Recording:
 def parse(text: bytes) -> Recording:
     """The recording that the bytes of a file hold; see `read`."""
     tokens = split_words(text)
-    words = np.diff(tokens.first)
+    words: np.ndarray = np.diff(tokens.first)
     if not len(tokens.numbers):
         raise RecordingError("no frames")
     if (words != _WORDS).any():
@@ -50,7 +50,7 @@ def parse(text: bytes) -> Recording:
         raise RecordingError(reason, int(tokens.numbers[-1]))
     numbers = parse_numbers(tokens, np.arange(_WORDS * len(words)), first=1).reshape(frames, len(JOINTS), _WORDS)
     joints = numbers[..., :3]
-    unusable = check_coordinates(joints)
+    unusable = np.asarray(check_coordinates(joints))
     if unusable.any():
         frame, joint = (int(index) for index in np.argwhere(unusable)[0])
         reason = f"{joints[frame, joint].tolist()} m: not a position"

@@ -3,8 +3,8 @@
 A recording is two text files without a header, a line a frame and 66 numbers separated by commas:
 `m01_s01_e01_positions.txt` with where each joint is as seen from the one before (cm), and
 `m01_s01_e01_angles.txt` with how it is turned (degrees), in the folder `Angles` beside `Positions`. Repetitions that
-were done wrongly end with `_inc`. All of them also come as one `.npz` with an array `joints_mm`, where the places of the
-joints are worked out already, and their names as `m01_s01_e01_correct`.
+were done wrongly end with `_inc`. All of them also come as one `.npz` with an array `joints_mm`, where the places of
+the joints are worked out already, and their names as `m01_s01_e01_correct`.
 """
 
 import re
