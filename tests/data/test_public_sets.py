@@ -446,12 +446,13 @@ def test_berkeley_mhad(tmp_path: Path) -> None:
 
 # --- Kinder-Gator -----------------------------------------------------------------------------------------------------
 
-SENSOR = ("HipCenter", "Spine", "ShoulderCenter", "Head") + tuple(
+SENSOR = ["HipCenter", "Spine", "ShoulderCenter", "Head"]
+SENSOR += [
     f"{joint}{side}"
     for limb in ("Shoulder Elbow Wrist Hand", "Hip Knee Ankle Foot")
     for side in ("Left", "Right")
     for joint in limb.split()
-)
+]
 
 
 def test_kinder_gator(tmp_path: Path) -> None:

@@ -98,7 +98,8 @@ def load_dataset(name: str | Path) -> Dataset:
 @cache
 def _built_in(name: str) -> Dataset:
     if name not in dataset_names():
-        raise ValueError(f"{unknown('data set', name, dataset_names())}; or give the path of a .yaml file")
+        said = unknown("data set", name, dataset_names())
+        raise ValueError(f"{said}{' Or' if said.endswith('?') else '; or'} give the path of a .yaml file")
     text = resources.files(__package__).joinpath(f"{name}.yaml").read_text("utf-8")
     return _parse(name, load_yaml(text, name), name)
 
