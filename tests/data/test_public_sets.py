@@ -72,15 +72,7 @@ def test_utd_mhad(tmp_path: Path) -> None:
 def test_utd_mhad_is_reproduced_by_its_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw = utd_mhad(tmp_path / "raw", people=(1, 2), actions=(1, 2, 3))
     assert main(["prepare", "utd-mhad", str(raw), str(tmp_path / "store")]) == 0
-    words = [
-        "reproduce",
-        "laptop-utd-mhad",
-        "--data",
-        str(tmp_path / "store"),
-        "--out",
-        str(tmp_path / "run"),
-        "--bare",
-    ]
+    words = ["reproduce", "laptop-utd-mhad", "--data", str(tmp_path / "store"), "--out", str(tmp_path / "run"), "--bare"]
     changes = {
         "streams": "[bone, bone-motion]",
         "epochs": "1",
@@ -212,10 +204,7 @@ def test_the_numbers_of_sbu_are_metres_again(tmp_path: Path) -> None:
         (lambda lines: [lines[0], lines[1].rpartition(",")[0]], "line 2: "),
         (lambda lines: [lines[1], lines[0]], "line 2: frame 1 after frame 2"),
         (lambda lines: [lines[0].replace(",", ",x", 1)], "line 1: "),
-        (
-            lambda lines: [",".join(["1", "900", *lines[0].split(",")[2:]])],
-            "line 1: joint 1 of person 1 at .* no position",
-        ),
+        (lambda lines: [",".join(["1", "900", *lines[0].split(",")[2:]])], "line 1: joint 1 of person 1 at .* no position"),
         (lambda lines: [",".join(["1", *["0"] * 90])], "no body in any of its 1 frames"),
     ],
 )
@@ -297,13 +286,12 @@ def test_turns_of_ui_prmd_move_what_hangs_on_a_joint_but_those_below_the_chest_n
             lambda where, turned: turned.write_text(turned.read_text().partition("\n")[2]),
             "12 frames of positions and 11 of angles",
         ),
-        (
-            lambda where, turned: where.write_text(where.read_text().replace(",", ",99999", 1)),
-            "waist at .* not a position",
-        ),
+        (lambda where, turned: where.write_text(where.read_text().replace(",", ",99999", 1)), "waist at .* not a position"),
     ],
 )
-def test_what_is_no_ui_prmd_file_is_refused(damage: Callable[[Path, Path], None], reason: str, tmp_path: Path) -> None:
+def test_what_is_no_ui_prmd_file_is_refused(
+    damage: Callable[[Path, Path], None], reason: str, tmp_path: Path
+) -> None:
     ui_prmd_files(tmp_path, "m01_s01_e01")
     where, turned = sorted(tmp_path.rglob("*_positions.txt")) + sorted(tmp_path.rglob("*_angles.txt"))
     damage(where, turned)
@@ -352,9 +340,7 @@ def acclaim(layout: SkeletonLayout) -> tuple[str, list[str]]:
         way = (pose[v] - pose[parent]) / 0.0254 * 0.45
         length = float(np.linalg.norm(way)) or 1e-3
         x, y, z = way / length
-        head += (
-            f"  begin\n    id {v}\n    name {bone}\n    direction {x:.6f} {y:.6f} {z:.6f}\n    length {length:.6f}\n"
-        )
+        head += f"  begin\n    id {v}\n    name {bone}\n    direction {x:.6f} {y:.6f} {z:.6f}\n    length {length:.6f}\n"
         head += "    axis 0 0 0 XYZ\n    dof rx\n  end\n"
         tree.setdefault(layout.joints[parent], []).append(bone)
     hierarchy = "".join(f"  {bone} {' '.join(children)}\n" for bone, children in tree.items())
@@ -393,11 +379,7 @@ def bvh_of(pose: dict[str, np.ndarray], tree: dict[str, list[str]], root: str, f
     def joint(name: str, above: np.ndarray, depth: int) -> str:
         order.append(name)
         x, y, z = pose[name] - above
-        channels = (
-            "3 Zrotation Xrotation Yrotation"
-            if depth
-            else "6 Xposition Yposition Zposition Zrotation Xrotation Yrotation"
-        )
+        channels = "3 Zrotation Xrotation Yrotation" if depth else "6 Xposition Yposition Zposition Zrotation Xrotation Yrotation"
         inside = "".join(joint(child, pose[name], depth + 1) for child in tree.get(name, []))
         inside = inside or "End Site\n{\nOFFSET 0 1 0\n}\n"
         return f"{'JOINT' if depth else 'ROOT'} {name}\n{{\nOFFSET {x:.4f} {y:.4f} {z:.4f}\nCHANNELS {channels}\n{inside}}}\n"

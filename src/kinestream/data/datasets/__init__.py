@@ -16,7 +16,6 @@ from kinestream.documents import load_yaml, read_yaml
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
 from kinestream.words import shown, unknown
 
-
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """A data set that can be prepared by name."""
