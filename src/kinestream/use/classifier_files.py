@@ -196,7 +196,7 @@ def _read_info(folder: Path) -> tuple[_Saved, MadeBy]:
             ("seed", saved.seed >= 0),
             ("seconds", saved.seconds is None or 0 < saved.seconds < 100_000),
             ("streams", 0 < len(set(saved.streams)) == len(saved.streams)),
-            ("streams", all(flat_name(stream) == stream != "" for stream in saved.streams)),
+            ("streams", all(flat_name(stream) == stream and 0 < len(stream) < 100 for stream in saved.streams)),
             ("files", _WEIGHTS in saved.files),
         )
         if not fits
