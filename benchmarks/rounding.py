@@ -17,8 +17,8 @@ from kinestream.recipes import resolve
 from kinestream.skeleton.layout import KINECT20
 from kinestream.skeleton.streams import make_streams
 
-ROUNDS, SEEDS = 5, 3
-FRAMES, BATCH = 50, 8
+ROUNDS, SEEDS = 3, 3
+FRAMES, BATCH = 50, 64
 CLIPS, EPOCHS, TOLD = 180, 20, (1, 5, 10, 15, 20)
 THIN = [
     "encoder.hidden=4", "encoder.dim=32", "method.hidden=128", "method.embedding=32", "frames=24", "batch_size=36",
@@ -56,7 +56,7 @@ def _passes() -> dict[str, Any]:
     ways: dict[str, Callable[[], object]] = {"exact": lambda: learn(exact), "rounded": lambda: learn(rounded)}
     seconds = in_turn(ways, ROUNDS, warm=True, clock=clock())
     return {
-        "nw-ucla, 1 body, d 512, batch 8": {
+        f"nw-ucla, 1 body, d 512, batch {BATCH}": {
             "differs_by": differs,
             "seconds": {way: spread(own) for way, own in seconds.items()},
             "ratio": ratio(seconds["exact"], seconds["rounded"]),
