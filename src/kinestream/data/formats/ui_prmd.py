@@ -66,7 +66,7 @@ def read(source: Source) -> Recording | list[Found]:
         packed = _packed(source.path)
         if source.name not in packed:
             return list(packed.values())
-        return _checked(packed[source.name].joints[:, 0] / 1000)
+        return _checked(packed[source.name].joints[:, 0].astype(np.float64) / 1000)
     positions, angles = _numbers(source.path), _numbers(_angles_of(source.path))
     if len(positions) != len(angles):
         raise RecordingError(f"{len(positions)} frames of positions and {len(angles)} of angles")
