@@ -28,6 +28,7 @@ from typing import Any
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _WRITING = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree"}
 _LIMIT_SECONDS = 600.0
+_CPU = ("--device", "cpu")
 _SMALL = (
     *("epochs=2", "batch_size=8", "frames=10", "streams=[joint]", "method.name=caca", "method.hidden=16"),
     *("method.embedding=8", "encoder.hidden=4", "encoder.dim=8"),
@@ -74,8 +75,8 @@ def measure(count: int, *, seed: int = 0, only: Sequence[str] = ()) -> dict[str,
     """Counts of kills by command and signal, and all that was wrong."""
     _load()
     with tempfile.TemporaryDirectory(prefix="kills-") as place, _here(Path(place)):
-        _prepare_material()
-        cases = [case for case in _cases() if not only or case.name in only]
+        _prepare_material(only)
+        cases = _chosen(only)
         if unknown := set(only) - {case.name for case in cases}:
             raise ValueError(f"no command {min(unknown)}: there are {', '.join(case.name for case in _cases())}")
         lot = random.Random(seed)
@@ -141,17 +142,33 @@ def _here(place: Path) -> Iterator[None]:
         tempfile.tempdir = None
 
 
-def _prepare_material() -> None:
-    """What the commands work on: in the folder `material`."""
-    for words in (
-        ("generate", "nw-ucla", "material/raw", "--clips", "48"),
-        ("prepare", "nw-ucla", "material/raw", "material/store", "--processes", "1"),
-        (*_pretrain("material/store", "material/run"),),
-        ("embed", "material/store", "--encoder", "material/run", "--out", "material/moves.npz", "--device", "cpu"),
-        ("fit", "material/moves.npz", "--out", "material/a.model", "--folds", "2", "--no-baselines", "--device", "cpu"),
-    ):
+def _prepare_material(only: Sequence[str]) -> None:
+    """What the commands work on, in the folder `material`: as much of it as those asked for need."""
+    steps = (
+        ("raw", ("generate", "nw-ucla", "material/raw", "--clips", "48")),
+        ("store", ("prepare", "nw-ucla", "material/raw", "material/store", "--processes", "1")),
+        ("run", _pretrain("material/store", "material/run")),
+        ("moves.npz", ("embed", "material/store", "--encoder", "material/run", "--out", "material/moves.npz", *_CPU)),
+        (
+            "a.model",
+            ("fit", "material/moves.npz", "--out", "material/a.model", "--folds", "2", "--no-baselines", *_CPU),
+        ),
+    )
+    last = 1
+    for number, (name, words) in enumerate(steps):
+        if number > last:
+            break
         if (status := _run(words)[0]) != 0:
             raise RuntimeError(f"kinestream {' '.join(words)} ended with {status}: {Path('said').read_text()[-2000:]}")
+        if name == "raw":
+            needed = {word for case in _chosen(only) for word in (*case.given, *case.words)}
+            last = max(
+                place for place, (made, _) in enumerate(steps) if {made, f"material/{made}"} & needed or place < 2
+            )
+
+
+def _chosen(only: Sequence[str]) -> list[Case]:
+    return [case for case in _cases() if not only or case.name in only]
 
 
 def _pretrain(store: str, out: str) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ def whole_files(folder: Path) -> None:
     (folder / "recordings.csv").write_text(
         "file,label,subject,start,end\nwalk,wave,ann,0,1:02.5\nrun.bvh,sit,ben,2,60f\n"
     )
-    (folder / "settings.txt").write_text("epochs=3\nframes=20\noptimiser.rate=0.05\nencoder={hidden: 8, dim: 16}\n")
+    (folder / "settings.txt").write_text("epochs=3\nframes=20\noptimiser.rate=0.05\nencoder.hidden=8\n")
     raw_files.write_all(folder / "raw")
     (folder / "arrays.pkl").write_bytes(
         pickle.dumps({"split": {"train": ["a"]}, "annotations": [{"keypoint": joints[:2]}]})

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kinestream.data.formats import FORMATS, Format
-from kinestream.data.recording import Found, Recording, Source
+from kinestream.data.recording import Found, Recording
 from kinestream.data.synthetic.generate import generate_ntu, generate_nw_ucla
 from kinestream.skeleton.layout import load_layout
 
@@ -88,7 +88,7 @@ def reading(name: str) -> Callable[[Path], object]:
         assert isinstance(form, Format)
         if form.recognises is not None:
             form.recognises(path)
-        made = form.read(Source(path=path, name=path.stem))
+        made = form.read(form.parse_name(path))
         for one in made if isinstance(made, Sequence) else [made]:
             _check(one)
 

@@ -1,6 +1,5 @@
 """Times as a user writes them, in seconds or frames, and windows cut at them."""
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from kinestream.words import shown
 
 _LEAST_CLIP, _MOST_CLIP = 0.01, 3600
 """Seconds."""
+_MOST = 1e9
+"""Seconds or frames: nothing is that long."""
 _TOLD = re.compile(r"(?:(?:(?P<h>\d+):)?(?P<m>\d{1,2}):)?(?P<s>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>s|f|)")
 
 
@@ -44,7 +45,7 @@ def duration(told: "str | float | int | Duration") -> Duration:
     if isinstance(told, Duration):
         return told
     match = _TOLD.fullmatch(str(told).strip())
-    if match is None or not math.isfinite(value := _value(match)) or (match["unit"] == "f" and value % 1):
+    if match is None or not (value := _value(match)) < _MOST or (match["unit"] == "f" and value % 1):
         raise ValueError(f"'{shown(str(told), 40)}' is no time: seconds such as 2s or 0.5s, or frames such as 60f")
     return Duration(value, match["unit"] == "f")
 

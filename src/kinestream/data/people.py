@@ -92,7 +92,9 @@ def find_people(recording: Recording) -> People:
     ranked = sorted(bodies_found, key=lambda one: -one.energy) if len(bodies_found) > 1 else bodies_found
     longest = max(len(one.frames) for one in ranked)
     seen_long = [one for one in ranked if len(one.frames) >= SHORTEST_SHARE * longest]
-    people = [one for one in seen_long if one.out_of_shape <= MOST_OUT_OF_SHAPE] or seen_long[:1]
+    people = seen_long
+    if len(seen_long) > 1:  # one alone stays, whatever it looks like
+        people = [one for one in seen_long if one.out_of_shape <= MOST_OUT_OF_SHAPE] or seen_long[:1]
     kept = {one.number for one in people}
     left_out = [
         LeftOut(number=one.number, frames=len(one.frames), why=_why(one, longest))

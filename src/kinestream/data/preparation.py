@@ -186,6 +186,8 @@ def _first_with_heading(body: Float[np.ndarray, "t v c"], layout: SkeletonLayout
 def _without_gaps(person: Person) -> Float[np.ndarray, "t v c"]:
     """The joints of every frame from the first to the last seen."""
     wanted = np.arange(person.frames[0], person.frames[-1] + 1)
+    if len(wanted) == len(person.frames):
+        return person.joints
     after = np.minimum(np.searchsorted(person.frames, wanted), len(person.frames) - 1)
     before = np.where(person.frames[after] == wanted, after, np.maximum(after - 1, 0))
     span = np.maximum(person.frames[after] - person.frames[before], 1)

@@ -31,7 +31,7 @@ from kinestream.use.logistic import Layer
 from kinestream.use.made_by import MadeBy, Reading
 from kinestream.use.model import Model
 from kinestream.use.pieces import Cutting
-from kinestream.words import plain_text, reason, shown
+from kinestream.words import flat_name, plain_text, reason, shown
 
 if TYPE_CHECKING:
     from kinestream.use.classifier import Classifier
@@ -196,6 +196,7 @@ def _read_info(folder: Path) -> tuple[_Saved, MadeBy]:
             ("seed", saved.seed >= 0),
             ("seconds", saved.seconds is None or 0 < saved.seconds < 100_000),
             ("streams", 0 < len(set(saved.streams)) == len(saved.streams)),
+            ("streams", all(flat_name(stream) == stream and 0 < len(stream) < 100 for stream in saved.streams)),
             ("files", _WEIGHTS in saved.files),
         )
         if not fits

@@ -82,8 +82,8 @@ def test_entries_are_what_json_makes(piece: int, tmp_path_factory: pytest.TempPa
         (b'[1, "\xe9"]', "not UTF-8"),
         (b"\xff\xfe[\x001\x00]\x00", "not UTF-8"),
         (b"[nul]", "Expecting value"),
-        (b"[" + b"9" * 5000 + b"]", "ValueError"),
-        (b"[" * 100_000, "RecursionError"),
+        (b"[" + b"9" * 5000 + b"]", "4300 digits"),
+        (b"[" * 100_000, "too deep"),
         (b'{"a": [1, 2,]}', "Expecting value|Illegal trailing comma"),
     ],
 )

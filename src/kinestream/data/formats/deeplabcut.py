@@ -68,7 +68,7 @@ def _read_csv(path: Path) -> list[Found]:
     arrangement = _arrange(names)
     if len(head) == levels:
         raise RecordingError("no frames")
-    numbered = index == 1 and head[levels][0].strip().isdigit()
+    numbered = index == 1 and "".join(head[levels][:1]).strip().isdigit()
     called = ["/".join(row[column].strip() for row in head[1:levels]) for column in range(columns)]
     blocks, frames = [], []
     images: list[str] = []
