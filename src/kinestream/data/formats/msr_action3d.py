@@ -50,14 +50,14 @@ def parse(text: bytes) -> Recording:
         raise RecordingError(reason, int(tokens.numbers[-1]))
     numbers = parse_numbers(tokens, np.arange(_WORDS * len(words)), first=1).reshape(frames, len(JOINTS), _WORDS)
     joints = numbers[..., :3]
-    unusable = np.asarray(check_coordinates(joints))
+    unusable = check_coordinates(joints)
     if unusable.any():
         frame, joint = (int(index) for index in np.argwhere(unusable)[0])
         reason = f"{joints[frame, joint].tolist()} m: not a position"
         raise RecordingError(reason, int(tokens.numbers[frame * len(JOINTS) + joint]))
     if not joints.any():
         raise RecordingError(f"no body in any of its {frames} frames")
-    present = joints.any(axis=(1, 2)).astype(np.int64)
+    present: np.ndarray = joints.any(axis=(1, 2)).astype(np.int64)
     return Recording(joints=joints[:, None, _PLACES], layout=KINECT20, bodies=present[:, None])
 
 
