@@ -57,7 +57,7 @@ def parse(text: bytes) -> Recording:
         raise RecordingError(reason, int(tokens.numbers[frame * len(JOINTS) + joint]))
     if not joints.any():
         raise RecordingError(f"no body in any of its {frames} frames")
-    present: np.ndarray = joints.any(axis=(1, 2)).astype(np.int64)
+    present = np.any(joints != 0, axis=(1, 2)).astype(np.int64)
     return Recording(joints=joints[:, None, _PLACES], layout=KINECT20, bodies=present[:, None])
 
 
