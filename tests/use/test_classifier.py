@@ -276,9 +276,9 @@ def test_labels_belong_to_rows_by_name_file_and_stretch(
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([("name", "gesture"), ("a", "b")], "'name' or 'file', and 'label'"),
+        ([("name", "gesture"), ("a", "b")], "names the columns name, gesture: 'label' is needed"),
         ([("name", "label"), ("move-00", "")], "has no label"),
-        ([("name", "label"), ("move-00",)], "line 2: 1 cells, 2 are needed"),
+        ([("name", "label"), ("move-00",)], "line 2: 1 cells, where the first line names 2 columns"),
         ([("name", "label"), ("", "up")], "no name and no file"),
         ([("name", "label", "start", "end"), ("move-00", "up", 3, 2)], "ends before it begins"),
         ([("name", "label", "start"), ("move-00", "up", "x")], "start 'x' is no number"),

@@ -468,7 +468,7 @@ def test_names_that_a_table_cannot_hold_are_changed_or_listed(tmp_path: Path, rn
     assert [row[2] for row in rejected(tmp_path / "store")] == [
         " : no usable name",
         "z?w: no usable name",
-        "..: no usable name",
+        "no usable name",
     ]
 
 
