@@ -15,10 +15,10 @@ import torch
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-# Before anything of kinestream is imported: from here on every annotated shape is checked when a function is called. Only
-# packages that have shapes: a check costs more than what many small functions of the others do.
-_WITH_SHAPES = ("augment", "data", "distributed", "evaluate", "features", "methods", "models", "skeleton", "train", "use")
-install_import_hook([f"kinestream.{package}" for package in _WITH_SHAPES], "beartype.beartype")
+# Before anything of kinestream is imported: from here on every annotated shape is checked when a function is called.
+# Only in packages that have shapes: a check costs more than what many small functions of the others do.
+_SHAPED = ("augment", "data", "distributed", "evaluate", "features", "methods", "models", "skeleton", "train", "use")
+install_import_hook([f"kinestream.{package}" for package in _SHAPED], "beartype.beartype")
 
 from tests.stores import SMALL, write_small_store  # noqa: E402
 
