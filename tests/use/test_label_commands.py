@@ -1,6 +1,7 @@
 """fit, predict, suggest and segment by a classifier, as commands; and what a saved classifier is."""
 
 import csv
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -164,6 +165,21 @@ def test_damaged_parts_are_named(place: Path, tmp_path: Path, part: str) -> None
         ks.load(tmp_path / "m")
 
 
+def test_weights_that_would_overflow_are_refused_though_their_checksum_fits(place: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    shutil.copytree(place / "a.model", tmp_path / "m")
+    part, info = tmp_path / "m" / "classifier.safetensors", tmp_path / "m" / "classifier.json"
+    tensors = load_file(part)
+    tensors["weights"][0, 0] = 1e306
+    save_file(tensors, part)
+    told = json.loads(info.read_text())
+    told["files"]["classifier.safetensors"] = hashlib.sha256(part.read_bytes()).hexdigest()
+    info.write_text(json.dumps(told))
+    with pytest.raises(ValueError, match=r"weights are as large as 1e\+306: save the classifier again"):
+        ks.load(tmp_path / "m")
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -172,6 +188,7 @@ def test_damaged_parts_are_named(place: Path, tmp_path: Path, part: str) -> None
         ("classes", ["arm", "arm"], "none twice"),
         ("classes", ["a", "b", "c"], "for 3 classes"),
         ("temperature", -1.0, "temperature -1.0"),
+        ("temperature", 1e-300, "temperature 1e-300"),
         ("threshold", "far", "threshold"),
         ("files", {"../labels.csv": "0"}, "damaged|missing"),
         ("made_by", None, "no archive of embeddings"),

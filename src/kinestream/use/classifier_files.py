@@ -41,6 +41,8 @@ _WEIGHTS, _REPORT = "classifier.safetensors", "report.json"
 SCHEMA = 1
 _MOST_BYTES = 100_000_000
 _MOST_STRENGTHS = 1000
+_LARGEST = 1e9
+"""No weight of a logistic regression on unit vectors comes near it, and products of much larger ones overflow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +189,7 @@ def _read_info(folder: Path) -> tuple[_Saved, MadeBy]:
     wrong = [
         what
         for what, fits in (
-            ("temperature", saved.temperature > 0),
+            ("temperature", 1 / _LARGEST <= saved.temperature <= _LARGEST),
             ("strength", saved.strength >= 0),
             ("strengths", 0 < len(saved.strengths) <= _MOST_STRENGTHS and min(saved.strengths) > 0),
             ("threshold", saved.threshold is None or saved.threshold >= 0),
@@ -228,6 +230,8 @@ def _read_weights(path: Path, saved: _Saved, dim: int) -> tuple[Layer, np.ndarra
             raise ValueError(
                 f"{path}: {name} {found} for {count} classes and embeddings of {dim} numbers, {shape} belongs"
             )
+        if values.size and not np.abs(values).max() <= _LARGEST:
+            raise ValueError(f"{path}: {name} are as large as {np.abs(values).max():.0e}: save the classifier again")
     layer = Layer(
         weights=tensors["weights"], bias=tensors["bias"], temperature=saved.temperature, strength=saved.strength
     )
