@@ -45,6 +45,14 @@ def _folder(variable: str, default: Path) -> Path:
     return path
 
 
+_LONG = ("tests/test_tutorial.py", "tests/use/test_export.py", "tests/test_kills.py", "tests/train/", "tests/commands/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests begin first, or one process would end minutes after the others."""
+    items.sort(key=lambda item: next((n for n, long in enumerate(_LONG) if item.nodeid.startswith(long)), len(_LONG)))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", choices=("cpu", "cuda"), default="cpu", help="where tests of networks compute")
 

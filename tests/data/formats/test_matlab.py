@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.io import savemat
+from scipy.io import loadmat, savemat, whosmat
 from tests.data.formats.damage import check_told, damaged
 
-from kinestream.data.formats import matlab
+from kinestream.data.formats import mat5, matlab
 from kinestream.data.recording import Found, RecordingError, Source
 from kinestream.skeleton.layout import load_layout
 
@@ -153,3 +153,52 @@ def test_damaged_files_of_version_7_3(tmp_path: Path) -> None:
             continue
         assert found.joints.shape[2:] == (20, 3)
     assert refused > 15
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "c16"])
+def test_variables_are_those_that_scipy_reads(dtype: str, compressed: bool, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    array = rng.integers(0, 100, (3, 4, 5)).astype(dtype)
+    nested = {"joints": array, "rate": 30.0, "name": "walk", "empty": np.zeros((0, 3)), "one": np.int8([[7]])}
+    path = tmp_path / "a.mat"
+    savemat(path, {"x": array, "s": nested, "c": np.array([1, "b"], dtype=object)}, do_compression=compressed)
+    there = {one.name: one for one in mat5.list_variables(path)}
+    assert [(name, one.shape, one.kind) for name, one in there.items()] == whosmat(path)
+    (read,) = mat5.load_variable(path, there["x"], 10**6).values()
+    np.testing.assert_array_equal(read, array)
+    fields = mat5.load_variable(path, there["s"], 10**6)
+    wanted = loadmat(path)["s"][0, 0]
+    assert tuple(fields) == wanted.dtype.names
+    for name in ("joints", "rate", "empty", "one"):
+        np.testing.assert_array_equal(fields[name], wanted[name])
+    assert fields["name"].dtype == object, "text, which is not read"
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "said"),
+    [
+        (193, 4, "type 1033 where numbers belong"),  # ends the process in scipy 1.18, as the next one does
+        (145, 8, "it ends within an element"),
+        (160, 5, "bytes of numbers for shape"),
+        (128, 13, "nothing"),
+        (144, 200, "class 200"),
+        (180, 200, "an element is longer than the file|ends within|type"),
+    ],
+)
+def test_types_and_lengths_are_looked_at(at: int, value: int, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    savemat(path, {"joints": np.ones((4, 20, 3))})
+    content = bytearray(path.read_bytes())
+    content[at] = value
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match=said):
+        read(path)
+
+
+def test_a_packed_variable_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    savemat(path, {"x": np.zeros((1000, 20, 3))}, do_compression=True)
+    (variable,) = mat5.list_variables(path)
+    with pytest.raises(mat5.DamagedError, match="does not end after 1,000 bytes"):
+        mat5.load_variable(path, variable, 1000)

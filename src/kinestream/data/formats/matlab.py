@@ -1,6 +1,6 @@
 """MATLAB files of one recording each, such as those of UTD-MHAD: an array `d_skel` (20, 3, frames).
 
-Files of version 5 to 7.2 are read by scipy, those of 7.3 (HDF5) by h5py. Their axes stand in any order: the 2 or 3
+Files of version 5 to 7.2 are read by `mat5`, those of 7.3 (HDF5) by h5py. Their axes stand in any order: the 2 or 3
 coordinates and the joints of the layout tell which is which, or the user does (`Source.variable`, as in `d_skel:vct`).
 """
 
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from kinestream.data.formats import FORMATS, Format
+from kinestream.data.formats.mat5 import MARK, list_variables, load_variable
 from kinestream.data.formats.orders import (
     MATRIX_ORDERS,
     Order,
@@ -31,7 +32,7 @@ from kinestream.skeleton.layout import SkeletonLayout
 from kinestream.words import shown
 
 SUFFIX = ".mat"
-_MAT5, _HDF5 = b"MATLAB 5.0", b"\x89HDF\r\n\x1a\n"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 _HDF5_AT = (0, 512)
 """Where the mark of HDF5 stands: MATLAB puts its own header before it."""
 _MOST_NUMBERS = 2**28
@@ -85,7 +86,7 @@ def recognises(path: Path) -> bool:
             start = file.read(max(_HDF5_AT) + len(_HDF5))
     except OSError:
         return False
-    return start.startswith(_MAT5) or any(start[at : at + len(_HDF5)] == _HDF5 for at in _HDF5_AT)
+    return start.startswith(MARK) or any(start[at : at + len(_HDF5)] == _HDF5 for at in _HDF5_AT)
 
 
 FORMATS.add(
@@ -163,13 +164,13 @@ def _check_size(name: str, shape: tuple[int, ...], path: Path) -> None:
 def _list_mat5(path: Path) -> list[_Variable]:
     with path.open("rb") as file:
         start = file.read(128)
-    if not start.startswith(_MAT5) or len(start) < 128:
+    if not start.startswith(MARK) or len(start) < 128:
         raise RecordingError(
             "no MATLAB file of version 5 or later: it is empty, cut off or damaged, or older (save it with -v7)"
         )
     try:
-        return [_Variable(name, tuple(map(int, shape)), kind) for name, shape, kind in _scipy_io().whosmat(path)]
-    except _read_errors() as error:
+        return [_Variable(one.name, one.shape, one.kind) for one in list_variables(path)]
+    except _DAMAGE as error:
         raise _damaged(error) from None
 
 
@@ -179,25 +180,12 @@ def _load_mat5(path: Path, chosen: _Variable) -> dict[str, np.ndarray]:
     _check_size(chosen.name, chosen.shape, path)
     if chosen.kind == "struct" and math.prod(chosen.shape) != 1:
         raise RecordingError(f"variable '{shown(chosen.name, 40)}' is {chosen.shape} structs: one is read")
+    most_bytes = min(16 * _MOST_NUMBERS, max(path.stat().st_size, 1) * _MOST_PACKING)
     try:
-        value = _scipy_io().loadmat(path, variable_names=[chosen.name], verify_compressed_data_integrity=True)[
-            chosen.name
-        ]
-        value = np.asarray(value)
-        if value.dtype.names is None:
-            return {"": value}
-        record = value.ravel()[0]
-        return {name: np.asarray(record[name]) for name in value.dtype.names}
-    except _read_errors() as error:
+        place = next(one for one in list_variables(path) if one.name == chosen.name)
+        return load_variable(path, place, most_bytes)
+    except _DAMAGE as error:
         raise _damaged(error) from None
-
-
-def _scipy_io() -> Any:
-    return importlib.import_module("scipy.io")  # as Any: it says nothing of its types
-
-
-def _read_errors() -> tuple[type[Exception], ...]:
-    return (*_DAMAGE, _scipy_io().matlab.MatReadError)
 
 
 # --- version 7.3 ----------------------------------------------------------------------------------------------------
