@@ -71,7 +71,7 @@ def main(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def recipe_for(method: str, asked: argparse.Namespace, clips: int, seed: int) -> Recipe:
-    """As many epochs as make the steps, the last of them cut by nothing: at least three."""
+    """Of the whole number of epochs, at least three, that comes nearest to the steps."""
     epochs = max(3, round(asked.steps * asked.batch / max(clips, asked.batch)))
     settings = {**METHODS[method], "hidden": 256, "embedding": 64}
     if "cross_epoch" in settings:
@@ -132,7 +132,7 @@ def trained(store: Store, method: str, seed: int, judge: "Judge", asked: argpars
     }
     beyond = last[-1].get("positives/beyond")
     more = {} if not beyond else {"right": round(share["right"] / beyond, 3), "chance": share["chance"]}
-    seconds = round(sum(line["seconds"] for line in last) / 60, 1)
+    minutes = round(sum(line["seconds"] for line in last) / 60, 1)
     return {
         "method": method,
         "clips": clips,
@@ -140,7 +140,7 @@ def trained(store: Store, method: str, seed: int, judge: "Judge", asked: argpars
         "epochs": recipe.epochs,
         "1-NN": judge.knn(encoders),
         **more,
-        "minutes": seconds,
+        "minutes": minutes,
     }
 
 

@@ -48,8 +48,7 @@ class Clips:
 
     The first use makes them and writes `clips-<frames>-<fingerprint>.npy` into the store, or into the user's cache
     folder `~/.cache/kinestream` when the store cannot be written; later uses map that file, in which each clip has a
-    checksum. 100 000 NTU clips of 50
-    frames take 3 GB of disk and no memory.
+    checksum. 100 000 NTU clips of 50 frames take 3 GB of disk and no memory.
     """
 
     def __init__(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 from lightning_fabric import Fabric
+from torch.optim import Optimizer
 
 from kinestream.data.clips import caution, clips_as
 from kinestream.data.leaks import write_recordings
@@ -261,11 +262,7 @@ class _Training:
         )
         if fabric.is_global_zero:
             self._write_sources(resumed=resumed)
-        torch.manual_seed(derive_seed(recipe.seed, "weights"))
-        method = recipe.method.build(self._networks())
-        optimizer = recipe.optimiser.build(method, fused=fabric.device.type == "cuda")
-        if self._config.precision == "spectral-bf16":
-            round_spectra(method)
+        method, optimizer = self._begun()
         if compiled:
             for encoder in method.encoders().values():
                 encoder.compile_parts()
@@ -339,11 +336,7 @@ class _Training:
         fabric, recipe = self._fabric, self._recipe
         clips = self._clips()
         loader = self._loader(clips)
-        torch.manual_seed(derive_seed(recipe.seed, "weights"))
-        method = recipe.method.build(self._networks())
-        if self._config.precision == "spectral-bf16":
-            round_spectra(method)
-        optimizer = recipe.optimiser.build(method, fused=fabric.device.type == "cuda")
+        method, optimizer = self._begun()
         module, wrapped = fabric.setup(method, optimizer)
         method.start_epoch(0)
         times: list[float] = []
@@ -415,6 +408,14 @@ class _Training:
     def _pairs(self, clips: Unlabelled) -> ClipPairs:
         """By number of the clip."""
         return self._given.pairs if self._given else pairs_of_equal(clips.performances())
+
+    def _begun(self) -> tuple[Any, Optimizer]:
+        """The method, a module, with the weights of its seed, computing as the precision says; and its optimiser."""
+        torch.manual_seed(derive_seed(self._recipe.seed, "weights"))
+        method = self._recipe.method.build(self._networks())
+        if self._config.precision == "spectral-bf16":
+            round_spectra(method)
+        return method, self._recipe.optimiser.build(method, fused=self._fabric.device.type == "cuda")
 
     def _networks(self) -> Networks:
         made = self._recipe.networks(self._layout)
