@@ -63,6 +63,20 @@ def test_every_recipe_is_whole_and_trains_a_few_steps(name: str) -> None:
     assert sum(moved) / len(moved) > 0.9, "online network and target both move"
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("optimiser.rate=.inf", "rate"),
+        ("optimiser.weight_decay=1001", r"weight_decay \(1001.*\) must be in 0\.\.1000"),
+        ("optimiser.warmup_epochs=1000001", r"warmup_epochs \(1000001.*\) must be in 0\.\.1000000"),
+        ("optimiser.factor=1.5", r"factor \(1\.5\) must be in 0\.\.1"),
+    ],
+)
+def test_settings_of_the_optimiser_have_bounds(override: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        resolve("laptop", [override])
+
+
 @pytest.mark.parametrize("split", ["xsub", "xview"])
 @pytest.mark.parametrize("stream", ["joint", "motion", "bone"])
 @pytest.mark.parametrize("method", ["caca", "skeleton-byol"])

@@ -63,9 +63,15 @@ class OptimiserSettings:
     """See `milestones`."""
 
     def __post_init__(self) -> None:
-        for name in ("rate", "weight_decay", "warmup_epochs", "factor"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"optimiser.{name} ({getattr(self, name)}) must be a finite number from 0")
+        if not 0 <= self.rate < math.inf:  # one that is too high makes the training diverge, which is told there
+            raise ValueError(f"optimiser.rate ({self.rate}) must be a finite number from 0")
+        for name, value, most in (
+            ("weight_decay", self.weight_decay, 1000),
+            ("warmup_epochs", self.warmup_epochs, MOST_EPOCHS),
+            ("factor", self.factor, 1),
+        ):
+            if not 0 <= value <= most:
+                raise ValueError(f"optimiser.{name} ({value}) must be in 0..{most}")
         if not 0 <= self.momentum < 1:
             raise ValueError(f"optimiser.momentum ({self.momentum}) must be at least 0 and below 1")
         if any(milestone < 1 for milestone in self.milestones):
