@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 KINESTREAM := $(BIN)/kinestream
 
-.PHONY: setup demo test check docs bench lock clean
+.PHONY: setup demo test check style types suite docs bench lock clean
 
 setup: $(VENV)/.installed
 
@@ -21,13 +21,21 @@ demo: setup
 	rm -rf $(DEMO)
 	$(KINESTREAM) demo --out $(DEMO)
 
-check: setup
+# The types, which take a minute of one core, are checked while the tests run.
+test: style
+	$(MAKE) --jobs=2 types suite
+
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+check: style types
+
+types: setup
 	$(BIN)/mypy
 
 # Each process has one thread (tests/conftest.py), so as many processes as cores, up to 8.
-test: check
+suite: setup
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 # The site, into site/: warnings and broken links are errors. site/index.html opens from disk;

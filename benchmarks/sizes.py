@@ -1,5 +1,5 @@
 """What methods bring by the number of clips they learn from: `python -m benchmarks.sizes STORE... --out RUNS
-[--split NAME] [--steps N] [--seeds N] [--method NAME...] [--set KEY=VALUE...]`.
+[--split NAME] [--encoder NAME] [--steps N] [--seeds N] [--method NAME...] [--set KEY=VALUE...]`.
 
 Stores from the smallest to the largest, each the beginning of the next (`kinestream generate` makes such). Everything
 but the clips is the same in every row: streams, thin encoder, augmentations, batch size and the number of steps, so
@@ -42,6 +42,11 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "3s-caca": {"name": "caca", "decay": 0.97, "target": "whitened", "predictor_rate": 5.0, "cross_epoch": 0},
 }
 """`cross_epoch: 0` stands for two thirds of the epochs."""
+ENCODERS: Mapping[str, Mapping[str, Any]] = {
+    "st-gcn": {"name": "st-gcn", "hidden": 8, "dim": 64, "dropout": 0.0, "initialisation": "torch"},
+    "bigru": {"name": "bigru", "hidden": 32},
+}
+"""Features of 64 numbers, both."""
 
 Rows = Float32[np.ndarray, "n d"]
 
@@ -60,6 +65,7 @@ def main(asked: argparse.Namespace) -> dict[str, Any]:
                 rows.append(row)
     return {
         "benchmark": "sizes",
+        "encoder": asked.encoder,
         "steps": asked.steps,
         "changed": asked.set,
         "bank": len(judge.bank),
@@ -87,7 +93,7 @@ def recipe_for(method: str, asked: argparse.Namespace, clips: int, seed: int) ->
             "batch_size": asked.batch,
             "seed": seed,
             "method": settings,
-            "encoder": {"name": "st-gcn", "hidden": 8, "dim": 64, "dropout": 0.0, "initialisation": "torch"},
+            "encoder": ENCODERS[asked.encoder],
             "augment": {
                 "temporal_crop": None,
                 "resized_crop": [0.4, 1.0],
@@ -188,6 +194,7 @@ if __name__ == "__main__":
     parser.add_argument("stores", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder of the trainings")
     parser.add_argument("--split", default="xsub")
+    parser.add_argument("--encoder", default="st-gcn", choices=list(ENCODERS))
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--frames", type=int, default=16)

@@ -13,7 +13,7 @@ def test_the_demonstration_shows_that_learning_beats_raw_coordinates(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     out = Path("demo")
-    assert main(["demo", "--out", str(out), "--clips", "480"]) == 0
+    assert main(["demo", "--out", str(out), "--clips", "360"]) == 0
     shown = capsys.readouterr().out
     lines = shown.splitlines()
     assert len(lines) <= 40

@@ -320,7 +320,7 @@ def test_features_are_whitened_by_pairs_of_neighbours(run: Path, small_store: Pa
 def test_a_few_training_clips_are_too_few_to_whiten_by(
     small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = write_small_run(tmp_path / "run", small_store, encoder={**SMALL["encoder"], "dim": 16})
+    run = write_small_run(tmp_path / "run", small_store, encoder={**SMALL["encoder"], "hidden": 8})
     few = "training clips tell little of how"
     assert evaluate("knn", run, small_store, "--k", "3", "--bare", "--whitening", "0.5") == 0
     assert few in " ".join(capsys.readouterr().err.split())

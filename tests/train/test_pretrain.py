@@ -22,8 +22,10 @@ from kinestream.data.leaks import read_recordings, same_content
 from kinestream.data.partners import pairs_of_equal
 from kinestream.data.store import Store
 from kinestream.models.bigru import BiGRUSettings
+from kinestream.models.encoder import EncoderSettings
 from kinestream.models.encoder_file import load_encoder
 from kinestream.models.kernels import rounding, temporal
+from kinestream.models.stgcn import STGCNSettings
 from kinestream.recipes import Recipe
 from kinestream.train.pretrain import pretrain
 from kinestream.train.run_folder import Run, read_metrics
@@ -168,12 +170,12 @@ def test_a_run_within_an_epoch_resumes_bit_for_bit(
 
 @pytest.mark.parametrize(
     ("moving", "encoder"),
-    [(False, None), (True, None), (True, BiGRUSettings(hidden=4, dropout=0.3))],
-    ids=["frozen target, as published", "moving target", "recurrent encoders"],
+    [(False, STGCNSettings(hidden=4, dim=8, initialisation="torch")), (True, BiGRUSettings(hidden=4, dropout=0.3))],
+    ids=["frozen target, as published", "moving target, recurrent encoders"],
 )
 def test_resuming_across_the_change_of_stages_is_exact(
     moving: bool,
-    encoder: BiGRUSettings | None,
+    encoder: EncoderSettings,
     small_recipe: Recipe,
     small_store: Path,
     tmp_path: Path,
@@ -185,7 +187,7 @@ def test_resuming_across_the_change_of_stages_is_exact(
     recipe = dataclasses.replace(
         small_recipe,
         streams=("joint", "motion", "bone"),
-        encoder=encoder or small_recipe.encoder,
+        encoder=encoder,
         method=dataclasses.replace(small_recipe.method, cross_epoch=1, cross_moving_target=moving),
     )
     train(recipe, small_store, tmp_path / "whole")
@@ -359,13 +361,12 @@ def test_rounded_spectra_are_trained_with_and_refused_of_encoders_without(
     seen: list[bool] = []
     spectra_rounded = rounding.spectra_rounded
     monkeypatch.setattr(temporal, "spectra_rounded", lambda: seen.append(spectra_rounded()) or seen[-1])
-    wide = dataclasses.replace(small_recipe, encoder=dataclasses.replace(small_recipe.encoder, dim=64), epochs=1)
+    wide = dataclasses.replace(small_recipe, encoder=STGCNSettings(hidden=4, dim=64, initialisation="torch"), epochs=1)
     pretrain(small_store, wide, out=tmp_path / "run", precision="spectral-bf16", device="cpu")
     assert any(seen)
     assert Run(tmp_path / "run").config().precision == "spectral-bf16"
-    recurrent = dataclasses.replace(small_recipe, encoder=BiGRUSettings(hidden=4))
     with pytest.raises(ValueError, match="changes nothing of encoder 'bigru'"):
-        pretrain(small_store, recurrent, out=tmp_path / "other", precision="spectral-bf16", device="cpu")
+        pretrain(small_store, small_recipe, out=tmp_path / "other", precision="spectral-bf16", device="cpu")
 
 
 def test_divergence_is_named(small_recipe: Recipe, small_store: Path, tmp_path: Path) -> None:

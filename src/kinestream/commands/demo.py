@@ -1,11 +1,11 @@
-"""Shows in a minute or two what kinestream does, without any data of your own: made-up recordings in the raw format of
+"""Shows in two minutes what kinestream does, without any data of your own: made-up recordings in the raw format of
 a depth camera are read, embedded by the encoder that comes with the package, searched, and drawn as a map that plays.
 Ends with how often the nearest recording shows the same action: by the encoder, by the same networks without training,
 and by raw coordinates.
 
 Examples:
   kinestream demo
-  kinestream demo --out somewhere/ --clips 1200
+  kinestream demo --out somewhere/ --clips 720
 """
 
 import shlex
@@ -35,8 +35,8 @@ class Config:
 
     out: Path = Path("demo")
     """Folder for what is made; must be empty or not exist."""
-    clips: int = 720
-    """How many recordings are made up."""
+    clips: int = 3200
+    """How many recordings are made up; of fewer the intervals are wider."""
 
 
 def run(config: Config) -> None:

@@ -253,9 +253,9 @@ def test_which_skeleton_belongs_to_a_motion(
 # --- the real recordings ---------------------------------------------------------------------------------------------
 
 
-def test_all_motions_of_cmu(real_data: Path) -> None:
-    paths = sorted((real_data / "cmu-mocap").rglob("*.amc"))
-    assert len(paths) == 28
+def test_motions_of_cmu(real_data: Path) -> None:
+    paths = sorted((real_data / "cmu-mocap").rglob("*.amc"))[::3]
+    assert len(paths) == 10
     layout = load_layout("cmu31")
     feet = [layout.joints.index(name) for name in ("lfoot", "ltoes", "rfoot", "rtoes")]
     for path in paths:

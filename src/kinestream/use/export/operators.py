@@ -1,16 +1,60 @@
-"""Operators of torch that its ONNX exporter has no translation for, or takes apart frame by frame.
+"""Operators of torch that its ONNX exporter has no translation for, or takes apart frame by frame."""
 
-The functions are handed values of the graph under construction, and add nodes to it.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+
+class WholeLayers(TorchFunctionMode):
+    """Under it a recurrent layer is traced as one operator, `translations` has its node. Torch's own is taken apart
+    frame by frame wherever a shape is asked for, which takes longer than all the rest, and is then put aside."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__name__", "") == "gru" and len(args) == 9 and isinstance(args[1], Tensor):
+            x, first, weights, *settings = args
+            if isinstance(weights, Sequence):  # else it is packed: sequences of different lengths
+                return _whole_gru(x, first, list(weights), *settings)
+        return func(*args, **(kwargs or {}))
+
+
+@torch.library.custom_op("kinestream::gru", mutates_args=())
+def _whole_gru(
+    x: Tensor,
+    first: Tensor,
+    weights: list[Tensor],
+    has_biases: bool,
+    layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> tuple[Tensor, Tensor]:
+    return torch.gru(x, first, weights, has_biases, layers, dropout, train, bidirectional, batch_first)
+
+
+@_whole_gru.register_fake
+def _shapes(
+    x: Tensor,
+    first: Tensor,
+    weights: list[Tensor],
+    has_biases: bool,
+    layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> tuple[Tensor, Tensor]:
+    return x.new_empty(*x.shape[:2], first.shape[2] * (1 + bidirectional)), torch.empty_like(first)
 
 
 def translations() -> dict[Any, Callable[..., Any]]:
-    """By the operator of torch. Needs onnxscript."""
+    """By the operator of torch. Needs onnxscript. The functions are handed values of the graph under construction, and
+    add nodes to it."""
     from onnxscript import opset18
 
     graph: Any = opset18
@@ -96,7 +140,7 @@ def translations() -> dict[Any, Callable[..., Any]]:
 
     aten = torch.ops.aten
     return {
-        aten.gru.input: gru,
+        torch.ops.kinestream.gru.default: gru,
         aten.cummax.default: cummax,
         aten.cdist.default: cdist,
         aten._cdist_forward.default: cdist,

@@ -23,7 +23,7 @@ from kinestream.progress import Progress, silent
 from kinestream.skeleton.layout import SkeletonLayout, load_layout
 from kinestream.use.export.cases import BATCHES, batch, expected, recordings
 from kinestream.use.export.graph import Graph, LinearHead
-from kinestream.use.export.operators import translations
+from kinestream.use.export.operators import WholeLayers, translations
 from kinestream.use.export.placing import place_as_found, placing
 from kinestream.words import shown
 
@@ -128,9 +128,11 @@ def export_model(
         raise ValueError(f"some features of {model.name} are not finite: the encoder has diverged")
     with _named(path) as part, _quiet():
         progress("export", "steps", 0, 3)
-        program = _traced(graph, model)
+        onnx = path.suffix == ".onnx"
+        with WholeLayers() if onnx else contextlib.nullcontext():
+            program = _traced(graph, model)
         progress("export", "steps", 1, 3)
-        write, load = (_write_onnx, _load_onnx) if path.suffix == ".onnx" else (_write_pt2, _load_pt2)
+        write, load = (_write_onnx, _load_onnx) if onnx else (_write_pt2, _load_pt2)
         write(program, part, metadata)
         progress("export", "steps", 2, 3)
         difference = _difference(load(part), some, wanted, head)
@@ -234,9 +236,11 @@ def _write_onnx(program: Any, part: Path, metadata: Mapping[str, str]) -> None:
             custom_translation_table=translations(),
             input_names=["joints"],
             output_names=list(_NAMES[: len(program.graph_signature.user_outputs)]),
+            optimize=False,
             verbose=False,
         )
         assert made is not None
+        _tidy(made.model)
         proto = made.model_proto
     except Exception as error:
         raise ValueError(f"the model cannot be written as ONNX: torch.onnx says: {_reason(error)}") from error
@@ -245,6 +249,28 @@ def _write_onnx(program: Any, part: Path, metadata: Mapping[str, str]) -> None:
     proto.producer_name, proto.producer_version = "kinestream", metadata["kinestream"]
     part.write_bytes(proto.SerializeToString())
     onnx.checker.check_model(part)
+
+
+def _tidy(model: Any) -> None:
+    """What torch's exporter does, but for the search of all nodes for forms that could be another one: it takes most of
+    the time, and runtimes do the same when they load a file."""
+    from onnxscript import ir, optimizer
+
+    passes = ir.passes.common
+    passes.InlinePass()(model)
+    optimizer.fold_constants_ir(model)
+    for one in (
+        passes.RemoveUnusedNodesPass(),
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.DeduplicateInitializersPass(),
+        passes.CommonSubexpressionEliminationPass(),
+        passes.RemoveUnusedNodesPass(),
+        passes.RemoveUnusedFunctionsPass(),
+        passes.RemoveUnusedOpsetsPass(),
+        passes.OutputFixPass(),
+        passes.NameFixPass(),
+    ):
+        one(model)
 
 
 def _name_axes(proto: Any) -> None:
