@@ -33,15 +33,24 @@ from kinestream.train.pretrain import pretrain
 from kinestream.train.run_folder import read_metrics
 
 STREAMS = ("joint", "motion", "bone")
+_DISTILLED = {"decay": 0.97, "target": "whitened", "predictor_rate": 5.0}
+_QUEUED = {"decay": 0.99, "temperature": 0.1, "queue": 512}
+_GENTLE = {"cross_epoch": 0, "cross_weight": 1.0, "cross_moving_target": True}
 METHODS: Mapping[str, Mapping[str, Any]] = {
     "nt-xent": {"name": "nt-xent", "temperature": 0.1},
-    "skeletonclr": {"name": "skeletonclr", "decay": 0.99, "temperature": 0.1, "queue": 512},
-    "crosclr": {"name": "crosclr", "decay": 0.99, "temperature": 0.1, "queue": 512, "cross_epoch": 0},
-    "skeleton-byol": {"name": "skeleton-byol", "decay": 0.97, "target": "whitened", "predictor_rate": 5.0},
-    "caca": {"name": "caca", "decay": 0.97, "target": "whitened", "predictor_rate": 5.0},
-    "3s-caca": {"name": "caca", "decay": 0.97, "target": "whitened", "predictor_rate": 5.0, "cross_epoch": 0},
+    "skeletonclr": {"name": "skeletonclr", **_QUEUED},
+    "crosclr": {"name": "crosclr", "cross_epoch": 0, **_QUEUED},
+    "skeleton-byol": {"name": "skeleton-byol", **_DISTILLED},
+    "3s-byol": {"name": "skeleton-byol", "cross_epoch": 0, **_DISTILLED},
+    "3s-byol-gentle": {"name": "skeleton-byol", **_DISTILLED, **_GENTLE},
+    "caca": {"name": "caca", **_DISTILLED},
+    "3s-caca": {"name": "caca", "cross_epoch": 0, **_DISTILLED},
+    "3s-caca-gentle": {"name": "caca", **_DISTILLED, **_GENTLE},
+    "3s-caca-negated": {"name": "caca", "cross_epoch": 0, "cross_negated": True, **_DISTILLED},
+    "3s-caca-negated-gentle": {"name": "caca", "cross_negated": True, **_DISTILLED, **_GENTLE},
 }
-"""`cross_epoch: 0` stands for two thirds of the epochs."""
+"""`cross_epoch: 0` stands for two thirds of the epochs. A gentle stage 2 has a tenth of the published weight, and its
+targets go on moving. 3s-byol is the published stage 2 after SkeletonBYOL."""
 ENCODERS: Mapping[str, Mapping[str, Any]] = {
     "st-gcn": {"name": "st-gcn", "hidden": 8, "dim": 64, "dropout": 0.0, "initialisation": "torch"},
     "bigru": {"name": "bigru", "hidden": 32},

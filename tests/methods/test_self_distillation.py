@@ -1,14 +1,16 @@
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from kinestream.methods.agreement import cosine_similarities, top_marks
 from kinestream.methods.ema import update_average
 from kinestream.methods.losses import byol_loss, whiten
 from kinestream.methods.method import Method, Progress
 from kinestream.methods.online_target import OnlineTarget
-from kinestream.methods.self_distillation import SelfDistillation, caca, skeleton_byol
+from kinestream.methods.self_distillation import Collaboration, SelfDistillation, caca, skeleton_byol
 from kinestream.models.heads import mlp_head
 from kinestream.models.kernels.graph import adjacency
 from kinestream.models.stgcn import STGCN
@@ -133,3 +135,43 @@ def test_whitened_targets_are_used() -> None:
 def test_refuses_a_decay_outside_0_to_1() -> None:
     with pytest.raises(ValueError, match=r"decay \(1.5\) must be in \[0, 1\]"):
         caca({"joint": pair()}, decay=1.5)
+
+
+@pytest.mark.parametrize("negated", [False, True])
+def test_predictions_are_compared_as_they_are_or_negated(negated: bool) -> None:
+    method = caca({"joint": pair()}, collaboration=Collaboration(first_epoch=0, k=2, weight=1.5, negated=negated))
+    method.start_epoch(0)
+    made = copy.deepcopy(method.pairs["joint"])(*(view["joint"] for view in views()))
+    q1, q2, z1, z2 = (rows.detach().double().numpy() for rows in made[:4])
+    sign = -1 if negated else 1
+    rows = len(q1)
+    cosines = [
+        np.array(
+            [
+                [sign * q[i] @ z[j] / np.linalg.norm(q[i]) / np.linalg.norm(z[j]) for j in range(rows)]
+                for i in range(rows)
+            ]
+        )
+        for q, z in ((q1, z2), (q2, z1))
+    ]
+    marked = [{(i, j) for i in range(rows) for j in (i, *np.argsort(-similarity[i])[:2])} for similarity in cosines]
+    both = marked[0] & marked[1]  # one stream: its own marks are the vote
+    logs = [s - np.log(np.exp(s).sum(axis=1, keepdims=True)) for s in cosines]
+    expected = 1.5 * -sum(log[i, j] for log in logs for i, j in both) / rows
+    assert float(method(views())["agreement/joint"].detach()) == pytest.approx(expected, rel=1e-4)
+    assert method.positives is not None
+    assert {(int(i), int(j)) for i, j in method.positives.nonzero()} == both
+
+
+def test_what_the_push_makes_opposite_is_near_when_negated() -> None:
+    """Predictions as CACA would have them: the opposites of the targets of their own class, whose neighbours are all
+    wrong as they are, and right when negated."""
+    generator = torch.Generator().manual_seed(0)
+    classes = torch.arange(12) % 3
+    targets = torch.eye(8)[classes] + 0.05 * torch.randn(12, 8, generator=generator)
+    predictions = -(torch.eye(8)[classes] + 0.05 * torch.randn(12, 8, generator=generator))
+    same = classes[:, None] == classes[None, :]
+    for sign, wanted in ((1, 0.0), (-1, 1.0)):
+        marks = top_marks(cosine_similarities(sign * predictions, targets), 2)
+        beyond = marks & ~torch.eye(12, dtype=torch.bool)
+        assert float((beyond & same).sum() / beyond.sum()) == wanted

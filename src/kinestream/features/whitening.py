@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Float32, Float64, Int
-from sklearn.covariance import ledoit_wolf
 from torch import Tensor
 from torch.nn import functional
 
@@ -82,6 +81,8 @@ def fit_whitening(train: Float[Tensor, "n d"], power: float, *, pairs: Pairs | N
     elif len(pairs) < 2:
         raise ValueError(f"features cannot be whitened by {len(pairs)} pairs of training clips: whiten by all clips")
     else:
+        from sklearn.covariance import ledoit_wolf  # a second, which every training would wait for
+
         halves = (units[pairs[:, 0]] - units[pairs[:, 1]]) / 2**0.5
         covariance = torch.from_numpy(ledoit_wolf(halves.numpy(), assume_centered=True)[0])
     variances, directions = torch.linalg.eigh(covariance)

@@ -57,6 +57,9 @@ class SelfDistillationSettings(MethodSettings):
     """Stage 2: lambda, the weight of the agreement."""
     cross_moving_target: bool = False
     """Stage 2: go on with the moving average; as published, the target is frozen."""
+    cross_negated: bool = False
+    """Stage 2 of CACA: compare the negated predictions with the targets, whose opposites the push makes them; as
+    published, they are compared as they are."""
     target: Literal["plain", "whitened"] = "plain"
     """Targets as published, or whitened over the batch: for few clips."""
     shrinkage: float = 0.1
@@ -93,6 +96,7 @@ class SelfDistillationSettings(MethodSettings):
                 k=self.cross_k,
                 weight=self.cross_weight,
                 moving_target=self.cross_moving_target,
+                negated=self.cross_negated,
             ),
         }
         return caca(pairs, push=self.push, **shared) if self.name == "caca" else skeleton_byol(pairs, **shared)
@@ -111,6 +115,8 @@ class Collaboration:
     moving_target: bool = False
     """Go on with the moving average in stage 2."""
     # NOTE(deviation 3): the published code freezes the target in stage 2; kept, and this turns the average on.
+    negated: bool = False
+    """Similarities of the targets are with the opposites of the predictions."""
 
 
 class SelfDistillation(nn.Module):
@@ -176,8 +182,9 @@ class SelfDistillation(nn.Module):
             terms[f"spread/{stream}"] = feature_spread(h1)
             terms[f"spread/{stream}/predictions"] = feature_spread(q1)
             if self._stage_2 is not None:
+                p1, p2 = (-q1, -q2) if self._stage_2.negated else (q1, q2)
                 similarities[stream] = StreamSimilarities(
-                    first=cosine_similarities(q1, all2), second=cosine_similarities(q2, all1)
+                    first=cosine_similarities(p1, all2), second=cosine_similarities(p2, all1)
                 )
         if self._stage_2 is not None:
             k, weight = self._stage_2.k, self._stage_2.weight
