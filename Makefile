@@ -34,9 +34,10 @@ check: style types
 types: setup
 	$(BIN)/mypy
 
-# Each process has one thread (tests/conftest.py), so as many processes as cores, up to 8.
+# Each process has one thread (tests/conftest.py), so as many processes as cores, up to 8. Compiled files are kept also
+# where the environment says otherwise: tests start many processes, each of which would compile everything anew.
 suite: setup
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 # The site, into site/: warnings and broken links are errors. site/index.html opens from disk;
 # its search needs a server: .venv/bin/python -m http.server --directory site

@@ -22,7 +22,7 @@ from kinestream.train.views import to_batch
 SMALL = ("encoder.hidden=4", "method.hidden=8", "method.embedding=8", "batch_size=8")
 GRAPH = (*SMALL, "encoder.dim=8")
 CASES: dict[str, tuple[str, Sequence[str], int]] = {
-    "recurrent": ("laptop-nw-ucla", SMALL, 0),
+    "recurrent": ("laptop-nw-ucla", (*SMALL, "streams=[bone-motion, distance]"), 0),
     "graph": ("nw-ucla", GRAPH, 0),
     "three streams that agree": ("caca-3s-ntu60-xsub", GRAPH, 99),
     "whitened targets": ("caca-joint-ntu60-xsub", (*GRAPH, "method.target=whitened"), 0),
