@@ -1,4 +1,4 @@
-"""Training steps on a GPU, by precision: `python -m benchmarks gpu` prints the table of docs/performance.md.
+"""Training steps on a GPU, by precision: `python -m benchmarks gpu`.
 
 The losses in single precision are compared with those of the processor first.
 """

@@ -8,7 +8,9 @@ import pytest
 from kinestream.cli import main
 from kinestream.skeleton.layout import layout_names
 
-PAGE = (Path(__file__).parents[2] / "docs/how-to/own-layout.md").read_text("utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "how-to/own-layout.md").read_text("utf-8")
+KEYS = (DOCS / "reference/layouts.md").read_text("utf-8")
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def test_the_page_is_true(layouts: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_the_page_names_every_key() -> None:
     from kinestream.skeleton.layout_file import _KEYS
 
-    assert {key for row in re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)} == {
+    assert {key for row in re.findall(r"^\| (`.*?) \|", KEYS, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)} == {
         *_KEYS
     }
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kinestream.use.model import Model
 
 WINDOW = 32 / 30
-"""Seconds; chosen, as the next, on the training people of NW-UCLA (docs/how-to/segment.md)."""
+"""Seconds; chosen, as the next, on the training people of NW-UCLA (docs/explanation/segments.md)."""
 SWITCH = 0.25
 """What a change costs: so many window lengths of being at the mean distance from a centre (of groups), or so many of
 one unit of log-probability (of labels)."""

@@ -30,7 +30,7 @@ MOST = 5_000
 """Rows that suggestions are chosen from; of more, so many are drawn first."""
 COVER, UNSURE = "covers", "unsure"
 _FEW, _HALF = 3, 0.5
-"""Labels a class below which the margin does harm, and its share from there on (docs/how-to/few-labels.md)."""
+"""Labels a class below which the margin does harm, and its share from there on (docs/explanation/label-counts.md)."""
 _ROWS_AT_ONCE = 2048
 
 
