@@ -321,7 +321,7 @@ ATTACKS: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "a log line that is a list": (log_line(b"[1, 2]"), "passed over"),
     "a log line with an epoch of text": (log_line(b'{"kind": "epoch", "epoch": "x"}'), "passed over"),
     "a log line without an epoch": (log_line(b'{"kind": "epoch"}'), "passed over"),
-    "a split that is a path": (store_json(splits={"../x": {"field": "file", "train": []}}), "files are named by it"),
+    "a split that is a path": (store_json(splits={"../x": {"field": "file", "train": []}}), "files are named after it"),
     "classes of nothing": (store_json(classes=None), "'classes' is no list"),
     "classes that are called alike": (store_json(classes=["a", "b", "a"]), "a name twice"),
     "a rate of nan": (store_json(fps="nan"), "'fps'"),

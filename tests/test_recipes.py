@@ -284,7 +284,7 @@ def test_a_method_of_another_kind_takes_nothing_over() -> None:
         (["method.name=moco"], "unknown method 'moco': there are aimclr, caca, .*KINESTREAM_PLUGINS"),
         (["method.name=aimclr", "method.push=1"], "method 'aimclr': unknown key 'push': there are name, decay"),
         (["method.name=aimclr", "method.extreme.blurr=1"], r"extreme: unknown key 'blurr': did you mean blur\?"),
-        (["method.name=skeletonclr", "method.cross_epoch=3"], r"cross_epoch \(3\) belongs to crosclr"),
+        (["method.name=skeletonclr", "method.cross_epoch=3"], r"cross_epoch \(3\) is for crosclr"),
         (
             ["method.name=nt-xent", "method.temperature=null"],
             "method 'nt-xent': 'temperature' is null, should be a number",

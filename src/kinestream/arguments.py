@@ -178,7 +178,7 @@ def _argument(entry: "dataclasses.Field[Any]", hints: Mapping[str, Any], texts: 
         hint = Annotated[hint, tyro.conf.UseAppendAction]
     if entry.metadata.get("called"):
         hint = Annotated[hint, tyro.conf.arg(name=entry.metadata["called"])]
-    if repeated or default is None or default is False:
+    if repeated or default is None or isinstance(default, bool) or default == "":
         hint = Annotated[hint, tyro.conf.arg(help_behavior_hint="")]  # no "(default: None)"
     return StructFieldSpec(entry.name, hint, default, " ".join(texts.get(entry.name, "").split()))
 

@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         missing = isinstance(error, ModuleNotFoundError) and error.name in _DRAWING
         line = (
-            f"{called[-1]}: drawing needs {error.name}: install kinestream[viz]"  # type: ignore[attr-defined]
+            f'{called[-1]}: drawing needs {error.name}: pip install "kinestream[viz]"'  # type: ignore[attr-defined]
             if missing
             else line_of(error, called[-1], typed)
         )

@@ -56,5 +56,5 @@ def _unexpected(error: BaseException, words: Sequence[str]) -> str:
     about = f", with {', '.join(shown(file, 100) for file in files[:4])}" if files else ""
     return (
         f"unexpected {type(error).__name__} ({reason(error)}){about}: this is an error of kinestream, please report "
-        f"it, with what 'kinestream --traceback' before the same words shows (or {VARIABLE}=1)"
+        f"it with what the same command shows after 'kinestream --traceback' (or with {VARIABLE}=1)"
     )

@@ -160,7 +160,7 @@ def _draw(folder: Path, store: Store, shared: Mapping[str, Any], notice: Notice)
     try:
         from kinestream.viz.report import report
     except ModuleNotFoundError as error:
-        notice(f"no figures and no page: they need {error.name}, install kinestream[viz]")
+        notice(f'no figures and no page: they need {error.name}: pip install "kinestream[viz]"')
         return
     report(folder, store, figures=folder / "figures", **shared)
 

@@ -81,7 +81,7 @@ def test_the_command_is_the_call(run: Path, files: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (MADE_UP, "does not say its frames a second"),
+        (MADE_UP, "has no frame rate"),
         (["--fps", "20"], "give --layout"),
         ([*RATE, "--groups", "0"], "0 groups of"),
         ([*RATE, "--groups", "3", "--name", "walk"], "--name 'walk': write it as 0=walk"),

@@ -128,7 +128,7 @@ def test_another_store_in_its_place_is_not_taken_for_it(run: Path, tmp_path: Pat
 
 def test_a_run_alone_is_evaluated_in_the_usual_ways(run: Path, capsys: Said) -> None:
     out, _ = ends(["evaluate", str(run), "--bare"], 0, capsys)
-    assert "what stands for each run" in out
+    assert "each run, all its streams together, and its baselines" in out
     made = read_evaluations(run)
     assert [one.protocol for one in made] == ["linear", "knn"]
     assert made[1].command == ("kinestream", "evaluate", "knn", str(run), "--bare"), "what makes this one again"
@@ -136,7 +136,7 @@ def test_a_run_alone_is_evaluated_in_the_usual_ways(run: Path, capsys: Said) -> 
 
 def test_several_evaluations_are_named_and_one_that_fails_stops_no_other(run: Path, capsys: Said) -> None:
     _, told = ends(["evaluate", "detection", "cluster,knn", str(run), "--bare"], 1, capsys)
-    assert "1 of 3 evaluations could not be made: detection of" in told.splitlines()[-1]
+    assert "1 of 3 evaluations failed; the first: detection of" in told.splitlines()[-1]
     assert {path.name for path in run.glob("evaluation-*")} == {
         "evaluation-knn-xview.json",
         "evaluation-cluster-xview.json",

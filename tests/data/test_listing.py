@@ -116,7 +116,7 @@ def test_windows_cover_a_recording(frames: int) -> None:
 
 def test_windows_in_seconds_need_a_rate() -> None:
     assert [cut.start for cut in windows("2s", "0.5s").of(90, 30)] == [0, 15, 30]
-    with pytest.raises(ValueError, match="say --fps, or frames: 60f"):
+    with pytest.raises(ValueError, match="say --fps, or give frames, as in 60f"):
         list(windows("2s").of(90, None))
     with pytest.raises(ValueError, match="both must be above 0"):
         windows("2s", "0s")

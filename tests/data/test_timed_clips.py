@@ -58,7 +58,7 @@ def test_a_shorter_recording_is_held_at_its_ends() -> None:
 def test_without_a_rate_it_is_told(tmp_path: Path) -> None:
     one = ks.Recording(raising(30, 1).joints, LAYOUT, name="a")
     store = ks.prepare([one], tmp_path / "store")
-    with pytest.raises(StoreError, match="recording a: a clip of 1 s is wanted, and its frames a second are not known"):
+    with pytest.raises(StoreError, match="recording a: a clip of 1 s is wanted, and the frame rate is not known"):
         Clips(store, 20, seconds=1)
 
 

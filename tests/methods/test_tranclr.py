@@ -256,7 +256,7 @@ def test_skeletonclr_with_mixtures_and_soft_targets(soft: bool) -> None:
         (lambda: MomentumContrastSettings(queue=64, alignment=SoftAlignment()), "must be at most 64"),
         (
             lambda: MomentumContrastSettings(name="crosclr", alignment=SoftAlignment()),
-            "alignment belongs to skeletonclr",
+            "method.alignment is for skeletonclr",
         ),
         (lambda: tranclr(decay=-1.0), r"decay \(-1.0\)"),
         (lambda: TranCLR({"joint": query_key()}), r"nearest \(8192\) must be at most 10"),

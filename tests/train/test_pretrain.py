@@ -337,7 +337,7 @@ def test_pairs_that_would_count_for_nothing_are_refused(
         train(recipe, small_store, tmp_path / "refused", pairs=file)
     write_pairs(file, [])
     with pytest.raises(
-        ValueError, match=r"counts as often as the recipe's partner says, which is 0: --set partner=0\.5"
+        ValueError, match=r"has no effect while the recipe's setting partner is 0: --set partner=0\.5"
     ):
         train(small_recipe, small_store, tmp_path / "refused", pairs=file)
     with pytest.raises(ValueError, match=r"pairs no two of the 27"):

@@ -337,7 +337,7 @@ def test_suggestions_never_overlap_and_leave_out_what_is_labelled(model: Model, 
     assert early.why == ("covers",) * 6
     assert any("fewer than 3 labels a class" in note for note in early.notes)
     assert ks.suggest(model.embedded(moves), 2, model=young, unsure=1.0).why == ("unsure",) * 2
-    with pytest.raises(ValueError, match=r"a share of 0\.5 that the model is unsure of: .* needs a model"):
+    with pytest.raises(ValueError, match=r"unsure \(0\.5\) must be a share from 0 to 1, and needs a classifier"):
         ks.suggest(windows, 2, unsure=0.5)
     with pytest.raises(ValueError, match="1 or more"):
         ks.suggest(windows, 0)

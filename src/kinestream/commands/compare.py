@@ -40,7 +40,7 @@ def run(config: Config) -> None:
         screen.say("no setting differs")
     if found.protocols:
         screen.table(
-            "top-1 accuracy, %, with 95 % interval, of what stands for each run",
+            "top-1 accuracy, %, with 95 % interval, all streams of a run together",
             ("protocol, split", *names),
             [(key, *(_cell(one.reached.get(key)) for one in found.runs)) for key in found.protocols],
         )

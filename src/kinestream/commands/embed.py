@@ -1,5 +1,5 @@
 """Embeds recordings into an archive: a vector for each recording, or for each window and person of it. Any number of
-recordings, files or a store; stopped, the same command goes on, and given again with new recordings it adds them.
+recordings, files or a store. After a stop the same command goes on; with new recordings it adds them.
 With --devices N, N processes of this machine share the work; torchrun starts those of several machines.
 
 Examples:
@@ -36,7 +36,8 @@ class Config:
     hop: str | None = None
     """From the start of a window to that of the next, as in 0.5s; half a window if not given."""
     people: Literal["together", "each"] | None = None
-    """together: one row for all people, usual for whole recordings; each: a row for each, usual for windows."""
+    """together: one row for all people; each: a row for each. If not given, together for whole recordings, each for
+    windows."""
     format: str | None = None
     """Format of the files; detected from their endings and content if not given."""
     layout: str | None = None
@@ -48,15 +49,15 @@ class Config:
     up: Up | None = None
     """The axis that points up; as for --units."""
     columns: str = ""
-    """How the columns of a table are called, as in {joint}.{axis}."""
+    """Pattern of the column names of a table, as in {joint}.{axis}."""
     variable: str = ""
     """Which array of a file is meant, and the order of its axes, as in poses:ntvc."""
     trust: bool = False
-    """Take what does not look like a body, too."""
+    """Accept what does not look like a body."""
     dry_run: bool = False
-    """Make nothing: say what would be made, and about how long it takes, how much memory and disk."""
+    """Make nothing; say what would be made, and about how much time, memory and disk it takes."""
     device: Device = "auto"
-    """Where to compute."""
+    """Where to compute; auto takes a GPU where there is one."""
     devices: int = 1
     """Processes that share the recordings, one a GPU with --device cuda."""
 

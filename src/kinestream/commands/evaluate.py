@@ -30,7 +30,7 @@ class RunOptions:
     allow_leak: bool = False
     """Go on although the encoder learnt from test clips; the results are marked."""
     device: Device = "auto"
-    """Where to compute."""
+    """Where to compute; auto takes a GPU where there is one."""
 
     @property
     def shared(self) -> dict[str, Any]:
@@ -50,8 +50,8 @@ class FrozenOptions(RunOptions):
     whitening: float | None = None
     """How far features are whitened, 0 (not at all) to 1; as the recipe says if not given."""
     whitened_by: WhitenedBy | None = None
-    """By which training clips features are whitened: all of them, or pairs of nearest neighbours; as the recipe says if
-    not given."""
+    """What features are whitened by: all training clips, pairs of nearest neighbours among them, or pairs of recordings
+    of one performance (partners); as the recipe says if not given."""
 
     @property
     def shared(self) -> dict[str, Any]:
@@ -116,6 +116,6 @@ def _drawing(screen: "Screen") -> "Callable[..., None] | None":
     try:
         from kinestream.viz.retrieval_sheet import draw_found
     except ModuleNotFoundError as error:
-        screen.warn(f"no picture: it needs {error.name}, install kinestream[viz]")
+        screen.warn(f'no picture: it needs {error.name}: pip install "kinestream[viz]"')
         return None
     return draw_found

@@ -38,7 +38,7 @@ class Config:
     allow_leak: bool = False
     """Go on although the encoder learnt from test clips; the results are marked."""
     device: Device = "auto"
-    """Where to compute."""
+    """Where to compute; auto takes a GPU where there is one."""
 
 
 def run(config: Config) -> None:
@@ -77,9 +77,9 @@ def run(config: Config) -> None:
     ]
     if rows:
         columns = ("run", "evaluation", "top-1 %", "untrained", "best raw stream")
-        screen.table("what stands for each run, and its baselines", columns, rows)
+        screen.table("each run, all its streams together, and its baselines", columns, rows)
     if failed:
-        raise ValueError(f"{len(failed)} of {len(runs) * len(names)} evaluations could not be made: {failed[0]}")
+        raise ValueError(f"{len(failed)} of {len(runs) * len(names)} evaluations failed; the first: {failed[0]}")
     screen.say(f"next: kinestream report {shlex.quote(str(runs[0]))}")
 
 

@@ -1,4 +1,4 @@
-"""Writes an archive of embeddings as one page that opens from disk and loads nothing: a map of its recordings or
+"""Writes an archive of embeddings as one page that opens from disk and needs no network: a map of its recordings or
 windows, without labels, coloured by group, person, file or label. Clips play beside their nearest neighbours. Select
 clips with a lasso or by keyboard, give them names, and save these as labels.csv for 'kinestream fit'.
 

@@ -1,7 +1,8 @@
 """Computes the features of a run on a store and keeps them beside the run, where every evaluation of frozen features
 finds them: those of the run and of the untrained encoder. With --devices N, N processes of this machine share the
-clips; torchrun and SLURM start those of several machines. They are the same to the bit; evaluations
-whiten them where the recipe says so. With --out they are also written into a file, with names and labels.
+clips; torchrun and SLURM start those of several machines; the features are the same to the bit. They
+are kept unwhitened; evaluations whiten them where the recipe says so. With --out they are also written into a file,
+with names and labels.
 
 Examples:
   kinestream features runs/3s --data ntu60/ --device cuda --devices 8
@@ -24,7 +25,7 @@ class Config(FrozenOptions):
     out: Path | None = None
     """A .npz file for the features of the run, not whitened: name, label, part, features, and those of each stream."""
     dry_run: bool = False
-    """Make nothing: say what would be made, and about how long it takes, how much memory and disk."""
+    """Make nothing; say what would be made, and about how much time, memory and disk it takes."""
     devices: int = 1
     """Processes that share the clips, one a GPU with --device cuda."""
 

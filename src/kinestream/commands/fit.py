@@ -26,21 +26,22 @@ class Config:
     """CSV file: name or file, label, and start and end in seconds where a part is meant; the labels of the archive if
     not given."""
     encoder: Path | None = None
-    """Run or encoder file that made the archive; the one that it was made by, if not given."""
+    """Run or encoder file that made the archive; needed only if it is not where it was then."""
     replace: bool = False
     """Take the place of the classifier that is in the folder."""
     folds: int = 5
-    """How often some people are held out."""
+    """Groups that people are split into; each is held out once."""
     false_alarms: float = 0.05
     """Share of movements like those labelled that may be called unknown."""
     baselines: bool = True
-    """Compare with raw coordinates and an untrained encoder, or not: that reads the labelled recordings again."""
+    """Leave out the comparison with raw coordinates and an untrained encoder, which reads the labelled recordings
+    again."""
     report: Path | None = None
-    """JSON file for the figures, too."""
+    """JSON file to write the figures to, too."""
     seed: int = 0
     """Random seed."""
     device: Device = "auto"
-    """Where to compute."""
+    """Where to compute; auto takes a GPU where there is one."""
 
 
 def run(config: Config) -> None:

@@ -25,7 +25,8 @@ class Config:
     """Arguments of `kinestream generate`."""
 
     dataset: Literal["ntu60", "nw-ucla", "pku1", "pku2", "movements"]
-    """Data set whose raw format is written; or movements: of every kind, each by two people, as 16 joints."""
+    """ntu60, nw-ucla, pku1 or pku2: the data set whose raw format is written; or movements: of every kind, each by two
+    people, as 16 joints."""
     out: Path
     """Folder for the files; must be empty or not exist."""
     clips: int = 600

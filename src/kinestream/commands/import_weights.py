@@ -100,14 +100,16 @@ def _by_stream(released: "Released", recipe: Recipe | None, stream: str | None) 
         single = recipe.streams[0] if recipe is not None and len(recipe.streams) == 1 else stream
         if single is None:
             wanted = (
-                f"the recipe has {', '.join(recipe.streams)}" if recipe is not None else "say which, --stream joint"
+                f"take a recipe of one stream, not of {', '.join(recipe.streams)}"
+                if recipe is not None
+                else "say which, --stream joint"
             )
-            raise ValueError(f"the weights are of one stream that their keys do not name: {wanted}")
+            raise ValueError(f"the weights are of one stream, and their keys do not say which: {wanted}")
         if not STREAMS.get(single).published:
             raise ValueError(f"nobody released weights of stream {single}: choose from joint, motion, bone")
         return {single: released.encoders[""]}
     if stream is not None:
-        raise ValueError(f"the keys name their streams ({', '.join(names)}): leave --stream out")
+        raise ValueError(f"the keys of the weights name their streams ({', '.join(names)}): leave --stream out")
     wanted_names = names if recipe is None else list(recipe.streams)
     if set(names) != set(wanted_names):
         raise ValueError(f"the weights have the streams {', '.join(names)}, the recipe {', '.join(wanted_names)}")

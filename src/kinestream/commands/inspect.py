@@ -34,7 +34,7 @@ class Config:
     up: Up | None = None
     """The axis that points up; as for --units."""
     columns: str = ""
-    """How the columns of a table are called, as in {joint}.{axis}."""
+    """Pattern of the column names of a table, as in {joint}.{axis}."""
     variable: str = ""
     """Which array of a file is meant, and the order of its axes, as in poses:ntvc."""
     draw: Path | None = None
@@ -67,7 +67,7 @@ def run(config: Config) -> None:
         try:
             from kinestream.viz.skeleton import skeleton_strip
         except ModuleNotFoundError as error:
-            raise ValueError(f"drawing needs {error.name}: install kinestream[viz]") from None
+            raise ValueError(f'drawing needs {error.name}: pip install "kinestream[viz]"') from None
         made = make_rows(found.recording, (), Way(layout=found.layout), config.place)
         if not made.rows:
             raise ValueError(str(made.rejected[0]))

@@ -1,5 +1,5 @@
-"""Lists the skeleton layouts; with the name or .yaml file of one, shows its joints and what other layouts can have of
-it, and draws it on request.
+"""Lists the skeleton layouts; with the name or .yaml file of one, shows its joints and how those of another are made
+from them, and draws it on request.
 
 Examples:
   kinestream layouts
@@ -27,7 +27,7 @@ class Config:
     draw: Path | None = None
     """Picture of it to write, .png, .svg or .pdf."""
     to: str = "body16"
-    """Show how the joints of this layout, a name or a .yaml file, are made from it."""
+    """The other layout, a name or a .yaml file: which of its joints LAYOUT can provide."""
 
 
 def run(config: Config) -> None:

@@ -49,7 +49,7 @@ class Config:
     protocol: str | None = None
     """classes: evaluation to draw, as linear or knn; the first that there is if not given."""
     most: int = 40
-    """classes: of more than this the best and the worst halves of this number are drawn."""
+    """classes: most classes to draw; of more, the best and the worst."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """embedding, confusion: where to compute features."""
 

@@ -1,5 +1,5 @@
-"""Labels recordings by a classifier: a row for each recording, or for each window and person, as those were that it
-learnt from. 'known' is 0 for a movement that is like nothing that was labelled.
+"""Labels recordings by a classifier: a row for each recording, or for each window and person, like the rows it learnt
+from. 'known' is 0 for a movement unlike anything that was labelled.
 
 Examples:
   kinestream predict gestures.model new/ --out predictions.csv --layout kinect20
@@ -43,13 +43,13 @@ class Config:
     up: Up | None = None
     """The axis that points up; as for --units."""
     columns: str = ""
-    """How the columns of a table are called, as in {joint}.{axis}."""
+    """Pattern of the column names of a table, as in {joint}.{axis}."""
     variable: str = ""
     """Which array of a file is meant, and the order of its axes, as in poses:ntvc."""
     trust: bool = False
-    """Take what does not look like a body, too."""
+    """Accept what does not look like a body."""
     device: Device = "auto"
-    """Where to compute."""
+    """Where to compute; auto takes a GPU where there is one."""
 
 
 def run(config: Config) -> None:

@@ -53,8 +53,9 @@ class Config:
     """Arguments of `kinestream prepare`."""
 
     words: tuple[str, ...]
-    """RECORDINGS STORE; or DATASET RAW STORE, where DATASET is ntu60, ntu120, nw-ucla, pku1, pku2 or a .yaml file.
-    RECORDINGS and RAW are a folder (with those below it), an archive or a file; STORE must not exist."""
+    """RECORDINGS STORE; or DATASET RAW STORE, where DATASET is ntu60, ntu120, nw-ucla, pku1, pku2, utd-mhad,
+    msr-action3d, sbu, ui-prmd, ui-prmd-correctness, hdm05, berkeley-mhad, kinder-gator or a .yaml file. RECORDINGS and
+    RAW are a folder (with those below it), an archive or a file; STORE must not exist."""
     format: str | None = None
     """Format of the files; detected from their content if not given ('kinestream inspect' says it)."""
     layout: str | None = None
@@ -68,7 +69,7 @@ class Config:
     up: Up | None = None
     """The axis that points up; as for --units."""
     columns: str = ""
-    """Own recordings: how the columns of a table are called, as in {joint}.{axis}."""
+    """Own recordings: pattern of the column names of a table, as in {joint}.{axis}."""
     variable: str = ""
     """Own recordings: which array of a file is meant, and the order of its axes, as in poses:ntvc."""
     names: str | None = None
@@ -94,23 +95,24 @@ class Config:
     axes: str = ""
     """What others prepared: order of the axes of x_train, if not 'n t (m v c)', as in 'n c t v m'."""
     trust: bool = False
-    """Own recordings: take what does not look like a body, too."""
+    """Own recordings: accept what does not look like a body."""
     keep_going: bool = False
     """Write a store even where most recordings cannot be used."""
     preparation: str | None = None
-    """published (as the 3s-CACA authors) or tracked (bodies followed, path kept); the data set's usual one if not
-    given. Of clips that others prepared, what they were made with."""
+    """published (as the 3s-CACA authors), tracked (bodies followed, path kept), scaled (the same, at one body size) or
+    planar (2D); if not given the data set's usual one, else tracked or, of 2D, planar. Of clips that others prepared,
+    what they were made with."""
     missing: Path | None = None
     """The data set's official list of clips without skeletons; looked for beside the files if not given."""
     splits: Path | None = None
-    """PKU-MMD: folder with the official split files, or none to go without splits; looked for beside the files if not
+    """PKU-MMD: folder with the official split files, or 'none' to go without splits; looked for beside the files if not
     given."""
     labels: Path | None = None
     """PKU-MMD: folder with the label files; looked for below and beside the other files if not given."""
     continuous: bool = False
     """PKU-MMD: keep whole videos with their track of labels (segments.csv) instead of cutting them into actions."""
     dry_run: bool = False
-    """Make nothing: say what would be made, and about how long it takes, how much memory and disk."""
+    """Make nothing; say what would be made, and about how much time, memory and disk it takes."""
     strict: bool = False
     """Stop at the first file that cannot be used."""
     processes: int = os.cpu_count() or 1

@@ -1,7 +1,7 @@
 """Learns an encoder from the unlabelled training clips of a split, as a recipe says. A run may be stopped or killed at
-any moment; with --resume it goes on where it was and ends with the same result; what it was begun with need not be
-said again. With --devices so many processes of
-this machine share each batch; torchrun and SLURM start those of several machines. The result is that of one process.
+any moment; with --resume it goes on where it was and ends with the same result, and its recipe and stores need not be
+given again. With --devices N, N processes of this machine share each batch; torchrun and SLURM start those of several
+machines. The result is that of one process.
 
 Examples:
   kinestream pretrain caca-joint-ntu60-xsub --data ntu60/ --out runs/caca-joint
@@ -45,8 +45,8 @@ class Config:
     """A further store of unlabelled recordings to learn from, of any data set whose joints can be mapped; may be given
     several times."""
     pairs: Path | None = None
-    """CSV file (recording,partner) of which recordings show the same from other cameras; the stores tell if not given.
-    It counts as often as the recipe's partner says."""
+    """CSV file (recording,partner) of which recordings show the same performance; found in the stores if not given.
+    The recipe's setting 'partner' says how often a pair is used."""
     start: Path | None = option(called="from")
     """Go on from the weights of a run, or of anybody, which comes with the package, instead of random ones."""
     set: tuple[str, ...] = ()
@@ -57,16 +57,16 @@ class Config:
     resume: bool = False
     """Go on with the run in --out (or begin it when there is none)."""
     dry_run: bool = False
-    """Make nothing: say what would be made, and about how long it takes, how much memory and disk."""
+    """Make nothing; say what would be made, and about how much time, memory and disk it takes."""
     log: tuple[str, ...] = ()
     """Log to tensorboard or wandb, too, or to a log of a plug-in; may be given several times."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute."""
+    """Where to compute; auto takes a GPU where there is one."""
     devices: int = 1
     """Processes that share each batch, one a GPU with --device cuda."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true", "spectral-bf16"] | None = None
     """Number format of the computation; that of the run with --resume, else 32-true, if not given. spectral-bf16, for
-    ST-GCNs on processors with bfloat16 products, rounds within their long convolutions alone."""
+    ST-GCNs on processors with bfloat16 products, rounds in their long convolutions alone."""
     tf32: bool = False
     """On CUDA: matrix products of float32 with the mantissa cut to 10 bits."""
     compile: bool = False

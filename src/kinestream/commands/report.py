@@ -1,4 +1,4 @@
-"""Writes a run as one page that opens from disk and loads nothing: results beside the published figure, all figures,
+"""Writes a run as one page that opens from disk and needs no network: results beside the published figure, all figures,
 configuration, commands, and a map of the clips to explore, on which every clip plays its skeleton beside its five
 nearest neighbours. Figures and predictions come from the evaluations that the run holds: make those first.
 
@@ -25,7 +25,7 @@ class Config:
     out: Path | None = None
     """Page to write; RUN/report.html if not given."""
     split: str | None = None
-    """Split whose test clips are shown; that of the run if not given. Without labels or splits all recordings are."""
+    """Split whose test clips are shown; that of the run if not given. Without labels or splits all are shown."""
     points: int = 20_000
     """Most clips on the map; of more, some are drawn at random."""
     frames: int = 24

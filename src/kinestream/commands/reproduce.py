@@ -28,13 +28,13 @@ class Config:
     also: tuple[Path, ...] = ()
     """A further store of unlabelled recordings to learn from; may be given several times."""
     seeds: int = 1
-    """How many runs, with the seeds from the recipe's own on."""
+    """How many runs; their seeds count up from the recipe's."""
     set: tuple[str, ...] = ()
     """Change a setting of the recipe: KEY=VALUE; may be given several times."""
     bare: bool = False
     """Leave out the untrained encoder and the raw coordinates."""
     device: Device = "auto"
-    """Where to compute."""
+    """Where to compute; auto takes a GPU where there is one."""
     precision: Precision = "32-true"
     """Number format of the training."""
 

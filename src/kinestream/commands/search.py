@@ -28,12 +28,12 @@ class Config:
     top: int = 5
     """How many to find, at most."""
     encoder: Path | None = None
-    """Run or encoder file that made the archive; the one that it was made by, if not given."""
+    """Run or encoder file that made the archive; needed only if it is not where it was then."""
     not_same: Literal["person", "file"] | None = None
     """Leave out what shows the same person (subject), or is of the same file."""
     index: Literal["auto", "exact", "usearch"] = "auto"
-    """exact: every row is looked at; usearch: an index is built once (extra kinestream[search]); auto: that beyond a
-    million rows."""
+    """exact: every row is looked at; usearch: an index is built once (extra kinestream[search]); auto: exact up to a
+    million rows, usearch beyond."""
     out: Path | None = None
     """Table (.csv) or sheet of skeletons (.png, extra kinestream[viz]) to write."""
 

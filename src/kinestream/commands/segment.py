@@ -54,23 +54,23 @@ class Config:
     seed: int = 0
     """Random seed of the search for groups."""
     layout: str | None = None
-    """Which joints files have that do not say: a name ('kinestream layouts') or a .yaml file."""
+    """Which joints the files have, where they do not say it: a name ('kinestream layouts') or a .yaml file."""
     format: str | None = None
     """Format of the files; detected from their endings and content if not given."""
     fps: float | None = None
-    """Frames a second, of files that do not say."""
+    """Frames a second, where the files do not say it."""
     units: ToldUnits | None = None
     """Units of the positions; what the files say if not given, else inferred from the bodies."""
     up: Up | None = None
     """The axis that points up; as for --units."""
     columns: str = ""
-    """How the columns of a table are called, as in {joint}.{axis}."""
+    """Pattern of the column names of a table, as in {joint}.{axis}."""
     variable: str = ""
     """Which array of a file is meant, and the order of its axes, as in poses:ntvc."""
     trust: bool = False
-    """Take what does not look like a body, too."""
+    """Accept what does not look like a body."""
     device: Device = "auto"
-    """Where to compute."""
+    """Where to compute; auto takes a GPU where there is one."""
 
 
 def run(config: Config) -> None:

@@ -35,7 +35,7 @@ def run(config: Config) -> None:
     try:
         from kinestream.viz import skeleton
     except ModuleNotFoundError as error:
-        raise ValueError(f"drawing needs {error.name}: install kinestream[viz]") from None
+        raise ValueError(f'drawing needs {error.name}: pip install "kinestream[viz]"') from None
     number = int(store.table.label[index])
     label = "a whole video" if store.continuous else "no label" if number < 0 else store.info.classes[number]
     title = f"{config.clip}: {label} ({store.table.length[index]} frames)"

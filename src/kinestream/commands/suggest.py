@@ -24,7 +24,7 @@ class Config:
     model: Path | None = None
     """Folder of a classifier: from three labels a class on, half of the suggestions are what it is least sure of."""
     unsure: float | None = None
-    """The share of these, from 0 to 1, whatever the number of labels."""
+    """Share of suggestions that the classifier is least sure of, 0 to 1, whatever the number of labels."""
     out: Path | None = None
     """CSV file to fill in: name, file, person, start, end, why, label."""
     sheet: Path | None = None

@@ -1,6 +1,6 @@
 """Runs a recipe with several seeds or settings, evaluates each run, and gives means and deviations over the seeds. A
-setting with several values, --set KEY=A,B,C, varies; of several such all combinations are run. The same command goes
-on after a stop, and takes further values up.
+setting with several values, --set KEY=A,B,C, varies; of several such settings all combinations are run. The same
+command goes on after a stop; with further values it adds their runs.
 
 Examples:
   kinestream sweep laptop --data store/ --out runs/seeds --set seed=0,1,2
@@ -34,7 +34,7 @@ class Config:
     bare: bool = False
     """Leave out the untrained encoders and the raw coordinates."""
     device: Device = "auto"
-    """Where to compute."""
+    """Where to compute; auto takes a GPU where there is one."""
 
 
 def run(config: Config) -> None:

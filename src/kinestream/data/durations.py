@@ -27,7 +27,7 @@ class Duration:
             return int(self.value)
         if fps is None:
             raise RecordingError(
-                f"{self} of a recording whose frames a second are not known: say --fps, or frames: 60f"
+                f"{self} of a recording whose frame rate is not known: say --fps, or give frames, as in 60f"
             )
         return round(self.value * fps)
 

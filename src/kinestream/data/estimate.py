@@ -51,7 +51,9 @@ def estimate_own(
             if isinstance(one, Recording)
         ]
         if not found:
-            raise ValueError(f"none of {len(chosen)} files below {source} that were tried can be used")
+            raise ValueError(
+                f"none of {len(chosen)} files below {source} that were tried can be used: 'kinestream inspect' says why"
+            )
         options: dict[str, Any] = {"preparation": preparation, "people": people, "windows": windows, "hop": hop}
         names = [str(number) for number in range(len(found))]
         return prepare(found, folder, names=names, keep_going=True, **options)

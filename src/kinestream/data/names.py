@@ -55,7 +55,9 @@ class NamePattern:
                 f"names '{shown(pattern)}': a data set needs {{label}}; without classes no description is needed"
             )
         if absent := [field for field in self._called if field not in named]:
-            raise ValueError(f"names '{shown(pattern)}': there are {absent[0]}s, and no {{{absent[0]}}}")
+            raise ValueError(
+                f"names '{shown(pattern)}': words for {{{absent[0]}}} are given, and the pattern has no {{{absent[0]}}}"
+            )
         made = [re.escape(parts[0])]
         for field, after in zip(parts[1::2], parts[2::2], strict=True):
             made += [self._expression(field), re.escape(after)]

@@ -91,7 +91,7 @@ class Tally:
         if count["crowded"]:
             yield (
                 f"{count['crowded']} recordings have more than {way.most} bodies: those that move least are left out, "
-                f"{count['crowded frames']:,} body-frames"
+                f"{count['crowded frames']:,} frames of bodies in all"
             )
         if count["noisy"]:
             yield (
@@ -372,7 +372,7 @@ class _Rows:
         if 0 < unlabelled < len(self._labels):
             yield f"{unlabelled} of {len(self._labels)} recordings have no label"
         if copies := self._writer.copies:
-            yield f"{copies} recordings have the very content of another one: 'kinestream check' names them"
+            yield f"{copies} recordings are exact copies of another: 'kinestream check' names them"
         if len(self.rates) > 1:
             told = ", ".join("unknown" if rate is None else f"{rate:g}" for rate in sorted(self.rates, key=str)[:8])
-            yield f"recordings differ in their frames a second ({told}): the table of the store has that of each"
+            yield f"recordings differ in their frame rate ({told}): the table of the store has that of each"

@@ -133,7 +133,7 @@ def each_person(recording: Recording, least: int = LEAST_FRAMES) -> tuple[list[R
         if len(one.frames) < least
     ]
     if not people:
-        raise RecordingError(f"nobody is seen in {least} frames: {brief[0]}")
+        raise RecordingError(f"nobody is seen in {least} frames or more: {brief[0]}")
     people.sort(key=lambda one: (int(one.frames[0]), int(one.slots[0])))
     made = [_alone(recording, one, number) for number, one in enumerate(people, start=1)]
     return made, (*brief, *found.left_out)

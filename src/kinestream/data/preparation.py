@@ -88,7 +88,7 @@ def timed(joints: Joints, seconds: float | int | None, fps: float | int | None) 
     if seconds is None:
         return joints
     if fps is None:
-        raise RecordingError(f"a clip of {seconds:g} s is wanted, and its frames a second are not known: say --fps")
+        raise RecordingError(f"a clip of {seconds:g} s is wanted, and the frame rate is not known: say --fps")
     wanted = max(2, round(seconds * fps))
     surplus = len(joints) - wanted
     if surplus >= 0:

@@ -116,7 +116,7 @@ def prepare(
             return _imported(Path(source), Path(place), None, given, tell)
         return _imported(Path(place), Path(out), load_dataset(source), given, tell)
     if class_names or first_label is not None or axes:
-        raise ValueError("class_names, first_label and axes are of what others prepared: leave them out")
+        raise ValueError("class_names, first_label and axes are for what others prepared: leave them out")
     if out is not None:
         _refuse(given, _NOT_OF_DATASETS, "a data set says")
         dataset = load_dataset(source)

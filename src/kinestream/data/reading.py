@@ -51,9 +51,9 @@ def read(
         units: of the positions: m, cm, mm, in, px, or body to scale bodies to 1.7 m; what the files say if None, else
             inferred from the bodies.
         up: the axis that points up; as for `units`.
-        columns: how the columns of a table are called, as in `{joint}.{axis}`.
+        columns: pattern of the column names of a table, as in `{joint}.{axis}`.
         variable: which array of a file is meant, and the order of its axes (see the page on formats).
-        trust: take what does not look like a body, too.
+        trust: accept what does not look like a body.
 
     Raises:
         ValueError: there is nothing to read, or a file cannot be used: which one and why.

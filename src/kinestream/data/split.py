@@ -39,7 +39,7 @@ class Split:
 
     def __post_init__(self) -> None:
         if file_stem(self.name) != self.name:
-            raise ValueError(f"split '{shown(self.name)}': files are named by it: letters, digits, - and _ are meant")
+            raise ValueError(f"split '{shown(self.name)}': files are named after it: take letters, digits, - and _")
 
     def draw(self, names: Sequence[str]) -> "Split":
         """Drawn among these recordings, of which both parts get at least one; itself where it is no lot."""

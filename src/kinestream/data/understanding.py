@@ -41,7 +41,7 @@ class Told:
     variable: str = ""
     """Which array of a file, and the order of its axes."""
     trust: bool = False
-    """Take what does not look like a body, too."""
+    """Accept what does not look like a body."""
     inferred_units: ToldUnits | None = None
     """What the bodies of all files together told before, taken where nothing else says it; so is `inferred_up`."""
     inferred_up: Up | None = None

@@ -174,7 +174,9 @@ class Session:
         `variant` where there are several rows of the same features."""
         if logits is not None and not bool(torch.isfinite(logits).all()):
             name = self.row_name(kind, streams, how, variant)
-            raise ValueError(f"the scores of '{name}' are not finite: learning them has diverged; lower the rate")
+            raise ValueError(
+                f"the scores of '{name}' are not finite: the training has diverged; lower its learning rate"
+            )
         labels, unseen = self.test_labels, torch.from_numpy(~self.copies)
         mixed = bool(self.copies.any() and unseen.any())
         probabilities = None if logits is None else logits.double().softmax(dim=1)
@@ -260,8 +262,8 @@ class Session:
             kept = load_whitening(self.source.kept, self.encoders(), readout)
             if kept is None:
                 raise ValueError(
-                    f"{self.source.path} has no whitening by partners for how it is read ({readout}): it is made as "
-                    "the training ends; read it with --whitened-by neighbours or clips"
+                    f"{self.source.path} keeps no whitening by partners for reading it so ({readout}): it is made "
+                    "when the training ends; take --whitened-by neighbours or clips"
                 )
             return kept
         return fit_streams(train, readout.whitening, readout.whitened_by)

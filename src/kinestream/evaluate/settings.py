@@ -172,7 +172,7 @@ class SemiSettings(FineTuneSettings):
     """
 
     percent: tuple[float, ...] = ()
-    """Share of the labels; may be given several times. 1 and 10 if not given."""
+    """Percent of the labels of each class; may be given several times. 1 and 10 if not given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,11 +229,11 @@ class DetectionSettings:
     hop: int = 8
     """Frames from one window to the next."""
     switch: float = 0.5
-    """What a change costs, so many window lengths of one unit of log-probability."""
+    """Cost of a change of label: that of one unit of log-probability over so many window lengths."""
     most_windows: int = 40_000
     """Windows of the training videos that the layer is trained on; of more, some are drawn."""
     components: int = 256
-    """Principal components of the features that the layer sees, whitened, known from those windows."""
+    """Principal components of the features that the layer sees, whitened; found in those windows."""
     seed: int = 0
     """Random seed."""
 

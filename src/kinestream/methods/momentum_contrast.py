@@ -56,10 +56,12 @@ class MomentumContrastSettings(MethodSettings):
 
     def __post_init__(self) -> None:
         if self.name == "skeletonclr" and self.cross_epoch is not None:
-            raise ValueError(f"cross_epoch ({self.cross_epoch}) belongs to crosclr: skeletonclr has one stage")
+            raise ValueError(
+                f"method.cross_epoch ({self.cross_epoch}) is for crosclr, skeletonclr has one stage: set it to null"
+            )
         if self.alignment is not None:
             if self.name == "crosclr":
-                raise ValueError("alignment belongs to skeletonclr: crosclr mines keys that queries are told from")
+                raise ValueError("method.alignment is for skeletonclr, crosclr has no place for it: set it to null")
             self.alignment.check_bank(self.queue)
 
     @property

@@ -48,7 +48,7 @@ def read_tensors(path: Path, expected: Mapping[str, Tensor] | None = None) -> tu
         if tensors[name].is_floating_point() and value.is_floating_point():
             tensors[name] = tensors[name].to(value.dtype)
         if tensors[name].dtype != value.dtype:
-            raise ValueError(f"{name} is {tensors[name].dtype}, {value.dtype} belongs")
+            raise ValueError(f"{name} is {tensors[name].dtype}, it should be {value.dtype}")
     check_finite(tensors)
     return tensors, metadata
 
@@ -62,7 +62,7 @@ def check_shapes(found: Mapping[str, Sequence[int]], expected: Mapping[str, Sequ
         if name not in expected:
             raise ValueError(f"{shown(name)} belongs to another network")
         if tuple(shape) != tuple(expected[name]):
-            raise ValueError(f"{shown(name)} is {tuple(shape)}, {tuple(expected[name])} belongs")
+            raise ValueError(f"{shown(name)} is {tuple(shape)}, it should be {tuple(expected[name])}")
 
 
 def check_finite(tensors: Mapping[str, Tensor]) -> None:

@@ -90,7 +90,7 @@ def _check_weights(found: Any, own: Mapping[str, Any]) -> None:
     check_shapes({k: v.shape for k, v in there.items()}, {k: v.shape for k, v in tensors.items()})
     wrong = next((name for name, value in tensors.items() if there[name].dtype != value.dtype), None)
     if wrong is not None:
-        raise ValueError(f"{wrong} is {there[wrong].dtype}, {tensors[wrong].dtype} belongs")
+        raise ValueError(f"{wrong} is {there[wrong].dtype}, it should be {tensors[wrong].dtype}")
     check_finite(there)
 
 

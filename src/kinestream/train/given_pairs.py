@@ -49,7 +49,7 @@ def check_partners(recipe: Recipe, pairs: str | Path | None, chosen: Chosen) -> 
     if pairs is not None:
         if not recipe.partner:
             raise ValueError(
-                f"--pairs {pairs} counts as often as the recipe's partner says, which is 0: --set partner=0.5"
+                f"--pairs {pairs} has no effect while the recipe's setting partner is 0: --set partner=0.5"
             )
     elif recipe.partner and not any(store.share_performances(indices) for store, indices in chosen):
         where = ", ".join(str(store.path) for store, _ in chosen)

@@ -55,7 +55,8 @@ def read_start(encoder: str | Path, recipe: Recipe) -> Start:
     for card in cards:
         if _weights_of(card.encoder) != _weights_of(recipe.encoder):
             raise ValueError(
-                f"{encoder} has other encoders ({card.encoder}) than the recipe ({recipe.encoder}): they cannot go on"
+                f"{encoder} has other encoders ({card.encoder}) than the recipe ({recipe.encoder}): "
+                "take a recipe with the same encoder, or leave --from out"
             )
     loaded = {stream: load_encoder(folder.encoder(stream))[0] for stream in recipe.streams}
     return Start(

@@ -228,7 +228,7 @@ def _read_weights(path: Path, saved: _Saved, dim: int) -> tuple[Layer, np.ndarra
         if values is None or values.shape != shape or values.dtype != np.float64 or not np.isfinite(values).all():
             found = None if values is None else values.shape
             raise ValueError(
-                f"{path}: {name} {found} for {count} classes and embeddings of {dim} numbers, {shape} belongs"
+                f"{path}: {name} {found} for {count} classes and embeddings of {dim} numbers: it should be {shape}"
             )
         if values.size and not np.abs(values).max() <= _LARGEST:
             raise ValueError(f"{path}: {name} are as large as {np.abs(values).max():.0e}: save the classifier again")

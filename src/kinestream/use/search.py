@@ -179,7 +179,9 @@ def _look(
         except ValueError:
             if index == "usearch":
                 raise
-            notes.append(f"{len(allowed):,} rows are searched one by one: kinestream[search] brings a quicker index")
+            notes.append(
+                f'{len(allowed):,} rows are searched one by one: pip install "kinestream[search]" for a quicker index'
+            )
     if built is not None:
         notes.append(
             f"by an index of usearch, which finds {100 * built.recall:.1f} % of the {built.k} nearest (of a sample, "

@@ -114,7 +114,7 @@ def embed_windows(
     rate = recording.fps or fps
     what = f"recording '{recording.name}'" if recording.name else "a recording"
     if rate is None or not 0 < rate < np.inf:
-        raise ValueError(f"{what} does not say its frames a second, and windows are in seconds: give fps=")
+        raise ValueError(f"{what} has no frame rate, and windows are in seconds: give fps= (--fps)")
     size, step = frames_of(window, hop, float(rate))
     size = min(size, len(recording))
     starts = window_starts(len(recording), size, step)

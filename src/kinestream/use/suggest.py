@@ -92,7 +92,7 @@ def suggest(
     if count < 1:
         raise ValueError(f"{count} suggestions: 1 or more are needed")
     if unsure is not None and (model is None or not 0 <= unsure <= 1):
-        raise ValueError(f"a share of {unsure} that the model is unsure of: 0 to 1, and it needs a model")
+        raise ValueError(f"unsure ({unsure}) must be a share from 0 to 1, and needs a classifier: model= (--model)")
     labelled = _labelled(archive, labels)
     apart = _Apart(archive.rows, labelled)
     free = np.flatnonzero([apart.is_free(place) for place in range(len(archive))])

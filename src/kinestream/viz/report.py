@@ -202,10 +202,7 @@ def _page(clips: ShownClips, map_note: str, pictures: Sequence[Picture], left_ou
             f"{copied.copies} of the {copied.test_clips} test clips are copies of a training clip, to the bit: what "
             "they add to an accuracy is no generalisation. Figures without them stand beside the usual ones."
         )
-    note = (
-        "Top-1 accuracy in percent, after the last epoch. Bold: what stands for the run, all its streams together or "
-        "its only one."
-    )
+    note = "Top-1 accuracy in percent, after the last epoch. Bold: all streams of the run together, or its only one."
     if recipe.published is not None:
         note += f" Published: {recipe.published.accuracy:.2f}, {recipe.published.what}."
     if clips.guesses is None:

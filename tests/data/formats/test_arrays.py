@@ -238,7 +238,7 @@ def test_facts_of_each_recording(tmp_path: Path) -> None:
     ]
     assert [len(one.joints) for one in found] == list(range(10, 19))
     assert found[0].points == ("a", "b", "c", "d", "e")
-    assert "'camera' has 4 values, there are 9 recordings: it is not read" in found[0].notes
+    assert "'camera' has 4 values for 9 recordings: it is not read" in found[0].notes
 
 
 @pytest.mark.parametrize("axes", [np.array(["person", "frame", "joint", "xyz"]), np.array("mtvc")])
@@ -290,8 +290,8 @@ def test_an_archive_of_ours_is_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"offset": np.array([0, 20, 51])}, "'offset' does not rise from 0 to the 50 frames"),
-        ({"offset": np.array([0, 30, 20, 50])}, "'offset' does not rise"),
+        ({"offset": np.array([0, 20, 51])}, "'offset' must rise from 0 to the 50 frames"),
+        ({"offset": np.array([0, 30, 20, 50])}, "'offset' must rise"),
         ({"offset": np.array([0.0, 50.0])}, "'offset' is float64"),
         ({"layout": np.array("{]")}, "its layout cannot be read"),
         ({"layout": np.array('{"name": 1}')}, "its layout cannot be read"),

@@ -253,7 +253,7 @@ def test_files_beside_the_authors_arrays_are_named(tmp_path: Path, rng: np.rando
         (folder / name).touch()
     done = load(folder, tmp_path / "store", layout="ntu25")
     assert done.notes == ("only the part 'train' is there", "not read: test_position.npy, train_data.npy")
-    refused(folder, "axes 'n t v m c' are of x_train arrays", layout="ntu25", axes="n t v m c")
+    refused(folder, "axes 'n t v m c' are for x_train arrays", layout="ntu25", axes="n t v m c")
 
 
 def test_lists_of_a_split_without_counterpart_are_named(tmp_path: Path, rng: np.random.Generator) -> None:

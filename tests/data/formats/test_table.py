@@ -106,7 +106,7 @@ def test_units_of_names(tmp_path: Path, form: str, units: str) -> None:
     found = read_text(tmp_path, wide(form, moves()))
     assert (found.points, found.units) == (JOINTS, units)
     both = wide("{joint}_{axis} (mm)", moves()).replace("hip_x (mm)", "hip_x (m)")
-    assert "columns in m and in mm: one unit belongs" in refusal(tmp_path, both)
+    assert "columns in m and in mm: give all in one unit" in refusal(tmp_path, both)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_frames_that_lack_and_rows_that_stand_twice(tmp_path: Path) -> None:
     assert found.joints[:, 0, 0, 0].tolist()[:2] == [1, 5]
     assert np.isnan(found.joints[2]).all()
     assert found.joints[3, 0, 1].tolist() == [2, 3]
-    assert found.notes == ("frames that lack: 1",)
+    assert found.notes == ("missing frames: 1",)
     assert len(read_text(tmp_path, head + "0,1,2,3,4\n10,5,6,7,8\n20,9,1,2,3\n").joints) == 3
     assert len(read_text(tmp_path, head + "0,1,2,3,4\n1,5,6,7,8\n999999999,9,1,2,3\n").joints) == 3
     assert "a frame stands in two rows" in refusal(tmp_path, head + "3,1,2,3,4\n3,5,6,7,8\n")

@@ -66,7 +66,9 @@ def find_skeleton(path: Path) -> Path:
             return max(named, key=lambda file: len(file.stem))
         if len(files) == 1:
             return files[0]
-    raise RecordingError(f"no {SKELETON} file of its name beside it or in the folder above, nor a single one")
+    raise RecordingError(
+        f"no {SKELETON} file beside it or in the folder above that has its name or is the only one there"
+    )
 
 
 def _begins_with(name: str, start: str) -> bool:

@@ -186,13 +186,13 @@ def _ends(arrays: Arrays, header: Header) -> list[int] | None:
         return None
     about = arrays.headers[name]
     if about.dtype.kind not in "iu" or len(about.shape) != 1 or about.size > 2**27:
-        raise RecordingError(f"array '{name}' is {about.dtype} {about.shape}: whole numbers (n + 1,) belong")
+        raise RecordingError(f"array '{name}' is {about.dtype} {about.shape}: n + 1 whole numbers belong there")
     ends = np.asarray(arrays.load(name)).tolist()
     rising = all(first < second for first, second in itertools.pairwise(ends))
     if len(ends) < 2 or ends[0] != 0 or ends[-1] != header.shape[0] or not rising:
         raise RecordingError(
-            f"array '{name}' does not rise from 0 to the {header.shape[0]} frames: where each recording begins, and "
-            "the end, belong"
+            f"array '{name}' must rise from 0 to the {header.shape[0]} frames: where each recording begins, and "
+            "the end of the last"
         )
     return ends
 
@@ -214,7 +214,7 @@ def _parts(
         if len(joints) > 1 and facts.lengths is None:
             one = without_padding(one)
             if len(one) < length:
-                notes.append("frames at the end of recordings, in which nobody is, are left out")
+                notes.append("frames at the end of recordings that show nobody are left out")
         made.append((one, None if scores is None else scores[row, : len(one)]))
     return made
 

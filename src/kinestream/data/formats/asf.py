@@ -126,7 +126,9 @@ class _Reader:
             raise RecordingError(f"a bone without {lacking[0]}", self.line)
         name = told["name"][0]
         if len(told["name"]) != 1 or not name.isprintable() or name in self.bones:
-            raise RecordingError(f"bone '{shown(' '.join(told['name']))}': a new name of one word belongs", self.line)
+            raise RecordingError(
+                f"bone '{shown(' '.join(told['name']))}': a new name of one word belongs there", self.line
+            )
         if len(self.bones) >= MOST_JOINTS:
             raise RecordingError(f"over {MOST_JOINTS} bones", self.line)
         direction = np.asarray(self._numbers(told["direction"], 3, "direction"))

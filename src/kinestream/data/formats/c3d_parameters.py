@@ -76,7 +76,9 @@ def read_header(file: BinaryIO, path: Path) -> Header:
     head = file.read(4)
     machine = _MACHINES.get(head[3])
     if machine is None:
-        raise RecordingError(f"kind of computer {head[3]}: 84 (Intel), 85 (DEC) and 86 (MIPS) are known")
+        raise RecordingError(
+            f"written by an unknown kind of computer ({head[3]}): 84 (Intel), 85 (DEC) and 86 (MIPS) are read"
+        )
     words = whole_numbers(first, machine, signed=False)
     data = (int(words[8]) - 1) * BLOCK
     if not start < data < size:

@@ -104,7 +104,7 @@ def texts(found: Any) -> np.ndarray:
     """The texts of a data set, in an array of its shape. Raises RecordingError for what is none."""
     h5py = library()
     if found.size > _MOST_TEXTS:
-        raise RecordingError(f"'{shown(found.name)}' holds {found.size:,} names")
+        raise RecordingError(f"'{shown(found.name)}' holds {found.size:,} names: at most {_MOST_TEXTS:,} are read")
     if found.dtype.kind != "S" and h5py.check_string_dtype(found.dtype) is None:
         raise RecordingError(f"'{shown(found.name)}' holds {shown(str(found.dtype))}, where text belongs")
     made = [text(value) for value in np.asarray(found[()]).ravel()]
@@ -119,13 +119,14 @@ def _check_lengths(found: Any, name: str) -> None:
     if h5py.check_string_dtype(found.dtype) is None:
         raise RecordingError(f"'{shown(name)}' holds lists: numbers or text belong")
     if found.size > _MOST_TEXTS:
-        raise RecordingError(f"'{shown(name)}' holds {found.size:,} texts")
+        raise RecordingError(f"'{shown(name)}' holds {found.size:,} texts: at most {_MOST_TEXTS:,} are read")
     size = found.file.id.get_filesize()
     if found.chunks is not None:
         if found.compression not in (None, "gzip") or found.shuffle or found.fletcher32:
             raise RecordingError(f"'{shown(name)}' holds text that is compressed in another way than by gzip")
         if found.id.get_num_chunks() > _MOST_TEXTS:
-            raise RecordingError(f"'{shown(name)}' lies in {found.id.get_num_chunks():,} pieces")
+            pieces = found.id.get_num_chunks()
+            raise RecordingError(f"'{shown(name)}' lies in {pieces:,} pieces: at most {_MOST_TEXTS:,} are read")
         raw = b""
         for number in range(found.id.get_num_chunks()):
             mask, piece = found.id.read_direct_chunk(found.id.get_chunk_info(number).chunk_offset)

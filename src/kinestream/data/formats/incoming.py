@@ -49,7 +49,9 @@ class Asked:
     def refuse_axes(self, form: str) -> None:
         """Raises ExchangeError where axes are said of a form that leaves none open."""
         if self.axes:
-            raise ExchangeError(f"axes '{shown(self.axes)}' are of x_train arrays: {form} have one order, leave it out")
+            raise ExchangeError(
+                f"axes '{shown(self.axes)}' are for x_train arrays, {form} have one order: leave it out"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

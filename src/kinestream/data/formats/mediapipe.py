@@ -80,7 +80,7 @@ def read(source: Source) -> Found:
         )
     kinds = [kind for kind in (wanted, WORLD, PICTURE, None) if kind in frames.seen]
     if wanted is not None and wanted not in frames.seen and None not in frames.seen:
-        raise RecordingError(f"nobody has {wanted}")
+        raise RecordingError(f"no frame has {wanted}")
     kind = kinds[0]
     notes = [f"{other or 'landmarks'} left out: {kind} were taken" for other in frames.seen if other != kind]
     notes += [f"not read: {name} of {count:,} frames" for name, count in frames.others.items()]
@@ -136,7 +136,7 @@ def _read_file(frames: _Frames, plain: dict[str, Any], path: Path) -> None:
             listed_values = single.setdefault(entry.key, [])
             if len(listed_values) > _MOST_BODIES:
                 raise RecordingError(
-                    f"more than {_MOST_BODIES} bodies in one frame: frames belong into a list of their own"
+                    f"more than {_MOST_BODIES} bodies in one frame: if these are frames, put them into one list"
                 )
             if entry.number:
                 listed_values.append(entry.value)

@@ -64,7 +64,7 @@ def _is_classic(path: Path) -> bool:
 def _check(file: Any) -> None:
     """That nothing lies in another file, and all sizes are those of a recording."""
     if len(file) > 1000:
-        raise RecordingError(f"{len(file):,} data sets")
+        raise RecordingError(f"{len(file):,} data sets in it: no file of poses has as many")
     for name in file:
         hdf5.dataset(file, name)
 
@@ -108,7 +108,10 @@ def _found(data: Any) -> Found:
     if "confidence" in data:
         confidence = data["confidence"]
         if set(confidence.dims) != set(known[:-1]) or confidence.dtype.kind not in "fiu":
-            raise RecordingError(f"'confidence' has the axes {shown(str(confidence.dims))}")
+            raise RecordingError(
+                f"'confidence' has the axes {shown(str(confidence.dims))} and type {confidence.dtype}: numbers with "
+                "the axes of 'position' but space belong there"
+            )
         scores = np.asarray(confidence.transpose(*known[:-1]).values, dtype=np.float64).reshape(scores.shape)
     joints, certain, notes = scored(np.concatenate((joints, scores[..., None]), axis=3), flags=False)
     if not np.isfinite(joints).any():
@@ -135,7 +138,7 @@ def _ours(attributes: Mapping[str, Any], points: tuple[str, ...]) -> dict[str, A
     told: dict[str, Any] = {key: str(attributes[key]) for key in _FACTS if key in attributes}
     units, up = told.get("units", "m"), told.get("up", "y")
     if units not in UNITS or up not in UP:
-        raise RecordingError(f"units '{shown(units)}' or up '{shown(up)}' that nobody knows")
+        raise RecordingError(f"its units '{shown(units)}' or its up axis '{shown(up)}' are unknown")
     try:
         plain = json.loads(str(attributes.get("layout", "")))
         if not isinstance(plain, dict):

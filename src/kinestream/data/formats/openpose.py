@@ -43,7 +43,7 @@ def read(source: Source) -> Found:
     if source.variable and source.variable not in _NUMBERS:
         raise RecordingError(f"no variable '{shown(source.variable)}': there are {FLAT} and {SOLID}")
     if source.variable and source.variable not in seen:
-        raise RecordingError(f"nobody has {source.variable}")
+        raise RecordingError(f"no person has {source.variable}")
     if not seen:
         raise RecordingError(f"no body in any of its {count} frames" if count else "no frames")
     key = source.variable or (SOLID if SOLID in seen else FLAT)

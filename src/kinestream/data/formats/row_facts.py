@@ -78,7 +78,7 @@ class RowFacts:
     def checked(self, count: int) -> tuple[str, ...]:
         """A note on each array that does not have a value for each of so many recordings."""
         return tuple(
-            f"'{what}' has {len(values)} values, there are {count} recordings: it is not read"
+            f"'{what}' has {len(values)} values for {count} recordings: it is not read"
             for what, values in self.columns.items()
             if len(values) not in (1, count)
         )

@@ -239,7 +239,7 @@ def rate(times: Float[np.ndarray, " n"], frames: Int[np.ndarray, " n"]) -> tuple
         single = steps / counts
     usual = float(np.median(single))
     if not (counts > 0).all() or not np.isfinite(single).all() or not 1e-5 < usual < 1e5:
-        return None, ("the times of its frames do not rise steadily: frames a second unknown",)
+        return None, ("the times of its frames do not rise steadily: frame rate unknown",)
     regular = np.abs(single - usual) <= 0.25 * usual
     fps = round(float(counts[regular].sum() / steps[regular].sum()), 2)  # the mean: times are rounded to milliseconds
     irregular = int((~regular).sum())

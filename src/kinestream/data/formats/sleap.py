@@ -41,7 +41,7 @@ def read(source: Source) -> Found:
         if scores is not None and scores.shape != tuple(
             size for axis, size in enumerate(tracks.shape) if axis != axes[3]
         ):
-            raise RecordingError(f"point_scores {scores.shape} of tracks {tracks.shape}")
+            raise RecordingError(f"point_scores {scores.shape} do not fit tracks {tracks.shape}")
         there = np.concatenate([np.isfinite(part).all(axis=-1).any(axis=-1) for part in _parts(tracks, axes, frames)])
         most = int(there.sum(axis=1).max())
         if not most:

@@ -101,7 +101,7 @@ def _read(source: Source, *, afresh: bool) -> Found | list[Found]:
         header = rows.header
         long = columns_of_long(header.names) if not source.columns else None
         if header.ours is not None and long is None:
-            raise RecordingError("a table of our own without the columns joint, x and y: damaged")
+            raise RecordingError("a table written by kinestream without its columns joint, x and y: damaged")
         if long is not None:
             return read_long(rows, long, source)
         plan = _plan(header.names, header.joined, header.width, source.columns, source.layout)
@@ -267,9 +267,7 @@ def _placed(
         raise RecordingError(f"row {int(np.isnan(persons).argmax()) + 1} has no number of a person")
     _, first, inverse = np.unique(persons, return_index=True, return_inverse=True)
     if len(first) > 1 and plan.joints.people != ("",):
-        raise RecordingError(
-            "people have columns of their own, and rows of their own as well: one or the other belongs"
-        )
+        raise RecordingError("people have columns of their own and rows of their own: give them one or the other")
     if frames is None:
         if len(first) > 1 and plan.time is None:
             raise RecordingError(f"rows of {len(first)} people without the frames that they belong to")

@@ -75,10 +75,10 @@ def frame_places(frames: Float64[np.ndarray, " rows"]) -> tuple[Int64[np.ndarray
         return (
             places,
             len(distinct),
-            f"its frames have numbers up to {distinct[-1]}, most of which lack: taken one after the other",
+            f"its frames are numbered up to {distinct[-1]}, and most numbers are missing: taken one after the other",
         )
     lacking = count - len(distinct)
-    return (whole - distinct[0]) // step, count, f"frames that lack: {lacking}" if lacking else ""
+    return (whole - distinct[0]) // step, count, f"missing frames: {lacking}" if lacking else ""
 
 
 def _whole(values: Float64[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:

@@ -303,7 +303,7 @@ def _units(rows: Sequence[Sequence[str]]) -> str | None:
         if _are_units(cells):
             found = {match[1].lower() for cell in cells if (match := _UNIT_CELL.fullmatch(cell))}
             if len(found) > 1:
-                raise RecordingError(f"columns in {' and in '.join(sorted(found))}: one unit belongs")
+                raise RecordingError(f"columns in {' and in '.join(sorted(found))}: give all in one unit")
             return found.pop()
     return None
 

@@ -56,7 +56,7 @@ def columns_of_long(names: tuple[str, ...]) -> Columns | None:
     places = tuple(axes[axis] for axis in "xyz" if axis in axes)
     units = {bare[column][1] for column in places} - {None}
     if len(units) > 1:
-        raise RecordingError(f"columns in {' and in '.join(sorted(map(str, units)))}: one unit belongs")
+        raise RecordingError(f"columns in {' and in '.join(sorted(map(str, units)))}: give all in one unit")
     sure = next((column for column, (name, _) in enumerate(bare) if _SURE.fullmatch(name)), None)
     used = {
         *places,

@@ -151,10 +151,10 @@ def find_joints(names: Sequence[str], pattern: str = "") -> Joints | None:
     for joint, own in kept.items():
         for axis, columns in own.items():
             if len(columns) > 1:
-                raise RecordingError(f"{axis} of '{shown(joint, 30)}' stands in {len(columns)} columns: one belongs")
+                raise RecordingError(f"{axis} of '{shown(joint, 30)}' stands in {len(columns)} columns: keep one")
     units = {unit for own in kept.values() for axis in axes if (unit := bare[own[axis][0]][1])}
     if len(units) > 1:
-        raise RecordingError(f"columns in {' and in '.join(sorted(units))}: one unit belongs")
+        raise RecordingError(f"columns in {' and in '.join(sorted(units))}: give all in one unit")
     people, joints = _people(list(kept))
     numbered = _in_order(joints)
     order = numbered if numbered is not None else joints
