@@ -91,10 +91,10 @@ def test_a_folder_of_own_files_becomes_a_store(folder: Path, tmp_path: Path) -> 
     store = prepare(folder, tmp_path / "store", format="arrays", layout=STICK, units="mm", up="z", fps=25)
     assert (len(store), store.info.fps, store.info.most_bodies, store.layout) == (3, 25, 1, STICK)
     assert store.info.notes == (
-        "layout: stick, as said",
-        "units: mm, as said",
+        "layout: stick, as given",
+        "units: mm, as given",
         "up: z, as you say",
-        "rate: 25 fps, as said",
+        "rate: 25 fps, as given",
         "1 files of other kinds are not read: 1 .txt",
         "1 recordings cannot be used, see rejected.csv",
     )

@@ -65,7 +65,7 @@ def test_units_that_no_person_has_are_asked_for(real_data: Path) -> None:
 def test_ui_prmd_is_an_archive_of_2000_recordings(real_data: Path) -> None:
     found = ks.inspect(real_data / "ui-prmd/ui_prmd_kinect.npz", layout="uiprmd22", variable="joints_mm")
     assert found.facts[:3] == (
-        "layout: uiprmd22, as said",
+        "layout: uiprmd22, as given",
         "units: mm, as the files say",
         "up: y, as layout uiprmd22 says",
     )

@@ -336,9 +336,7 @@ def test_pairs_that_would_count_for_nothing_are_refused(
     with pytest.raises(ValueError, match=r"no file of pairs .*pairs\.csv"):
         train(recipe, small_store, tmp_path / "refused", pairs=file)
     write_pairs(file, [])
-    with pytest.raises(
-        ValueError, match=r"has no effect while the recipe's setting partner is 0: --set partner=0\.5"
-    ):
+    with pytest.raises(ValueError, match=r"has no effect while the recipe's setting partner is 0: --set partner=0\.5"):
         train(small_recipe, small_store, tmp_path / "refused", pairs=file)
     with pytest.raises(ValueError, match=r"pairs no two of the 27"):
         train(recipe, small_store, tmp_path / "refused", pairs=file)

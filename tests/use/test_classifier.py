@@ -106,7 +106,7 @@ def test_labels_and_people_are_those_of_the_recordings(model: Model, moves: list
     assert [one.labels for one in report.curve] == [1, 2, 5, 10, None]
     assert report.curve[-1].accuracy == report.accuracy
     text = " ".join(str(report).split())
-    for word in ("untrained encoder", "raw ", "labels a class", "people held out in turn (4, 4 folds)"):
+    for word in ("untrained encoder", "raw ", "labels a class", "people held out in turn (4 in 4 folds)"):
         assert word in text
     assert json.loads(json.dumps(report.to_dict()))["held_out"] == "people"
     page = report._repr_html_()

@@ -83,8 +83,9 @@ def test_from_files_to_predictions(place: Path, capsys: pytest.CaptureFixture[st
     assert main(["predict", model, str(place / "moves.npz"), *out(place / "q.csv")]) == 0
     told, again = read_table(place / "p.csv"), read_table(place / "q.csv")
     assert told == again
-    assert list(told[0]) == ["file", "person", "start", "end", "label", "probability", "known"]
+    assert list(told[0]) == ["name", "file", "person", "start", "end", "label", "probability", "known"]
     assert [row["label"] for row in told] == ["arm", "bend"] * 6
+    assert len({row["name"] for row in told}) == 12
     assert all(0.5 <= float(row["probability"]) <= 1 and row["end"] == "4.0" for row in told)
     words = ["predict", model, files, *layout, "--windows", "2s", *out(place / "w.csv")]
     assert main(words) == 0

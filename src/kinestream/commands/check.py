@@ -47,7 +47,7 @@ def _show_counts(screen: Screen, store: Store, report: StoreReport) -> None:
     shortest, median, longest = report.lengths
     bodies = ", ".join(f"{count:,} with {number}" for number, count in report.bodies.items())
     screen.table(
-        f"{store.info.title} ({store.info.dataset})",
+        store.info.title + (f" ({store.info.dataset})" if store.info.dataset else ""),
         ("what", "value"),
         [
             ("preparation", f"{store.info.preparation}: {store.preparation.summary}"),

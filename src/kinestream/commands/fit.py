@@ -75,4 +75,4 @@ def run(config: Config) -> None:
     if config.report is not None:
         write_json(config.report, report.to_dict())
     classifier.save(config.out, replace=config.replace)
-    screen.say(f"{len(classifier.classes_)} classes: {config.out}")
+    screen.say(f"classifier of {len(classifier.classes_)} classes: {config.out}")

@@ -25,7 +25,7 @@ class Config:
     recordings: tuple[str, ...]
     """Files, folders of them, stores, or archives of embeddings."""
     out: Path = required_option()
-    """CSV file: file, person, start, end, label, probability, known."""
+    """CSV file: name, file, person, start, end, label, probability, known."""
     windows: str | None = None
     """Label windows of this length, as in 2s or 60f; those that the classifier learnt from if not given."""
     hop: str | None = None

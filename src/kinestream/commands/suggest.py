@@ -26,7 +26,8 @@ class Config:
     unsure: float | None = None
     """Share of suggestions that the classifier is least sure of, 0 to 1, whatever the number of labels."""
     out: Path | None = None
-    """CSV file to fill in: name, file, person, start, end, why, label."""
+    """CSV file to fill in: name, file, person, start, end, why (covers: it stands for others like it; unsure: the
+    classifier is least sure of it), label."""
     sheet: Path | None = None
     """Picture (.png) of all suggestions, numbered. Needs the extra kinestream[viz]."""
     seed: int = 0

@@ -125,7 +125,8 @@ class Store:
 
     def __repr__(self) -> str:
         info = self.info
-        classes = f"{len(info.classes)} classes" if info.classes else "no labels"
+        count = len(info.classes)
+        classes = f"{count} class{'es' if count > 1 else ''}" if count else "no labels"
         splits = f"splits {', '.join(info.splits)}" if info.splits else "no splits"
         return (
             f"Store({str(self.path)!r}: {info.title}, {info.recordings:,} recordings of {info.frames:,} frames, "

@@ -197,10 +197,10 @@ def _kind(found: Found) -> tuple[object, ...]:
 
 def _rate(rates: set[float | int | None], told: Told) -> str:
     if told.fps is not None:
-        return f"rate: {told.fps:g} fps, as said"
+        return f"rate: {told.fps:g} fps, as given"
     known = sorted(rate for rate in rates if rate is not None)
     if not known:
-        return "rate: not known; --fps says it"
+        return "rate: not known; give it with --fps"
     return f"rate: {', '.join(f'{rate:g}' for rate in known[:5])} fps, as the files say"
 
 
@@ -211,7 +211,7 @@ def _layout(found: Found, told: Told, where: str) -> tuple[PointMap, str]:
     try:
         if told.layout is not None:
             made = _map(found, told.layout)
-            return made, f"layout: {told.layout.name}, as said{_made(made)}"
+            return made, f"layout: {told.layout.name}, as given{_made(made)}"
         if found.layout is not None:
             return _map(found, found.layout), f"layout: {found.layout.name}, as the files say"
         if found.points:
@@ -290,7 +290,7 @@ def _units(
     planar: bool,
 ) -> tuple[ToldUnits, str]:
     if told.units is not None:
-        how = f"scaled to {STANDARD_HEIGHT} m from ankles to head" if told.units in _SCALED else "as said"
+        how = f"scaled to {STANDARD_HEIGHT} m from ankles to head" if told.units in _SCALED else "as given"
         return told.units, f"units: {told.units}, {how}"
     named = Counter(one.units for one in found if one.units)
     if named:

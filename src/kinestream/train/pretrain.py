@@ -373,7 +373,7 @@ class _Training:
             seconds=steps * a_step,
             memory=torch.cuda.max_memory_allocated(fabric.device) if on_cuda else peak_of_process(),
             disk=weights + moments + saved + steps * _LOG_BYTES,
-            timed=f"{max(1, len(times) - 1)} steps of {a_step:.3g} s on {fabric.device.type}, without 1-NN evaluations",
+            timed=f"{a_step:.3g} s a step on {fabric.device.type} ({max(1, len(times) - 1)} timed), without 1-NN evaluations",
         )
 
     def _keep_whitening(self) -> None:

@@ -125,17 +125,20 @@ class LabelReport:
                 )
                 for one in self.curve
             ]
-            title = f"what more labels bring: {max(one.draws for one in self.curve)} draws"
+            draws = max(one.draws for one in self.curve)
+            title = "what more labels bring" + (f", mean of {draws} draws" if draws > 1 else "")
             yield title, ("labels a class", "rows", "accuracy", "deviation"), points
 
     def _remarks(self) -> Iterator[str]:
         if self.calibration_error is not None:
-            alarms = "" if self.false_alarms is None else f"; called unknown: {self.false_alarms:.1f} %"
+            alarms = (
+                "" if self.false_alarms is None else f"; of labelled classes called unknown: {self.false_alarms:.1f} %"
+            )
             yield f"calibration error {self.calibration_error:.1f} %{alarms}"
         yield from (f"note: {note}" for note in self.notes)
 
     def _held(self) -> str:
-        return f"{self.held_out} held out in turn ({self.groups:,}, {self.folds} folds)"
+        return f"{self.held_out} held out in turn ({self.groups:,} in {self.folds} folds)"
 
     def _confused(self) -> list[tuple[str, str, int, int]]:
         pairs = [

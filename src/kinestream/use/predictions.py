@@ -26,7 +26,7 @@ from kinestream.use.sources import Listed, Sources, open_sources
 from kinestream.use.vectors import chunks
 from kinestream.words import shown
 
-COLUMNS = ("file", "person", "start", "end", "label", "probability", "known")
+COLUMNS = ("name", "file", "person", "start", "end", "label", "probability", "known")
 _REASONS_SHOWN = 3
 _SHOWN = 12
 
@@ -36,7 +36,7 @@ class Predictions:
     """A label for each recording, or for each window and person."""
 
     rows: Rows = field(repr=False)
-    """File, person, start and end of each."""
+    """Name, file, person, start and end of each."""
     labels: np.ndarray
     probabilities: Float64[np.ndarray, " n"]
     """Of the label, calibrated."""
@@ -64,13 +64,13 @@ class Predictions:
         return [(label, count, unknown[label]) for label, count in every.most_common()]
 
     def lines(self) -> Iterator[tuple[Any, ...]]:
-        """The rows of the file: the name stands for the file where it has none."""
-        columns = (self.rows.file, self.rows.name, self.rows.person, self.rows.start, self.rows.end)
+        """The rows of the table."""
+        columns = (self.rows.name, self.rows.file, self.rows.person, self.rows.start, self.rows.end)
         told = (self.labels, self.probabilities, self.known)
-        for file, name, person, start, end, label, probability, known in zip(
+        for name, file, person, start, end, label, probability, known in zip(
             *(column.tolist() for column in (*columns, *told)), strict=True
         ):
-            yield (file or name, person, round(start, 3), round(end, 3), label, round(probability, 4), int(known))
+            yield (name, file, person, round(start, 3), round(end, 3), label, round(probability, 4), int(known))
 
     def to_pandas(self) -> Any:
         """A `DataFrame` with the columns of the file. Raises ValueError where pandas is not installed."""
@@ -81,7 +81,7 @@ class Predictions:
         return pd.DataFrame(list(self.lines()), columns=list(COLUMNS)).astype({"known": bool})
 
     def save(self, path: str | Path) -> None:
-        """Writes a CSV file, whole: file, person, start, end, label, probability, known (1 or 0)."""
+        """Writes a CSV file, whole: name, file, person, start, end, label, probability, known (1 or 0)."""
         with replacing(Path(path)) as part, part.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
