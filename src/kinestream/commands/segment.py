@@ -128,7 +128,8 @@ def run(config: Config) -> None:
         progress=screen.progress_callback(),
     )
     found = [_changed(one, names, merged) for one in found]
-    screen.table("groups", ("group", "pieces", "seconds", "certainty"), list(_rows(found)))
+    kind = "group" if config.model is None else "label"
+    screen.table(f"{kind}s", (kind, "pieces", "seconds", "certainty"), list(_rows(found)))
     save_segments(found, config.out)
     screen.say(
         f"{sum(map(len, found)):,} pieces of {len(found)} recording{'s' if len(found) > 1 else ''}: {config.out}"
