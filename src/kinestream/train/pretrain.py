@@ -351,7 +351,7 @@ class _Training:
             times.append(time.monotonic() - began)
             if len(times) > 1 and (len(times) > _STEPS_TIMED or sum(times) > _SECONDS_TIMED):
                 break
-        a_step = statistics.median(times[1:] or times)
+        a_step, timed = statistics.median(times[1:] or times), max(1, len(times) - 1)
         steps = recipe.epochs * loader.steps
         weights = sum(one.numel() * one.element_size() for one in method.state_dict().values())
         moments = sum(
@@ -373,7 +373,7 @@ class _Training:
             seconds=steps * a_step,
             memory=torch.cuda.max_memory_allocated(fabric.device) if on_cuda else peak_of_process(),
             disk=weights + moments + saved + steps * _LOG_BYTES,
-            timed=f"{a_step:.3g} s a step on {fabric.device.type} ({max(1, len(times) - 1)} timed), without 1-NN evaluations",
+            timed=f"{a_step:.3g} s a step on {fabric.device.type} ({timed} timed), without 1-NN evaluations",
         )
 
     def _keep_whitening(self) -> None:
