@@ -17,7 +17,7 @@ from kinestream.plugins import add_plugin
 from kinestream.words import shown
 
 COMMANDS = {
-    "demo": ("demo", "show in a minute what kinestream does, without any data of your own"),
+    "demo": ("demo", "show in two minutes what kinestream does, without any data of your own"),
     "inspect": ("inspect", "show what recordings are: format, layout, people, rate, units, gaps"),
     "embed": ("embed", "embed recordings, or windows of them, into an archive of any size"),
     "search": ("search", "find what in an archive is most similar to a recording, or to a part of one"),
