@@ -313,7 +313,7 @@ def test_the_first_ones_stand_best_for_all(rng: np.random.Generator) -> None:
 
 
 def test_suggestions_never_overlap_and_leave_out_what_is_labelled(model: Model, moves: list[ks.Recording]) -> None:
-    windows = model.embedded(moves[:6], windows="2s", hop="0.5s")
+    windows = model.embedded(moves[:6], windows="1s", hop="0.25s")
     found = ks.suggest(windows, 8)
     taken: dict[str, list[tuple[float, float]]] = {}
     for name, start, end in zip(found.rows.name, found.rows.start, found.rows.end, strict=True):

@@ -256,7 +256,7 @@ def _tidy(model: Any) -> None:
     the time, and runtimes do the same when they load a file."""
     from onnxscript import ir, optimizer
 
-    passes = ir.passes.common
+    passes: Any = ir.passes.common  # it has no types
     passes.InlinePass()(model)
     optimizer.fold_constants_ir(model)
     for one in (
