@@ -1,6 +1,7 @@
-"""Search of 100 queries: exact among a million made-up vectors of 512 numbers, beside the product of both alone, what it
-finds compared with a sort of all cosines of some queries; and by the index of usearch among 200 000 clustered vectors,
-with the share of the exact ten nearest that it finds. Seconds of the processor, over all threads, and of the clock."""
+"""Search of 100 queries: exact among a million made-up vectors of 512 numbers, beside the product of both alone, what
+it finds compared with a sort of all cosines of some queries; and by the index of usearch among 200 000 clustered
+vectors, with the share of the exact ten nearest that it finds. Seconds of the processor, over all threads, and of the
+clock."""
 
 import time
 from collections.abc import Callable, Mapping

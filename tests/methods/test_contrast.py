@@ -27,9 +27,7 @@ from kinestream.methods.momentum_contrast import cross_losses, shared_neighbours
 T = 0.07
 
 
-def rows(
-    seed: int, count: int = 1, batch: int = 5, size: int = 4, device: torch.device | str = "cpu"
-) -> list[Tensor]:
+def rows(seed: int, count: int = 1, batch: int = 5, size: int = 4, device: torch.device | str = "cpu") -> list[Tensor]:
     generator = torch.Generator().manual_seed(seed)
     drawn = [torch.randn(batch, size, generator=generator, dtype=torch.float64) for _ in range(count)]
     return [(row / row.norm(dim=1, keepdim=True)).to(device) for row in drawn]

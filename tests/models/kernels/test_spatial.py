@@ -13,9 +13,7 @@ def dense(x: Tensor, a: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("layout", [NTU25, KINECT20], ids=lambda layout: layout.name)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_equals_the_dense_sum_with_gradients(
-    layout: SkeletonLayout, dtype: torch.dtype, device: torch.device
-) -> None:
+def test_equals_the_dense_sum_with_gradients(layout: SkeletonLayout, dtype: torch.dtype, device: torch.device) -> None:
     torch.manual_seed(0)
     pattern = torch.from_numpy(adjacency(layout)).to(device, dtype)
     links = Links.of(pattern)
