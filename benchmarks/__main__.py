@@ -34,6 +34,7 @@ BENCHMARKS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "processes": scale.measure_processes,
     "scale": scale.measure,
     "search": search.measure,
+    "search_index": search.measure_index,
     "full_size": full_size.measure,
     "embedding": embedding.measure,
     "at_scale": at_scale.measure,

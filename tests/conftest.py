@@ -22,6 +22,7 @@ install_import_hook([f"kinestream.{package}" for package in _SHAPED], "beartype.
 
 from tests.stores import SMALL, write_small_store  # noqa: E402
 
+from kinestream.distributed.devices import set_tf32  # noqa: E402
 from kinestream.recipes import Recipe  # noqa: E402
 
 # No deadlines: machines are noisy, and a slow example is no failure. The same examples every time, so that a red run is
@@ -54,15 +55,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--device", choices=("cpu", "cuda"), default="cpu", help="where tests of networks compute")
+    parser.addoption("--device", choices=("cpu", "cuda"), default="cpu", help="where the tests of numerics compute")
 
 
 @pytest.fixture(scope="session")
 def device(request: pytest.FixtureRequest) -> torch.device:
-    """Given by `--device`; a run of the suite for a GPU where there is none would say nothing, and fails."""
+    """Given by `--device`. A test that takes it computes there and compares with a reference of the processor: loops in
+    Python or numpy, double precision, or the numbers of the published code. So `pytest --device cuda` says of a GPU:
+
+    - methods: the steps of all (`train/test_no_waiting.py`, which torch watches there), the published numbers of one
+      and of three streams (`golden/`), losses, whitened targets, agreement and mining (`methods/`);
+    - encoders: features, gradients and statistics (`models/test_on_device.py`), and their kernels (`models/kernels/`);
+    - streams (`skeleton/`), features, kNN and whitening (`features/`);
+    - what is done with a model: `embed`, classifiers, segments (the fixture `model` of `use/`).
+
+    All other tests compute on the processor whatever is given. Products are of full single precision, as in commands.
+    Where there is no GPU, asking for one is an error: a run would say nothing.
+    """
     name: str = request.config.getoption("--device")
     if name == "cuda" and not torch.cuda.is_available():
         pytest.fail("torch finds no CUDA device here: leave --device out")
+    set_tf32(allowed=False)
     return torch.device(name)
 
 

@@ -28,23 +28,28 @@ def encoder(seed: int = 0) -> STGCN:
     return STGCN(torch.from_numpy(adjacency(KINECT20)), hidden=4, dim=8, dropout=0.5)
 
 
-def test_features_leave_the_encoder_as_it_was_and_follow_the_order_of_the_store(small_store: Path) -> None:
+def test_features_leave_the_encoder_as_it_was_and_follow_the_order_of_the_store(
+    small_store: Path, device: torch.device
+) -> None:
     clips = Clips(Store(small_store), 10)
     network = encoder().train()
     before = copy.deepcopy(network.state_dict())
     seen: list[tuple[int, int]] = []
-    features = compute_features({"joint": network}, clips, progress=lambda done, total: seen.append((done, total)))
+    features = compute_features(
+        {"joint": network}, clips, device=device, progress=lambda done, total: seen.append((done, total))
+    )
     assert network.training
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert all(torch.equal(value.cpu(), before[name]) for name, value in network.state_dict().items())
     assert seen == [(0, 40), (40, 40)]
-    one = network.eval()(to_batch(torch.from_numpy(clips.batch(np.array([17])))))
+    one = network.cpu().eval()(to_batch(torch.from_numpy(clips.batch(np.array([17])))))
     np.testing.assert_allclose(features["joint"][17], one[0].detach(), rtol=1e-4, atol=1e-5)
 
 
-def test_a_readout_averages_over_turns(small_store: Path) -> None:
+def test_a_readout_averages_over_turns(small_store: Path, device: torch.device) -> None:
     clips = Clips(Store(small_store), 10)
     network = encoder().eval()
-    read = compute_features({"bone": network}, clips, readout=Readout(turns=4))["bone"]
+    read = compute_features({"bone": network}, clips, readout=Readout(turns=4), device=device)["bone"]
+    network.cpu()
     assert read.shape == (40, 8)
 
     x, y, z = np.moveaxis(clips.batch(np.array([17]))[0].astype(np.float64), -1, 0)  # t m v each

@@ -28,20 +28,21 @@ def naive_ranking(
 
 
 @given(seed=st.integers(0, 200), k=st.integers(1, 12), temperature=st.sampled_from([0.07, 0.1, 1.0]))
-def test_against_loops(seed: int, k: int, temperature: float) -> None:
+def test_against_loops(device: torch.device, seed: int, k: int, temperature: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     bank = torch.randn(12, 3, dtype=torch.float64, generator=generator)
     query = torch.randn(5, 3, dtype=torch.float64, generator=generator)
     labels = torch.randint(4, (12,), generator=generator)
-    found = knn_ranking(bank, labels, query, classes=4, k=k, temperature=temperature)
+    on_device = (one.to(device) for one in (bank, labels, query))
+    found = knn_ranking(*on_device, classes=4, k=k, temperature=temperature)
     for row, one in zip(found.tolist(), query.tolist(), strict=True):
         assert row == naive_ranking(bank.tolist(), labels.tolist(), one, 4, k, temperature)
 
 
-def test_many_queries_are_the_same_as_few() -> None:
+def test_many_queries_are_the_same_as_few(device: torch.device) -> None:
     generator = torch.Generator().manual_seed(0)
-    bank, query = torch.randn(50, 4, generator=generator), torch.randn(1500, 4, generator=generator)
-    labels = torch.randint(3, (50,), generator=generator)
+    bank, query = (torch.randn(count, 4, generator=generator).to(device) for count in (50, 1500))
+    labels = torch.randint(3, (50,), generator=generator).to(device)
     at_once = knn_ranking(bank, labels, query, classes=3, k=7)
     one_by_one = torch.cat([knn_ranking(bank, labels, row, classes=3, k=7) for row in query.split(100)])
     assert torch.equal(at_once, one_by_one)

@@ -33,9 +33,9 @@ def naive(train: np.ndarray, test: np.ndarray, power: float) -> tuple[np.ndarray
 
 
 @pytest.mark.parametrize("power", [0.25, 0.5, 1.0])
-def test_components_are_divided_by_their_deviation_to_the_power(power: float) -> None:
+def test_components_are_divided_by_their_deviation_to_the_power(power: float, device: torch.device) -> None:
     train, test = rows(40, 0), rows(15, 1)
-    made = whiten(train, test, power)
+    made = [part.cpu() for part in whiten(train.to(device), test.to(device), power)]
     expected = naive(train.double().numpy(), test.double().numpy(), power)
     for found, one in (
         (made[0] @ made[0].T, expected[0] @ expected[0].T),
@@ -98,9 +98,9 @@ def ledoit_wolf(halves: list[np.ndarray]) -> np.ndarray:
     return error / spread * mean * np.eye(size) + (1 - error / spread) * sample
 
 
-def test_what_changes_between_pairs_is_divided_out() -> None:
+def test_what_changes_between_pairs_is_divided_out(device: torch.device) -> None:
     train, test = rows(14, 0), rows(15, 1)
-    made = whiten(train, test, 1.0, pairs=PAIRS)
+    made = [part.cpu() for part in whiten(train.to(device), test.to(device), 1.0, pairs=PAIRS.to(device))]
     units = [part.double().numpy() for part in (train, test)]
     units = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in units]
     halves = [(units[0][first] - units[0][second]) / np.sqrt(2) for first, second in PAIRS.tolist()]
@@ -144,7 +144,9 @@ def test_pairs_that_tell_nothing_are_refused() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 3, 50])
-def test_neighbours_are_mutual_and_of_all_streams(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neighbours_are_mutual_and_of_all_streams(
+    k: int, monkeypatch: pytest.MonkeyPatch, device: torch.device
+) -> None:
     features = {"joint": rows(40, 0), "bone": rows(40, 1)[:, :5] * 3}
     whitened = [naive(values.double().numpy(), values[:1].double().numpy(), 0.5)[0] for values in features.values()]
     similarity = sum(one @ one.T for one in whitened)
@@ -165,6 +167,6 @@ def test_neighbours_are_mutual_and_of_all_streams(k: int, monkeypatch: pytest.Mo
     }
     for at_once in (1024, 7):
         monkeypatch.setattr(whitening, "_ROWS_AT_ONCE", at_once)
-        found = mutual_neighbours(features, k)
+        found = mutual_neighbours({name: values.to(device) for name, values in features.items()}, k)
         assert {tuple(pair) for pair in found.tolist()} == expected
         assert len(found) == len(expected)

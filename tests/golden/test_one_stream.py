@@ -35,16 +35,16 @@ def test_adjacency(golden: Path) -> None:
     np.testing.assert_array_equal(adjacency(KINECT20), values["nw_ucla20"])
 
 
-def test_encoder_in_evaluation_and_training_mode(golden: Path) -> None:
-    values = load(golden / "stgcn_small.npz")
+def test_encoder_in_evaluation_and_training_mode(golden: Path, device: torch.device) -> None:
+    values = load(golden / "stgcn_small.npz", device)
     encoder = small_encoder()
     fill(encoder, values, "state.", encoder_name)
     torch.testing.assert_close(encoder.eval()(values["x"]), values["y_eval"], rtol=1e-6, atol=1e-9)
     torch.testing.assert_close(encoder.train()(values["x"]), values["y_train"], rtol=1e-6, atol=1e-9)
 
 
-def test_caca_first_gradient(golden: Path) -> None:
-    values = load(golden / "caca_single.npz")
+def test_caca_first_gradient(golden: Path, device: torch.device) -> None:
+    values = load(golden / "caca_single.npz", device)
     pair = pair_at(values, "init")
     caca({"joint": pair})([{"joint": values["x1"]}, {"joint": values["x2"]}])["loss"].backward()
     compared = 0
@@ -60,10 +60,10 @@ def test_caca_first_gradient(golden: Path) -> None:
     assert compared > 100
 
 
-def test_caca_five_steps(golden: Path) -> None:
-    values = load(golden / "caca_single.npz")
+def test_caca_five_steps(golden: Path, device: torch.device) -> None:
+    values = load(golden / "caca_single.npz", device)
     pair = pair_at(values, "init")
-    np.testing.assert_allclose(five_steps(caca({"joint": pair}), values), values["losses"], rtol=1e-6)
+    np.testing.assert_allclose(five_steps(caca({"joint": pair}), values), values["losses"].tolist(), rtol=1e-6)
     for part, (published, rename) in PARTS.items():
         expected, _ = translate(values, f"final.{published}.", rename)
         found = pair.get_submodule(part).state_dict()
@@ -72,13 +72,13 @@ def test_caca_five_steps(golden: Path) -> None:
             torch.testing.assert_close(value, expected[name], rtol=1e-6, atol=1e-8, msg=lambda m, n=name: f"{n}: {m}")
 
 
-def test_byol_five_steps(golden: Path) -> None:
-    start = load(golden / "caca_single.npz")
+def test_byol_five_steps(golden: Path, device: torch.device) -> None:
+    start = load(golden / "caca_single.npz", device)
     losses = five_steps(skeleton_byol({"joint": pair_at(start, "init")}), start)
     np.testing.assert_allclose(losses, np.load(golden / "byol_single.npz")["losses"], rtol=1e-6)
 
 
-def test_knn(golden: Path) -> None:
-    values = load(golden / "knn.npz")
+def test_knn(golden: Path, device: torch.device) -> None:
+    values = load(golden / "knn.npz", device)
     ranking = knn_ranking(values["bank"], values["labels"], values["query"], classes=10, k=20, temperature=0.1)
     assert torch.equal(ranking, values["pred_k20_t01"])

@@ -32,8 +32,8 @@ def naive_top(rows: list[list[float]], k: int) -> list[list[bool]]:
 
 
 @given(seed=st.integers(0, 300), k=st.integers(1, 7))
-def test_top_marks_and_label(seed: int, k: int) -> None:
-    first, second = similarities(seed), similarities(seed + 1000)
+def test_top_marks_and_label(device: torch.device, seed: int, k: int) -> None:
+    first, second = similarities(seed).to(device), similarities(seed + 1000).to(device)
     expected = [naive_top(similarity.tolist(), k) for similarity in (first, second)]
     assert top_marks(first, k).tolist() == expected[0]
     label = stream_label(StreamSimilarities(first=first, second=second), k)
@@ -52,14 +52,14 @@ def test_the_vote_is_a_majority(seed: int, streams: int) -> None:
 
 
 @given(seed=st.integers(0, 300))
-def test_the_loss(seed: int) -> None:
-    similarity = similarities(seed)
+def test_the_loss(device: torch.device, seed: int) -> None:
+    similarity = similarities(seed).to(device)
     positives = torch.rand(7, 7, generator=torch.Generator().manual_seed(seed)) < 0.4
     total = 0.0
     for row, marks in zip(similarity.tolist(), positives.tolist(), strict=True):
         normaliser = math.log(sum(math.exp(value) for value in row))
         total -= sum(value - normaliser for value, mark in zip(row, marks, strict=True) if mark)
-    assert agreement_loss(similarity, positives).item() == pytest.approx(total / 7)
+    assert agreement_loss(similarity, positives.to(device)).item() == pytest.approx(total / 7)
 
 
 def test_similarities_are_cosines() -> None:

@@ -27,25 +27,26 @@ from kinestream.methods.momentum_contrast import cross_losses, shared_neighbours
 T = 0.07
 
 
-def rows(seed: int, count: int = 1, batch: int = 5, size: int = 4) -> list[Tensor]:
+def rows(seed: int, count: int = 1, batch: int = 5, size: int = 4, device: torch.device | str = "cpu") -> list[Tensor]:
     generator = torch.Generator().manual_seed(seed)
     drawn = [torch.randn(batch, size, generator=generator, dtype=torch.float64) for _ in range(count)]
-    return [row / row.norm(dim=1, keepdim=True) for row in drawn]
+    return [(row / row.norm(dim=1, keepdim=True)).to(device) for row in drawn]
 
 
-def queue(seed: int, length: int = 9) -> Tensor:
-    return rows(1000 + seed, batch=length)[0]
+def queue(seed: int, length: int = 9, device: torch.device | str = "cpu") -> Tensor:
+    return rows(1000 + seed, batch=length, device=device)[0]
 
 
 def numpy(*tensors: Tensor) -> list[np.ndarray]:
-    return [tensor.numpy() for tensor in tensors]
+    return [tensor.cpu().numpy() for tensor in tensors]
 
 
 @given(seed=st.integers(0, 200), temperature=st.floats(0.05, 1.0))
-def test_info_nce(seed: int, temperature: float) -> None:
-    q, k = rows(seed, 2)
-    found = info_nce(similarities(q, k, queue(seed)).logits(temperature))
-    assert found.item() == pytest.approx(literal.info_nce(*numpy(q, k, queue(seed)), temperature))
+def test_info_nce(device: torch.device, seed: int, temperature: float) -> None:
+    q, k = rows(seed, 2, device=device)
+    ring = queue(seed, device=device)
+    found = info_nce(similarities(q, k, ring).logits(temperature))
+    assert found.item() == pytest.approx(literal.info_nce(*numpy(q, k, ring), temperature))
 
 
 @given(seed=st.integers(0, 200), k=st.integers(1, 9))
@@ -57,12 +58,12 @@ def test_mining_marks_the_largest(seed: int, k: int) -> None:
 
 
 @given(seed=st.integers(0, 200), k=st.integers(1, 4))
-def test_crosclr_mining_with_context(seed: int, k: int) -> None:
+def test_crosclr_mining_with_context(device: torch.device, seed: int, k: int) -> None:
     streams = {}
     pieces = {}
     for number, stream in enumerate(("joint", "motion", "bone")):
-        q, key = rows(seed + 300 * number, 2)
-        ring = queue(seed + 300 * number)
+        q, key = rows(seed + 300 * number, 2, device=device)
+        ring = queue(seed + 300 * number, device=device)
         streams[stream] = similarities(q, key, ring)
         pieces[stream] = numpy(q, key, ring)
     losses = cross_losses(streams, k, T)
@@ -96,12 +97,13 @@ def test_gradients_reach_both_streams_through_the_context_and_none_through_the_m
 
 
 @given(seed=st.integers(0, 200), k=st.integers(0, 3))
-def test_aimclr_distribution_loss_and_neighbours(seed: int, k: int) -> None:
-    normal, plain, dropped, key = rows(seed, 4)
-    found = [similarities(q, key, queue(seed)) for q in (normal, plain, dropped)]
+def test_aimclr_distribution_loss_and_neighbours(device: torch.device, seed: int, k: int) -> None:
+    normal, plain, dropped, key = rows(seed, 4, device=device)
+    ring = queue(seed, device=device)
+    found = [similarities(q, key, ring) for q in (normal, plain, dropped)]
     logits = [similarity.logits(T) for similarity in found]
-    mined = union_of_nearest(found, k) if k else torch.zeros(5, 9, dtype=torch.bool)
-    first, second = literal.aimclr(*numpy(normal, plain, dropped, key, queue(seed)), T, k)
+    mined = union_of_nearest(found, k) if k else torch.zeros(5, 9, dtype=torch.bool, device=device)
+    first, second = literal.aimclr(*numpy(normal, plain, dropped, key, ring), T, k)
     assert positives_loss(logits[0], with_own(mined)).item() == pytest.approx(first)
     distributions = [distribution_loss(logits[0], other) for other in logits[1:]]
     assert (sum(distributions) / 2).item() == pytest.approx(second)  # type: ignore[union-attr]

@@ -10,9 +10,12 @@ from kinestream.methods.losses import byol_loss, caca_loss, cosine_distance, nt_
 from kinestream.methods.spread import feature_spread
 
 
-def embeddings(seed: int, count: int, batch: int = 6, size: int = 5) -> list[torch.Tensor]:
+def embeddings(
+    seed: int, count: int, batch: int = 6, size: int = 5, device: torch.device | str = "cpu"
+) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return [torch.randn(batch, size, generator=generator, dtype=torch.float64) for _ in range(count)]
+    drawn = (torch.randn(batch, size, generator=generator, dtype=torch.float64) for _ in range(count))
+    return [one.to(device) for one in drawn]
 
 
 def naive_distance(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -24,8 +27,8 @@ def naive_distance(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 @given(seed=st.integers(0, 100))
-def test_losses_against_loops(seed: int) -> None:
-    q1, q2, z1, z2 = embeddings(seed, 4)
+def test_losses_against_loops(device: torch.device, seed: int) -> None:
+    q1, q2, z1, z2 = embeddings(seed, 4, device=device)
     d = naive_distance
     assert float(cosine_distance(q1, z1)) == pytest.approx(d(q1, z1))
     assert float(byol_loss(q1, q2, z1, z2)) == pytest.approx(d(q1, z2) + d(q2, z1))
@@ -45,10 +48,10 @@ def test_caca_is_least_where_it_collapses() -> None:
     assert float(caca_loss(same, same, -same, -same)) == pytest.approx(-4.0)
 
 
-def test_whitened_targets_have_no_mean_and_no_correlation() -> None:
+def test_whitened_targets_have_no_mean_and_no_correlation(device: torch.device) -> None:
     (z,) = embeddings(3, 1, batch=200, size=8)
     z = z @ torch.diag(torch.logspace(-3, 1, 8, dtype=torch.float64)) + 5
-    w = whiten(z, shrinkage=0.0)
+    w = whiten(z.to(device), shrinkage=0.0).cpu()
     torch.testing.assert_close(w.mean(dim=0), torch.zeros(8, dtype=torch.float64), atol=1e-7, rtol=0)
     covariance = (w.T @ w / len(w)).numpy()
     np.testing.assert_allclose(covariance, np.eye(8), atol=1e-6)
@@ -83,14 +86,14 @@ def test_feature_spread_from_collapse_to_isotropy() -> None:
     assert float(feature_spread(nearly_one)) == pytest.approx(0.04, rel=0.1)
 
 
-def test_half_precision_is_left_before_a_loss() -> None:
+def test_half_precision_is_left_before_a_loss(device: torch.device) -> None:
     torch.manual_seed(0)
-    z1, z2 = torch.randn(32, 16), torch.randn(32, 16)
+    z1, z2 = torch.randn(2, 32, 16).to(device)
     for work in (nt_xent_loss, vicreg_loss, cosine_distance):
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             found = work(z1, z2)
         assert torch.equal(found, work(z1, z2)), work
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(device.type, torch.bfloat16):
         found = whiten(z1)
         assert whiten(z1.bfloat16()).dtype == torch.float32
     assert torch.equal(found, whiten(z1))

@@ -24,10 +24,10 @@ PARTS: Mapping[str, tuple[str, Callable[[str], str | None]]] = {
 """Parts of our pair: the published name and how the names below it translate."""
 
 
-def load(path: Path) -> dict[str, Tensor]:
+def load(path: Path, device: torch.device) -> dict[str, Tensor]:
     """All arrays of a golden file."""
     values = np.load(path)
-    return {name: torch.from_numpy(values[name]) for name in values.files}
+    return {name: torch.from_numpy(values[name]).to(device) for name in values.files}
 
 
 def small_encoder() -> STGCN:
@@ -36,10 +36,10 @@ def small_encoder() -> STGCN:
 
 
 def fill(module: nn.Module, values: Mapping[str, Tensor], prefix: str, rename: Callable[[str], str | None]) -> None:
-    """Loads the published state below `prefix`, all of it."""
+    """Loads the published state below `prefix`, all of it; the module goes to where its values are."""
     state, unknown = translate(values, prefix, rename)
     assert not unknown
-    module.load_state_dict(state)
+    module.to(next(iter(state.values())).device).load_state_dict(state)
 
 
 def pair_at(values: Mapping[str, Tensor], moment: str, stream: str | None = None) -> OnlineTarget:

@@ -40,8 +40,8 @@ def clips(layout: SkeletonLayout, seed: int = 0, frames: int = 7) -> torch.Tenso
     return torch.randn(2, 3, frames, len(layout.joints), 2, generator=torch.Generator().manual_seed(seed))
 
 
-def test_bone_is_child_minus_parent_and_zero_at_the_root() -> None:
-    x = clips(NTU25)
+def test_bone_is_child_minus_parent_and_zero_at_the_root(device: torch.device) -> None:
+    x = clips(NTU25).to(device)
     y = bone(x, NTU25)
     for child, parent in NTU_PAIRS:
         torch.testing.assert_close(y[:, :, :, child - 1], x[:, :, :, child - 1] - x[:, :, :, parent - 1])
@@ -66,9 +66,9 @@ def test_bone_motion_is_how_bones_change() -> None:
 
 
 @pytest.mark.parametrize("layout", [KINECT20, NTU25], ids=lambda layout: layout.name)
-def test_distances_are_of_each_pair_of_joints_of_one_body(layout: SkeletonLayout) -> None:
+def test_distances_are_of_each_pair_of_joints_of_one_body(layout: SkeletonLayout, device: torch.device) -> None:
     x = clips(layout) + torch.tensor([4.0, -2.0, 30.0])[:, None, None, None]  # far from the origin, digits are few
-    y = distance(x, layout)
+    y = distance(x.to(device), layout).cpu()
     pair = 0
     for first in range(len(layout.joints)):
         for second in range(first + 1, len(layout.joints)):
@@ -76,7 +76,7 @@ def test_distances_are_of_each_pair_of_joints_of_one_body(layout: SkeletonLayout
             np.testing.assert_allclose(y[:, 0, :, pair].numpy(), expected, rtol=1e-5)
             pair += 1
     assert y.shape == (2, 1, 7, pair, 2)
-    z = distance_motion(x, layout)
+    z = distance_motion(x.to(device), layout).cpu()
     torch.testing.assert_close(z[:, :, :-1], y[:, :, 1:] - y[:, :, :-1])
     assert not z[:, :, -1].any()
 
@@ -93,9 +93,11 @@ def test_distances_forget_where_the_body_stands_and_how_it_is_turned(
 
 
 @pytest.mark.parametrize("layout", [KINECT20, NTU25], ids=lambda layout: layout.name)
-def test_lagged_distances_are_from_where_the_joints_were_eight_frames_ago(layout: SkeletonLayout) -> None:
+def test_lagged_distances_are_from_where_the_joints_were_eight_frames_ago(
+    layout: SkeletonLayout, device: torch.device
+) -> None:
     x = clips(layout, frames=12)
-    y = lagged_distance(x, layout).numpy()
+    y = lagged_distance(x.to(device), layout).cpu().numpy()
     joints = len(layout.joints)
     for t in range(12):
         for now in range(joints):
@@ -104,8 +106,8 @@ def test_lagged_distances_are_from_where_the_joints_were_eight_frames_ago(layout
                 np.testing.assert_allclose(y[:, 0, t, now * joints + then], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_displacements_are_up_and_along_the_ground_over_each_lag() -> None:
-    x = clips(NTU25, frames=12)
+def test_displacements_are_up_and_along_the_ground_over_each_lag(device: torch.device) -> None:
+    x = clips(NTU25, frames=12).to(device)
     y = displacement(x, NTU25)
     assert y.shape == (2, 8, 12, 25, 2)
     for number, lag in enumerate((1, 2, 4, 8)):
@@ -117,8 +119,10 @@ def test_displacements_are_up_and_along_the_ground_over_each_lag() -> None:
 
 
 @pytest.mark.parametrize("layout", [KINECT20, NTU25], ids=lambda layout: layout.name)
-def test_cylindrical_motion_is_of_height_and_distance_from_the_start_and_speed(layout: SkeletonLayout) -> None:
-    x = clips(layout)
+def test_cylindrical_motion_is_of_height_and_distance_from_the_start_and_speed(
+    layout: SkeletonLayout, device: torch.device
+) -> None:
+    x = clips(layout).to(device)
     pelvis = {"kinect20": 0, "ntu25": 0}[layout.name]
     y = torch.zeros_like(x)
     for t in range(7):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tests.stores import write_small_run
 
 import kinestream as ks
@@ -20,8 +21,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, small_store: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(run: Path) -> Model:
-    return ks.load(run, device="cpu")
+def model(run: Path, device: torch.device) -> Model:
+    return ks.load(run, device="cuda" if device.type == "cuda" else "cpu")
 
 
 def movement(seed: int, frames: int = 40, people: int = 1) -> np.ndarray:

@@ -23,7 +23,7 @@ def image(dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:
 def expanded(x: Tensor) -> Tensor:
     """Every body of an image as often as `COUNTS` says."""
     by_body = x.unflatten(3, (JOINTS, BODIES))
-    return by_body.repeat_interleave(COUNTS, dim=4).flatten(3)
+    return by_body.repeat_interleave(COUNTS.to(x.device), dim=4).flatten(3)
 
 
 def with_affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> nn.Module:
@@ -34,14 +34,15 @@ def with_affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> nn.Module:
 
 def by_torch(norm: BatchNorm1d | BatchNorm2d) -> nn.BatchNorm1d | nn.BatchNorm2d:
     kind = nn.BatchNorm1d if isinstance(norm, BatchNorm1d) else nn.BatchNorm2d
-    plain = kind(norm.num_features).to(norm.weight.dtype)
+    plain = kind(norm.num_features).to(norm.weight)
     plain.load_state_dict(norm.state_dict())
     plain.momentum = norm.momentum
     return plain
 
 
 def compare(norm: BatchNorm1d | BatchNorm2d, x: Tensor, weights: Tensor, repeat: Callable[[Tensor], Tensor]) -> None:
-    """Two steps, so that the running statistics come from both."""
+    """Two steps, so that the running statistics come from both; on the device of `x`."""
+    norm.to(x.device)
     reference = by_torch(norm)
     for shift in (0.0, 1.0):
         ours, theirs = ((x + shift).requires_grad_() for _ in range(2))
@@ -58,19 +59,20 @@ def compare(norm: BatchNorm1d | BatchNorm2d, x: Tensor, weights: Tensor, repeat:
 
 
 @pytest.mark.parametrize("momentum", [0.1, None])
-def test_a_body_with_a_weight_is_that_many_equal_bodies(momentum: float | None) -> None:
+def test_a_body_with_a_weight_is_that_many_equal_bodies(momentum: float | None, device: torch.device) -> None:
     norm = with_affine(BatchNorm2d(CHANNELS))
     assert isinstance(norm, BatchNorm2d)
     norm.momentum = momentum
-    compare(norm, image(), COUNTS.double(), expanded)
+    compare(norm, image().to(device), COUNTS.double().to(device), expanded)
 
 
 @pytest.mark.parametrize("shape", [(BODIES, CHANNELS), (BODIES, CHANNELS, FRAMES)])
-def test_a_row_with_a_weight_is_that_many_equal_rows(shape: tuple[int, ...]) -> None:
+def test_a_row_with_a_weight_is_that_many_equal_rows(shape: tuple[int, ...], device: torch.device) -> None:
     norm = with_affine(BatchNorm1d(CHANNELS))
     assert isinstance(norm, BatchNorm1d)
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 3 - 2
-    compare(norm, x, COUNTS.double(), lambda y: y.repeat_interleave(COUNTS, dim=0))
+    counts = COUNTS.to(device)
+    compare(norm, x.to(device), counts.double(), lambda y: y.repeat_interleave(counts, dim=0))
 
 
 @pytest.mark.parametrize("training", [True, False])

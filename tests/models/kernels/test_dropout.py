@@ -7,10 +7,10 @@ from torch import Tensor
 from kinestream.models.kernels.dropout import Dropout
 
 
-def masks(p: float, rows: int, columns: int) -> Tensor:
+def masks(p: float, rows: int, columns: int, device: torch.device) -> Tensor:
     """Which elements are kept, of many rows drawn in turn."""
     dropout = Dropout(p)
-    return torch.stack([dropout(torch.ones(columns)) for _ in range(rows)]) != 0
+    return torch.stack([dropout(torch.ones(columns, device=device)) for _ in range(rows)]).cpu() != 0
 
 
 @pytest.mark.parametrize("p", [0.5, 0.3, 0.9])
@@ -28,10 +28,10 @@ def test_elements_are_zeroed_or_scaled_and_the_gradient_is_masked_alike(p: float
 
 
 @pytest.mark.parametrize("p", [0.5, 0.3, 0.9])
-def test_draws_are_independent_with_the_right_probability(p: float) -> None:
+def test_draws_are_independent_with_the_right_probability(p: float, device: torch.device) -> None:
     torch.manual_seed(1)
     rows, columns = 400, 1003
-    kept = masks(p, rows, columns).double()
+    kept = masks(p, rows, columns, device).double()
     count, deviation = rows * columns, math.sqrt(p * (1 - p))
     assert abs(float(kept.mean()) - (1 - p)) < 5 * deviation / math.sqrt(count)
     # Each place of a word alike: the largest of 1 003 deviations from the mean over rows stays below 5 sigma.
@@ -42,9 +42,9 @@ def test_draws_are_independent_with_the_right_probability(p: float) -> None:
         assert abs(correlation) < 5 / math.sqrt(count), lag
 
 
-def test_sums_of_a_row_spread_as_a_binomial() -> None:
+def test_sums_of_a_row_spread_as_a_binomial(device: torch.device) -> None:
     torch.manual_seed(2)
-    sums = masks(0.5, 4000, 256).sum(dim=1).double()
+    sums = masks(0.5, 4000, 256, device).sum(dim=1).double()
     assert abs(float(sums.var()) / 64 - 1) < 5 * math.sqrt(2 / 4000)
 
 

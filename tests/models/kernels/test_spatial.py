@@ -13,12 +13,12 @@ def dense(x: Tensor, a: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("layout", [NTU25, KINECT20], ids=lambda layout: layout.name)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_equals_the_dense_sum_with_gradients(layout: SkeletonLayout, dtype: torch.dtype) -> None:
+def test_equals_the_dense_sum_with_gradients(layout: SkeletonLayout, dtype: torch.dtype, device: torch.device) -> None:
     torch.manual_seed(0)
-    pattern = torch.from_numpy(adjacency(layout)).to(dtype)
+    pattern = torch.from_numpy(adjacency(layout)).to(device, dtype)
     links = Links.of(pattern)
     importance = torch.randn_like(pattern).requires_grad_()
-    x = torch.randn(5, len(layout.joints), 2, 16, dtype=dtype, requires_grad=True)
+    x = torch.randn(5, len(layout.joints), 2, 16, dtype=dtype, device=device, requires_grad=True)
     expected, found = dense(x, pattern * importance), gather_links(x, pattern * importance, links)
     torch.testing.assert_close(found, expected)
     direction = torch.randn_like(expected)
