@@ -118,8 +118,8 @@ def test_a_single_person_is_called_the_same_way() -> None:
     ("tracks", "least", "message"),
     [
         ([], 10, "no body in any of its 90 frames"),
-        ([(4, A, range(9))], 10, "nobody is seen in 10 frames: body 4, seen in 9 frames: under 10"),
-        ([(4, A, range(60))], 61, "nobody is seen in 61 frames: body 4, seen in 60 frames"),
+        ([(4, A, range(9))], 10, "nobody is seen in 10 frames or more: body 4, seen in 9 frames: under 10"),
+        ([(4, A, range(60))], 61, "nobody is seen in 61 frames or more: body 4, seen in 60 frames"),
     ],
 )
 def test_a_recording_of_nobody_is_refused(

@@ -244,7 +244,7 @@ def test_which_skeleton_belongs_to_a_motion(
     for name in (motion, *skeletons):
         (tmp_path / name).write_text("")
     if found is None:
-        with pytest.raises(RecordingError, match=r"no \.asf file of its name"):
+        with pytest.raises(RecordingError, match=r"no \.asf file beside it or in the folder above that has its name"):
             find_skeleton(tmp_path / motion)
     else:
         assert find_skeleton(tmp_path / motion) == tmp_path / found

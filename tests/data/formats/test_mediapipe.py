@@ -83,7 +83,7 @@ def test_the_user_may_choose_those_of_the_picture(tmp_path: Path) -> None:
     assert_world(read_one("mediapipe", path, variable="world"))
     assert "there are pose_world_landmarks and pose_landmarks" in refusal("mediapipe", path, variable="hands")
     only = write_json(tmp_path / "b.json", FORMS["protobuf"])
-    assert "nobody has pose_landmarks" in refusal("mediapipe", only, variable="picture")
+    assert "no frame has pose_landmarks" in refusal("mediapipe", only, variable="picture")
 
 
 def test_gaps_nobody_and_times(tmp_path: Path) -> None:

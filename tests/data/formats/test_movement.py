@@ -76,7 +76,7 @@ def test_damaged_facts_of_ours_are_refused(tmp_path: Path) -> None:
         ({"layout": "{"}, "its layout cannot be read"),
         ({"layout": "[1]"}, "its layout cannot be read"),
         ({"layout": '{"name": "a"}'}, "its layout cannot be read"),
-        ({"units": "miles"}, "units 'miles' or up 'y' that nobody knows"),
+        ({"units": "miles"}, "its units 'miles' or its up axis 'y' are unknown"),
     ):
         data = movement_data(POINTS, **{"source_software": "kinestream 0.1", **attributes})
         assert words in refusal("movement", write(tmp_path / "a.nc", data))

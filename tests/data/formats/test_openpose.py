@@ -134,7 +134,7 @@ def test_a_damaged_file_of_a_clip_is_named(tmp_path: Path) -> None:
 def test_an_unknown_variable_is_refused(tmp_path: Path) -> None:
     path = write_json(tmp_path / "a.json", [openpose_frame([random_points(1, 25, 3)[0]])])
     assert "there are pose_keypoints_2d and pose_keypoints_3d" in refusal("openpose", path, variable="hands")
-    assert "nobody has pose_keypoints_3d" in refusal("openpose", path, variable="pose_keypoints_3d")
+    assert "no person has pose_keypoints_3d" in refusal("openpose", path, variable="pose_keypoints_3d")
 
 
 def test_damaged_files(tmp_path: Path) -> None:

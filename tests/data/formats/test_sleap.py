@@ -82,7 +82,7 @@ REFUSED = {
     "infinite": ("tracks", np.full((1, 2, 4, 3), 1e30), "frame 0: a point that is no position"),
     "twice": ("node_names", np.array([b"a", b"b", b"a", b"c"]), "two nodes are called 'a'"),
     "numbers as names": ("node_names", np.arange(4), "where text belongs"),
-    "scores": ("point_scores", np.zeros((1, 4, 9)), "point_scores (1, 4, 9) of tracks (1, 2, 4, 3)"),
+    "scores": ("point_scores", np.zeros((1, 4, 9)), "point_scores (1, 4, 9) do not fit tracks (1, 2, 4, 3)"),
 }
 
 
