@@ -1,4 +1,5 @@
-"""Shapes are checked at run time in all tests; real recordings and golden values are looked for beside the project."""
+"""Shapes are checked at run time in the tests of parts; real recordings and golden values are looked for beside the
+project."""
 
 import os
 from collections.abc import Iterator
@@ -52,6 +53,15 @@ _LONG = ("tests/test_tutorial.py", "tests/use/test_export.py", "tests/test_kills
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests begin first, or one process would end minutes after the others."""
     items.sort(key=lambda item: next((n for n, long in enumerate(_LONG) if item.nodeid.startswith(long)), len(_LONG)))
+
+
+_WHOLE = ("tests/commands/", "tests/plugin/", "tests/viz/", "tests/test_")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests of whole commands, from files to files, run what users have; shapes are checked in those of the parts."""
+    jaxtyping.config.update("jaxtyping_disable", item.nodeid.startswith(_WHOLE))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -126,7 +126,12 @@ def test_weights_that_do_not_fit_the_recipe_are_one_line(tmp_path: Path, capsys:
     refused(
         "encoder.partition of stream joint is one-hop", "--recipe", single, *SMALL, "--set=encoder.partition=distance"
     )
-    refused("of one stream, and their keys do not say which: take a recipe of one stream, not of joint, motion, bone", "--recipe", three, *SMALL)
+    refused(
+        "of one stream, and their keys do not say which: take a recipe of one stream, not of joint, motion, bone",
+        "--recipe",
+        three,
+        *SMALL,
+    )
     refused("give --recipe", "--stream", "joint")
     refused("--frames missing", "--layout", "ntu25", "--preparation", "published")
     refused("--stream is what the recipe says", "--recipe", single, "--stream", "bone")
