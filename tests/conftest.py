@@ -30,7 +30,7 @@ from kinestream.recipes import Recipe  # noqa: E402
 # about the change; KINESTREAM_SEARCH=1 draws new ones.
 settings.register_profile(
     "kinestream",
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     derandomize="KINESTREAM_SEARCH" not in os.environ,
     suppress_health_check=[HealthCheck.too_slow],
