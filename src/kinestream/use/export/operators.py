@@ -38,17 +38,8 @@ def _whole_gru(
 
 
 @_whole_gru.register_fake
-def _shapes(
-    x: Tensor,
-    first: Tensor,
-    weights: list[Tensor],
-    has_biases: bool,
-    layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
-) -> tuple[Tensor, Tensor]:
+def _shapes(x: Tensor, first: Tensor, weights: list[Tensor], *settings: Any) -> tuple[Tensor, Tensor]:
+    *_, bidirectional, _ = settings
     return x.new_empty(*x.shape[:2], first.shape[2] * (1 + bidirectional)), torch.empty_like(first)
 
 
