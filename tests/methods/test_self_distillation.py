@@ -10,7 +10,13 @@ from kinestream.methods.ema import update_average
 from kinestream.methods.losses import byol_loss, whiten
 from kinestream.methods.method import Method, Progress
 from kinestream.methods.online_target import OnlineTarget
-from kinestream.methods.self_distillation import Collaboration, SelfDistillation, caca, skeleton_byol
+from kinestream.methods.self_distillation import (
+    Collaboration,
+    SelfDistillation,
+    SelfDistillationSettings,
+    caca,
+    skeleton_byol,
+)
 from kinestream.models.heads import mlp_head
 from kinestream.models.kernels.graph import adjacency
 from kinestream.models.stgcn import STGCN
@@ -161,6 +167,12 @@ def test_predictions_are_compared_as_they_are_or_negated(negated: bool) -> None:
     assert float(method(views())["agreement/joint"].detach()) == pytest.approx(expected, rel=1e-4)
     assert method.positives is not None
     assert {(int(i), int(j)) for i, j in method.positives.nonzero()} == both
+
+
+def test_nothing_is_negated_where_nothing_is_pushed() -> None:
+    SelfDistillationSettings(name="caca", cross_negated=True)
+    with pytest.raises(ValueError, match="cross_negated is for method caca"):
+        SelfDistillationSettings(name="skeleton-byol", cross_negated=True)
 
 
 def test_what_the_push_makes_opposite_is_near_when_negated() -> None:

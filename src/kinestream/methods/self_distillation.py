@@ -73,6 +73,13 @@ class SelfDistillationSettings(MethodSettings):
 
     remedy: ClassVar[str] = "method.target=whitened, "
 
+    def __post_init__(self) -> None:
+        if self.cross_negated and self.name != "caca":
+            raise ValueError(
+                "cross_negated is for method caca, which pushes predictions to the opposite of their targets; "
+                f"{self.name} pulls them together: leave it out"
+            )
+
     @property
     def stage_change(self) -> int | None:
         return self.cross_epoch
