@@ -1,5 +1,6 @@
 """Each transform against its formula, its distribution and its invariants."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from kinestream.augment.transforms import (
     Transform,
     derived_joints,
     limbs_of,
+    normal_by_seed,
 )
 from kinestream.skeleton.joint_maps import joint_map
 from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout, load_layout
@@ -233,6 +235,36 @@ def test_noise_has_its_deviation_and_leaves_absent_bodies_absent() -> None:
     difference = (y - x)[32:]
     assert float(difference.std()) == pytest.approx(0.02, rel=0.01)
     assert abs(float(difference.mean())) < 2e-4
+
+
+def test_numbers_by_a_seed_are_those_of_the_formulas() -> None:
+    seeds = torch.tensor([0, 1, 2**62 - 1, -5])
+    made = normal_by_seed(seeds, 7)
+    assert made.shape == (4, 7)
+    for seed, row in zip(seeds.tolist(), made.tolist(), strict=True):
+        pairs = [_pair((seed + number * 0x9E3779B97F4A7C15) % 2**64) for number in range(1, 5)]
+        expected = [first for first, _ in pairs] + [second for _, second in pairs]
+        np.testing.assert_allclose(row, expected[:7], rtol=1e-4, atol=1e-5)
+
+
+def _pair(bits: int) -> tuple[float, float]:
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EB % 2**64
+    bits ^= bits >> 31
+    first, second = ((part + 0.5) / 2**24 for part in (bits >> 40, bits % 2**24))
+    radius = (-2 * math.log(first)) ** 0.5
+    return radius * math.cos(2 * math.pi * second), radius * math.sin(2 * math.pi * second)
+
+
+def test_numbers_by_seeds_are_normal_and_independent() -> None:
+    made = normal_by_seed(torch.arange(500), 1000).double()
+    assert abs(float(made.mean())) < 0.005
+    assert float(made.var()) == pytest.approx(1, abs=0.01)
+    assert float((made**4).mean()) == pytest.approx(3, abs=0.05)
+    assert abs(float((made[1:] * made[:-1]).mean())) < 0.005, "of seeds that are neighbours"
+    assert abs(float((made[:, 1:] * made[:, :-1]).mean())) < 0.005
+    assert abs(float((made[:, 500:] * made[:, :500]).mean())) < 0.005, "of one pair"
+    assert float(made.abs().max()) > 4
 
 
 # --- together ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 from einops import einsum
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Generator, Tensor
 
 from kinestream.distributed.sending import sent
@@ -267,16 +267,36 @@ def derived_joints(layout: SkeletonLayout) -> Mapping[int, tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class Noise:
-    """Adds Gaussian noise of `deviation` metres to every coordinate of the bodies that are there."""
+    """Adds Gaussian noise of `deviation` metres to every coordinate of the bodies that are there. It is made where the
+    clip is, from a seed of the clip: being as large, it is neither drawn for the clips of other processes nor sent."""
 
     deviation: float = 0.01
 
     def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
-        return {"noise": self.deviation * torch.randn(tuple(shape), generator=generator, device=generator.device)}
+        return {"seed": torch.randint(2**62, (shape[0],), generator=generator, device=generator.device)}
 
     def apply(self, x: Clips, parameters: Parameters) -> Clips:
         present = (x != 0).any(dim=(1, 3), keepdim=True)
-        return x + parameters["noise"].to(x.dtype) * present
+        noise = normal_by_seed(parameters["seed"], math.prod(x.shape[1:])).view(x.shape)
+        return x + self.deviation * noise.to(x.dtype) * present
+
+
+def normal_by_seed(seeds: Int64[Tensor, " n"], count: int) -> Float[Tensor, "n count"]:
+    """Numbers of a standard normal distribution, a row for each seed, the same on every device up to rounding:
+    SplitMix64 (Steele et al. 2014) of the seed and a counter, then the method of Box and Muller."""
+    pairs = torch.arange(1, (count + 1) // 2 + 1, device=seeds.device)
+    bits = seeds[:, None] + pairs * _GOLDEN
+    for shift, factor in _MIX:
+        bits = (bits ^ (bits >> shift & (1 << 64 - shift) - 1)) * factor
+    bits ^= bits >> 31 & (1 << 33) - 1
+    first, second = ((half.to(torch.float32) + 0.5) / 2**24 for half in (bits >> 40 & 0xFFFFFF, bits & 0xFFFFFF))
+    radius, angle = (-2 * first.log()).sqrt(), 2 * math.pi * second
+    return torch.cat((radius * angle.cos(), radius * angle.sin()), dim=1)[:, :count]
+
+
+_GOLDEN = 0x9E3779B97F4A7C15 - 2**64
+_MIX = ((30, 0xBF58476D1CE4E5B9 - 2**64), (27, 0x94D049BB133111EB - 2**64))
+"""Its constants, as numbers with a sign: products of 64 bits wrap around."""
 
 
 @dataclass(frozen=True)
