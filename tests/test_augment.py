@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from kinestream.augment.settings import AugmentSettings
 from kinestream.augment.transforms import (
     Augmentation,
-    DerivedTrunk,
-    FrameStep,
     JointMask,
     LimbMask,
     Mirror,
@@ -23,12 +21,10 @@ from kinestream.augment.transforms import (
     Shear,
     TemporalCrop,
     Transform,
-    derived_joints,
     limbs_of,
     normal_by_seed,
 )
-from kinestream.skeleton.joint_maps import joint_map
-from kinestream.skeleton.layout import KINECT20, NTU25, SkeletonLayout, load_layout
+from kinestream.skeleton.layout import KINECT20, NTU25
 
 ALL: list[Transform] = [
     TemporalCrop(),
@@ -39,9 +35,7 @@ ALL: list[Transform] = [
     JointMask(0.3),
     JointMask(0.3, NTU25),
     LimbMask(NTU25, 0.5),
-    DerivedTrunk(NTU25, 0.5),
     Noise(),
-    FrameStep(3.0),
 ]
 
 
@@ -336,64 +330,7 @@ def test_every_limb_is_hidden_some_time() -> None:
     }
 
 
-# --- what a sensor does not record ------------------------------------------------------------------------------------
-
-
-def test_the_trunk_is_derived_from_the_joints_of_the_sides() -> None:
-    body = load_layout("body16")
-    names = {body.joints[v]: {body.joints[w] for w in parts} for v, parts in derived_joints(body).items()}
-    hips, shoulders = {"left_hip", "right_hip"}, {"left_shoulder", "right_shoulder"}
-    assert names == {"pelvis": hips, "neck": shoulders, "spine": hips | shoulders}
-
-
-def test_a_derived_trunk_is_the_one_of_a_layout_without_it() -> None:
-    body, limbs = load_layout("body16"), [v for v in range(16) if v not in derived_joints(load_layout("body16"))]
-    names = tuple(body.joints[v] for v in limbs)
-    sparse = SkeletonLayout(
-        name="sparse",
-        joints=names,
-        parents=(0,) * len(names),
-        pairs=tuple((v, v + 3) for v in (1, 2, 3, 7, 8, 9)),
-        heading=(1, 4),
-        pelvis=(7, 10),
-    )
-    x = clips(n=100, v=16, m=1)
-    drawn = DerivedTrunk(body, 0.5).sample(x.shape, generator())
-    made = DerivedTrunk(body, 0.5).apply(x, drawn)
-    on_disk = joint_map(sparse, body)(x[:, :, :, limbs].permute(0, 2, 4, 3, 1).numpy())
-    mapped = torch.from_numpy(on_disk).permute(0, 4, 1, 3, 2)
-    changed = drawn["derived"]
-    assert 0.3 < changed.double().mean() < 0.7
-    torch.testing.assert_close(made[changed], mapped[changed])
-    torch.testing.assert_close(made[~changed], x[~changed], rtol=0, atol=0)
-
-
-def test_frames_between_those_that_are_kept_are_interpolated() -> None:
-    times = torch.arange(12.0)
-    x = (times**2)[None, None, :, None, None].expand(3, 3, 12, 2, 1)
-    parameters = {"step": torch.tensor([1.0, 2.0, 2.5]), "start": torch.tensor([0.3, 1.0, 0.7])}
-    made = FrameStep().apply(x, parameters)[:, 0, :, 0, 0]
-    for row, kept in zip(made, (range(12), (0, 1, 3, 5, 7, 9, 11), (0, 3, 5, 8, 10, 11)), strict=True):
-        expected = np.interp(times.numpy(), kept, [frame**2 for frame in kept])
-        np.testing.assert_allclose(row.numpy(), expected, rtol=1e-6)
-
-
-def test_a_frame_step_takes_every_value_and_start_in_its_range() -> None:
-    drawn = FrameStep(3.0).sample((5000, 3, 20, 16, 1), generator())
-    assert 1 <= drawn["step"].min() < 1.05
-    assert 2.95 < drawn["step"].max() <= 3
-    within = drawn["start"] / drawn["step"]
-    assert 0 <= within.min() < 0.05
-    assert 0.95 < within.max() < 1
-
-
-def test_a_step_of_one_frame_changes_nothing() -> None:
-    x = clips()
-    made = FrameStep(1.0).apply(x, FrameStep(1.0).sample(x.shape, generator()))
-    torch.testing.assert_close(made, x, rtol=0, atol=0)
-
-
-@pytest.mark.parametrize("wrong", [{"frame_step": 0.5}, {"derived_trunk": 1.5}, {"limb_mask": -0.1}])
-def test_what_is_not_recorded_must_make_sense(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(wrong))} .* must be in"):
-        AugmentSettings(**wrong)
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_the_share_of_hidden_limbs_is_a_probability(share: float) -> None:
+    with pytest.raises(ValueError, match=r"limb_mask .* must be in \[0, 1\]"):
+        AugmentSettings(limb_mask=share)

@@ -37,20 +37,12 @@ class AugmentSettings:
     limb_mask: float = 0.0
     """Probability that everything from a knee, hip or elbow on is hidden, of one side or of both: put on the nearest
     joint that is seen."""
-    derived_trunk: float = 0.0
-    """Probability that the joints between the sides are put between hips or shoulders, as where a sensor does not
-    record them."""
     noise: float = 0.0
     """Gaussian noise in metres."""
-    frame_step: float = 0.0
-    """Keep frames at equal steps only and interpolate the others, as if a slower sensor had seen them: the largest
-    step, in frames; the smallest is 1."""
 
     def __post_init__(self) -> None:
-        _check_shares(self, "mirror", "joint_mask", "limb_mask", "derived_trunk")
+        _check_shares(self, "mirror", "joint_mask", "limb_mask")
         _check_sizes(self, "shear", "noise")
-        if self.frame_step and not 1 <= self.frame_step <= _LARGEST:
-            raise ValueError(f"frame_step ({self.frame_step}) must be in 1..{_LARGEST}, or 0 for none")
         _check_crops(self)
 
     def build(self, layout: SkeletonLayout) -> "Augmentation":
@@ -66,9 +58,7 @@ class AugmentSettings:
             self.shear and t.Shear(self.shear),
             self.joint_mask and t.JointMask(self.joint_mask, fold),
             self.limb_mask and t.LimbMask(layout, self.limb_mask),
-            self.derived_trunk and t.DerivedTrunk(layout, self.derived_trunk),
             self.noise and t.Noise(self.noise),
-            self.frame_step and t.FrameStep(self.frame_step),
         )
 
 

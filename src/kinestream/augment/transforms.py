@@ -17,7 +17,6 @@ from jaxtyping import Float, Int64
 from torch import Generator, Tensor
 
 from kinestream.distributed.sending import sent
-from kinestream.skeleton.joint_maps import made_of
 from kinestream.skeleton.layout import SkeletonLayout
 
 Clips = Float[Tensor, "n c t v m"]
@@ -234,38 +233,6 @@ def _from(layout: SkeletonLayout, start: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class DerivedTrunk:
-    """With probability `share`, puts the joints between the two sides where they are derived to be when a sensor does
-    not record them: the pelvis between the hips, the neck between the shoulders. What cannot be derived stays."""
-
-    layout: SkeletonLayout
-    share: float = 0.25
-
-    def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
-        return {"derived": uniform(0.0, 1.0, (shape[0],), generator) < self.share}
-
-    def apply(self, x: Clips, parameters: Parameters) -> Clips:
-        derived = x.clone()
-        for joint, parts in derived_joints(self.layout).items():
-            derived[:, :, :, joint] = x[:, :, :, list(parts)].mean(dim=3)
-        return torch.where(parameters["derived"][:, None, None, None, None], derived, x)
-
-
-def derived_joints(layout: SkeletonLayout) -> Mapping[int, tuple[int, ...]]:
-    """The joints between the sides that are known from joints of the sides, and the joints whose mean they are.
-
-    Example:
-        >>> from kinestream.skeleton.layout import load_layout
-        >>> layout = load_layout("body16")
-        >>> {layout.joints[v]: [layout.joints[w] for w in parts] for v, parts in derived_joints(layout).items()}["neck"]
-        ['left_shoulder', 'right_shoulder']
-    """
-    sided = {name: (v,) for v, name in enumerate(layout.canonical) if layout.mirrored[v] != v}
-    between = {v: made_of(name, sided) for v, name in enumerate(layout.canonical) if layout.mirrored[v] == v}
-    return {v: parts for v, parts in between.items() if parts}
-
-
-@dataclass(frozen=True)
 class Noise:
     """Adds Gaussian noise of `deviation` metres to every coordinate of the bodies that are there. It is made where the
     clip is, from a seed of the clip: being as large, it is neither drawn for the clips of other processes nor sent."""
@@ -297,30 +264,6 @@ def normal_by_seed(seeds: Int64[Tensor, " n"], count: int) -> Float[Tensor, "n c
 _GOLDEN = 0x9E3779B97F4A7C15 - 2**64
 _MIX = ((30, 0xBF58476D1CE4E5B9 - 2**64), (27, 0x94D049BB133111EB - 2**64))
 """Its constants, as numbers with a sign: products of 64 bits wrap around."""
-
-
-@dataclass(frozen=True)
-class FrameStep:
-    """Keeps some frames of a clip at equal steps, and the first and the last one, and interpolates the others: what a
-    slower sensor would have seen. The step is uniform in 1 .. `largest` frames, where the first one falls uniform in
-    0 .. step."""
-
-    largest: float = 2.0
-
-    def sample(self, shape: Sequence[int], generator: Generator) -> Parameters:
-        step = uniform(1.0, self.largest, (shape[0],), generator)
-        return {"step": step, "start": step * uniform(0.0, 1.0, (shape[0],), generator)}
-
-    def apply(self, x: Clips, parameters: Parameters) -> Clips:
-        frames = torch.arange(x.shape[2], device=x.device)
-        number = torch.arange(-1, x.shape[2] + 1, device=x.device)
-        kept = (parameters["start"][:, None] + number * parameters["step"][:, None]).floor().long()
-        kept = kept.clamp(0, x.shape[2] - 1)
-        following = torch.searchsorted(kept, frames.expand(len(x), -1).contiguous(), right=True)
-        before = kept.gather(1, following - 1)
-        after = kept.gather(1, following.clamp(max=kept.shape[1] - 1))
-        weight = ((frames - before) / (after - before).clamp(min=1)).to(x.dtype)[:, None, :, None, None]
-        return torch.lerp(take_frames(x, before), take_frames(x, after), weight)
 
 
 @dataclass(frozen=True)
