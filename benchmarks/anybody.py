@@ -164,8 +164,8 @@ def few(rows: Rows, one: Set, each: int) -> float:
 
 def forms(trained: Model, store: Store) -> dict[str, dict[str, float]]:
     """For clips of view 3, each in another form than the clips of other people in views 1 and 2 among which the nearest
-    is looked for: how often it is the same recording as before, how often one of the same class, and how often it was
-    of the right class before and is now, in percent."""
+    is looked for: how often it is the same recording as before, how often that is among the first three, how often it
+    is one of the same class, and how often it was of the right class before and is now, in percent."""
     recordings = list(store.recordings())
     long = store.table.length > 1  # what is hidden in a single frame is nowhere
     train, test = (some[long[some]] for some in (np.asarray(store.select("xview", part)) for part in ("train", "test")))
@@ -173,17 +173,19 @@ def forms(trained: Model, store: Store) -> dict[str, dict[str, float]]:
     plain = trained.embed(recordings)
     same = people[test][:, None] == people[train]
 
-    def find(rows: Rows) -> Numbers:
+    def find(rows: Rows) -> Int64[np.ndarray, "q 3"]:
         similarity = rows @ plain[train].T
         similarity[same] = -2
-        return train[similarity.argmax(axis=1)]
+        return train[np.argsort(-similarity, axis=1, kind="stable")[:, :3]]
 
-    before, made = find(plain[test]), {}
+    before, made = find(plain[test])[:, 0], {}
     for name, change in _FORMS.items():
-        after = find(trained.embed([change(recordings[place]) for place in test.tolist()]))
+        three = find(trained.embed([change(recordings[place]) for place in test.tolist()]))
+        after = three[:, 0]
         right = [labels[found] == labels[test] for found in (before, after)]
-        shares = ((before == after), (labels[before] == labels[after]), *right)
-        words = ("same recording", "same class", "right class before", "right class after")
+        among = (three == before[:, None]).any(axis=1)
+        shares = (before == after, among, labels[before] == labels[after], *right)
+        words = ("same recording", "among the first three", "same class", "right class before", "right class after")
         made[name] = {word: round(100 * float(share.mean()), 1) for word, share in zip(words, shares, strict=True)}
     return made
 
