@@ -41,9 +41,15 @@ def ratio(slow: list[float], fast: list[float]) -> dict[str, float]:
     return spread([one / other for one, other in zip(slow, fast, strict=True)])
 
 
-def pair(ours: Callable[[], object], other: Callable[[], object], rounds: int) -> dict[str, Any]:
+def pair(
+    ours: Callable[[], object],
+    other: Callable[[], object],
+    rounds: int,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, Any]:
     """Seconds of both, in turn, after one round that does not count; `ratio` is other / ours."""
-    seconds = in_turn({"ours": ours, "other": other}, rounds)
+    seconds = in_turn({"ours": ours, "other": other}, rounds, clock=clock)
     return {
         "rounds": rounds,
         "ours_seconds": spread(seconds["ours"]),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.reference.literal_readers import format_ntu, parse_ntu, read_ntu
 
 from kinestream.data.formats import ntu
+from kinestream.data.formats.ntu_regular import parse_regular
 from kinestream.data.recording import LARGEST_COORDINATE, Recording, RecordingError
 
 BODY_IDS = [72057594037931101, 72057594037931102, 72057594037944738, 7, 1, 2**63 - 1]
@@ -49,10 +50,24 @@ def joint_with(column: int, word: str) -> str:
 
 
 def outcome(text: bytes) -> Recording | RecordingError:
+    """What is read of a text, or why it is refused. A regular text is read as the way line by line reads it."""
+    found: Recording | RecordingError
     try:
-        return ntu.parse(text)
+        found = ntu.parse_line_by_line(text)
     except RecordingError as error:
-        return error
+        found = error
+    regular = parse_regular(text)
+    if regular is not None:
+        assert isinstance(found, Recording), f"regular, and yet {found}"
+        assert regular.joints.tobytes() == found.joints.tobytes()
+        np.testing.assert_array_equal(regular.bodies, found.bodies)
+    return found
+
+
+def parse(text: bytes) -> Recording:
+    found = outcome(text)
+    assert isinstance(found, Recording), str(found)
+    return found
 
 
 def refusal(text: bytes) -> RecordingError:
@@ -67,6 +82,8 @@ def refusal(text: bytes) -> RecordingError:
 def test_real_files(real_data: Path) -> None:
     paths = sorted((real_data / "ntu/nturgb+d_skeletons").glob("*.skeleton"))
     for path in paths:
+        assert parse_regular(path.read_bytes()) is not None
+        parse(path.read_bytes())
         recording = ntu.read(ntu.parse_name(path))
         assert_same(recording, read_ntu(path))
         assert recording.bodies.any(axis=0).all()
@@ -82,8 +99,9 @@ def test_real_files(real_data: Path) -> None:
 def test_generated_files(counts: list[int], seed: int, line_end: str, last: bool) -> None:
     made = scene(counts, seed)
     text = format_ntu(*made, line_end)
+    assert parse_regular(text) is not None
     text = text if last else text.removesuffix(line_end.encode())
-    recording = ntu.parse(text)
+    recording = parse(text)
     assert_same(recording, made)
     assert_same(recording, parse_ntu(io.BytesIO(text)))
 
@@ -99,26 +117,26 @@ def test_any_spelling_of_numbers(data: st.DataObject) -> None:
         words = [data.draw(usual | rare) for _ in range(3)] + [data.draw(unused) for _ in range(9)]
         lines[number - 1] = data.draw(st.sampled_from([" ", "  ", "\t"])).join(words)
     text = "\n".join(lines).encode()
-    assert_same(ntu.parse(text), parse_ntu(io.BytesIO(text)))
+    assert_same(parse(text), parse_ntu(io.BytesIO(text)))
 
 
 def test_frames_without_bodies_and_blank_lines() -> None:
     text = format_ntu(*scene([0, 2, 0, 0, 1, 0]))
     expected = parse_ntu(io.BytesIO(text))
     assert expected[0].shape == (6, 2, 25, 3)
-    assert_same(ntu.parse(text), expected)
-    assert_same(ntu.parse(b"\r\n\n" + text.replace(b"\n", b" \r\n\r\n")), expected)
+    assert_same(parse(text), expected)
+    assert_same(parse(b"\r\n\n" + text.replace(b"\n", b" \r\n\r\n")), expected)
 
 
 @pytest.mark.parametrize("word", ["NaN", "nan", "-inf", "-Infinity", "inf", "1e999", "-1000000", "1" * 400])
 @pytest.mark.parametrize("column", [3, 11])
 def test_unused_columns_may_hold_any_number(word: str, column: int) -> None:
-    recording = ntu.parse(with_line(40, joint_with(column, word)))
+    recording = parse(with_line(40, joint_with(column, word)))
     assert recording.joints[1, 0, 7].tolist() == [0.5, -1.25, 3.0]
 
 
 def test_the_largest_distance_counts_as_a_position() -> None:
-    recording = ntu.parse(with_line(40, joint_with(2, str(LARGEST_COORDINATE))))
+    recording = parse(with_line(40, joint_with(2, str(LARGEST_COORDINATE))))
     assert recording.joints.max() == LARGEST_COORDINATE
 
 
@@ -137,6 +155,16 @@ REFUSED = {
     "negative bodies": (with_line(30, "-1"), 30, "'-1' where the number of bodies"),
     "bodies with a fraction": (with_line(30, "2.0"), 30, "'2.0' where the number of bodies"),
     "seven bodies": (with_line(30, "7"), 30, "7 bodies in a frame where at most 6 can be"),
+    "seven whole bodies": (
+        "\n".join(["1", "7", *LINES[2:29] * 7, ""]).encode(),
+        2,
+        "7 bodies in a frame where at most 6 can be",
+    ),
+    "another control character for a return": (
+        VALID.replace(b"\n", b"\r\n").replace(LINES[39].encode() + b"\r", LINES[39].encode() + b"\x01"),
+        40,
+        "where a number belongs",
+    ),
     "a body too many": (with_line(2, "2"), 30, "1 words where 10 belong: the header of a body in frame 1"),
     "a body too few": (with_line(30, "1"), 58, "more lines after the last frame"),
     "short body": (with_line(31, BODY[:-2]), 31, "9 words where 10 belong: the header of a body in frame 2"),
@@ -152,6 +180,19 @@ REFUSED = {
     "text for the joints": (with_line(32, "many"), 32, "'many' where the number of joints in frame 2 belongs"),
     "short joint": (with_line(40, JOINT[:-2]), 40, "11 numbers for a joint where 12 belong"),
     "long joint": (with_line(40, JOINT + " 2"), 40, "13 numbers for a joint where 12 belong"),
+    "hole in a joint": (with_line(40, JOINT.replace(" 277.4 ", "  ")), 40, "11 numbers for a joint where 12 belong"),
+    "hole before a joint": (with_line(40, JOINT[3:]), 40, "11 numbers for a joint where 12 belong"),
+    "hole after a joint": (with_line(40, JOINT[:-1]), 40, "11 numbers for a joint where 12 belong"),
+    "hole before a line end": (
+        with_line(40, JOINT[:-1]).replace(b"\n", b"\r\n"),
+        40,
+        "11 numbers for a joint where 12 belong",
+    ),
+    "hole in a body": (
+        with_line(58, BODY.replace(" 0.02 ", "  ")),
+        58,
+        "9 words where 10 belong: the header of a body",
+    ),
     "first joint short": (with_line(5, "1 2 3"), 5, "3 numbers for a joint where 12 belong"),
     "last joint short": (with_line(84, "1"), 84, "1 numbers for a joint where 12 belong"),
     "text after the last frame": (VALID + b"\n\nthe end\n", 87, "1 more lines after the last frame"),
@@ -177,7 +218,7 @@ for _column in (0, 1, 2):
             "not a position",
         )
 for _column in (3, 7, 11):
-    for _word in ("abc", "1,5", "0x10", "1_0", "\xe9", "1.5\x10", "infinite"):
+    for _word in ("abc", "1,5", "1/5", "1:5", "1!", "0x10", "1_0", "\xe9", "1.5\x10", "infinite"):
         REFUSED[f"{_word!r} in unused column {_column}"] = (
             with_line(40, joint_with(_column, _word)),
             40,
@@ -326,6 +367,25 @@ def test_damaged_files_are_refused_or_read_as_they_stand(spoils: list[Callable[[
     # The unused columns have at least the characters of numbers.
     left = re.sub(rb"(?i)\b(nan|inf|infinity)\b", b"", text)
     assert not left.translate(None, b"0123456789+-.eE \t\r\n\v\f")
+
+
+def test_a_file_of_more_joints_than_are_read_together() -> None:
+    made = scene([6] * 28)
+    text = format_ntu(*made)
+    assert parse_regular(text) is not None
+    assert_same(parse(text), made)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_damage_where_blocks_meet(line_end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kinestream.data.formats.ntu_regular._BLOCK", 512)
+    monkeypatch.setattr("kinestream.data.formats.ntu_regular._MANY", 7)
+    whole = VALID.replace(b"\n", line_end.encode())
+    assert parse_regular(whole) is not None
+    for border in range(512, len(whole), 1536):
+        for at in (border - 1, border, border + 1, whole.index(b"\n", border)):
+            for byte in (b" ", b"\n", b"\r", b"-", b"x", b",", b"\x00", b"\xff", b""):
+                outcome(whole[:at] + byte + whole[at + 1 :])
 
 
 @given(text=st.binary(max_size=300) | st.text("0123456789.-\n ", max_size=300).map(str.encode))

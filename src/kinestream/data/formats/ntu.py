@@ -9,16 +9,14 @@ from jaxtyping import Int64
 
 from kinestream.data.formats import FORMATS, Format
 from kinestream.data.formats.decimals import Tokens, find_text, parse_decimals, split_words
+from kinestream.data.formats.ntu_regular import BODY_WORDS, JOINT_WORDS, MOST_BODIES, parse_regular, tracking_number
 from kinestream.data.recording import Recording, RecordingError, Source, check_coordinates
 from kinestream.skeleton.layout import NTU25
 
 LAYOUT = NTU25
 SUFFIX = ".skeleton"
 NAME_SCHEME = "SsssCcccPpppRrrrAaaa"
-MOST_BODIES = 6
 _NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})", re.ASCII)
-_BODY_WORDS = 10
-_JOINT_WORDS = 12
 
 
 def parse_name(path: Path) -> Source:
@@ -39,6 +37,12 @@ def read(source: Source) -> Recording:
 
 def parse(text: bytes) -> Recording:
     """The recording that the bytes of a `.skeleton` file hold; see `read`."""
+    regular = parse_regular(text)
+    return parse_line_by_line(text) if regular is None else regular
+
+
+def parse_line_by_line(text: bytes) -> Recording:
+    """The same line by line, for files that are written in another way or damaged."""
     tokens = split_words(text)
     cursor = _Cursor(tokens)
     frames = cursor.count("number of frames")
@@ -46,11 +50,8 @@ def parse(text: bytes) -> Recording:
         raise RecordingError("no frames", cursor.line)
     if frames > len(tokens.numbers):
         raise RecordingError(f"says {frames} frames, but the file has only {len(tokens.numbers)} lines: cut off", 1)
-    found = _regular_frames(tokens, frames)
-    if found is None:
-        found = _walk_frames(cursor, frames)
-        cursor.expect_end()
-    body_lines, body_frames, body_slots = found
+    body_lines, body_frames, body_slots = _walk_frames(cursor, frames)
+    cursor.expect_end()
     if not len(body_lines):
         raise RecordingError(f"no body in any of its {frames} frames")
     wrong = find_text(tokens)
@@ -60,10 +61,10 @@ def parse(text: bytes) -> Recording:
     joint_count = len(LAYOUT.joints)
     joint_lines = (body_lines[:, None] + 2 + np.arange(joint_count)).ravel()
     words = np.diff(tokens.first)[joint_lines]
-    if (words != _JOINT_WORDS).any():
-        at = int(np.flatnonzero(words != _JOINT_WORDS)[0])
+    if (words != JOINT_WORDS).any():
+        at = int(np.flatnonzero(words != JOINT_WORDS)[0])
         raise RecordingError(
-            f"{words[at]} numbers for a joint where {_JOINT_WORDS} belong", int(tokens.numbers[joint_lines[at]])
+            f"{words[at]} numbers for a joint where {JOINT_WORDS} belong", int(tokens.numbers[joint_lines[at]])
         )
     xyz = tokens.first[joint_lines][:, None] + np.arange(3)
     try:
@@ -93,40 +94,6 @@ class _Bodies(NamedTuple):
     slots: Int64[np.ndarray, " bodies"]
 
 
-def _regular_frames(tokens: Tokens, frames: int) -> _Bodies | None:
-    """The bodies of a file that is as it should be, all frames at once; None for any other, which `_walk_frames` goes
-    through line by line to say what is wrong."""
-    codes = np.frombuffer(tokens.text, dtype=np.uint8)
-    words = np.diff(tokens.first)
-    length = 2 + len(LAYOUT.joints)
-    headers = np.flatnonzero(words == _BODY_WORDS)
-    if not len(headers) or (np.diff(headers) < length).any() or headers[-1] + length > len(words):
-        return None
-    outside = np.ones(len(words), dtype=np.bool_)
-    outside[(headers[:, None] + np.arange(length)).ravel()] = False
-    counts = np.flatnonzero(outside)[1:]  # the first is the number of frames
-    if not outside[0] or len(counts) != frames or counts[0] != 1 or (words[counts] != 1).any():
-        return None
-
-    sizes = headers + 1
-    starts, ends = tokens.starts[tokens.first[sizes]], tokens.ends[tokens.first[sizes]]
-    expected = np.frombuffer(b"%d" % len(LAYOUT.joints), dtype=np.uint8)
-    if (words[sizes] != 1).any() or (ends - starts != len(expected)).any():
-        return None
-    if (codes[starts[:, None] + np.arange(len(expected))] != expected).any():
-        return None
-
-    starts, ends = tokens.starts[tokens.first[counts]], tokens.ends[tokens.first[counts]]
-    bodies = codes[starts].astype(np.int64) - ord("0")
-    between = np.diff(counts, append=len(words)) - 1
-    if (ends - starts != 1).any() or (bodies < 0).any() or (bodies > MOST_BODIES).any():
-        return None
-    if (between != bodies * length).any():
-        return None
-    of_frame = np.repeat(np.arange(frames), bodies)
-    return _Bodies(headers, of_frame, np.arange(len(headers)) - np.repeat(np.cumsum(bodies) - bodies, bodies))
-
-
 def _walk_frames(cursor: "_Cursor", frames: int) -> _Bodies:
     """The bodies, frame by frame. Raises RecordingError at the first line that is not what belongs there."""
     joint_count = len(LAYOUT.joints)
@@ -142,7 +109,7 @@ def _walk_frames(cursor: "_Cursor", frames: int) -> _Bodies:
             lines.append(cursor.position)
             of_frame.append(frame)
             slots.append(slot)
-            cursor.skip(1, _BODY_WORDS, "header of a body")
+            cursor.skip(1, BODY_WORDS, "header of a body")
             joints = cursor.count("number of joints")
             if joints != joint_count:
                 raise RecordingError(f"{joints} joints where {joint_count} belong", cursor.line)
@@ -213,8 +180,8 @@ class _Cursor:
 def _body_number(cursor: "_Cursor", line: int) -> int:
     """The tracking number of the body whose header stands in a line."""
     word = cursor.head(line)
-    number = int(word) if word.isdigit() and len(word) <= 19 else 0
-    if not 0 < number < 2**63:
+    number = tracking_number(word)
+    if number is None:
         raise RecordingError(f"'{_shown(word)}' where a body's tracking number belongs", cursor.number_of(line))
     return number
 
