@@ -1,9 +1,13 @@
-"""Segments of long recordings: `python -m benchmarks.segmentation ALL_SQE RUN [--seeds N] [--choose]`.
+"""Segments of long recordings: `python -m benchmarks.segmentation ALL_SQE ENCODER [--made-up STORE PAIRS] [--seeds N]
+[--choose]`.
 
-ALL_SQE is the folder of NW-UCLA, RUN a run that learnt from the training part of the split `xsub-tune` (people with
-even numbers, views 1 and 2). Long recordings are clips of one person and view end to end in random order (`joined`).
-Tested are the people with odd numbers in view 3: neither they nor that view were seen. `--choose` prints, instead,
-what settings and ways to group do on the training people, by which the defaults were chosen.
+ALL_SQE is the folder of NW-UCLA, ENCODER a run that learnt from the training part of the split `xsub-tune` (people with
+even numbers, views 1 and 2), or `anybody` and runs like it: then STORE is what they learnt from and PAIRS its table of
+pairs. Beside it stand the same networks with new weights, normalised by the training people or by STORE.
+
+Long recordings are clips of one person and view end to end in random order (`joined`). Tested are the people with odd
+numbers in view 3: neither they nor that view were seen. `--choose` prints, instead, what settings and ways to group do
+on the training people, by which the defaults were chosen.
 """
 
 import argparse
@@ -19,7 +23,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 
+from benchmarks import anybody
 from benchmarks.joined import Joined, joined, read_clips
+from kinestream.data.store import Store
 from kinestream.evaluate.source import open_source
 from kinestream.evaluate.tracks import edit_score, f1_score, frame_accuracy, matched_track, pieces_of
 from kinestream.features.extract import calibrate_batch_norm, raw_coordinates
@@ -32,17 +38,20 @@ from kinestream.use.segment import SWITCH, WINDOW, Windowed, embed_windows, swit
 TRAINING, TESTING = (2, 4, 6, 8, 10), (1, 3, 5, 7, 9)
 SEEN_VIEWS, TEST_VIEW = (1, 2), (3,)
 FIGURES = ("frames", "edit", "f1_10", "f1_25", "f1_50")
+MadeUp = tuple[Path, Path]
+"""The store that `anybody` learnt from, and its table of pairs."""
 Track = Int64[np.ndarray, " t"]
 Rows = Float[np.ndarray, "w d"]
 
 
-def main(raw: Path, run: Path, seeds: int) -> dict[str, Any]:
-    """What is printed. Raises ValueError for a folder without the data set, or a run that has learnt from others."""
-    _check(run)
+def main(raw: Path, encoder: str, made_up: MadeUp | None, seeds: int) -> dict[str, Any]:
+    """What is printed. Raises ValueError for a folder without the data set, or an encoder that may have seen the tested
+    people."""
+    _check(encoder, made_up)
     clips = read_clips(raw)
     train = list(joined(clips, TRAINING, SEEN_VIEWS, 0))
-    trained = load(run)
-    models = {"run": trained, "untrained": untrained(run, trained, train)}
+    trained = load(encoder)
+    models = {"trained": trained, "untrained": untrained(encoder, trained, made_up, train)}
     bound = {name: Bound(model, train) for name, model in models.items()}
     by_method: dict[str, list[dict[str, float]]] = {}
     streams = []
@@ -57,11 +66,10 @@ def main(raw: Path, run: Path, seeds: int) -> dict[str, Any]:
             by_method.setdefault(method, []).append(
                 {key: statistics.fmean(row[key] for row in some) for key in FIGURES}
             )
-    card = next(iter(trained.cards.values()))
     return {
         "benchmark": "segmentation",
-        "recipe": card.recipe,
-        "epochs": [card.epochs_done, card.epochs],
+        "recipe": trained.card.recipe,
+        "epochs": [trained.card.epochs_done, trained.card.epochs],
         "test": {"people": TESTING, "views": TEST_VIEW, "seeds": seeds, "frames and pieces": streams},
         "window_seconds": round(WINDOW, 4),
         "switch": SWITCH,
@@ -74,16 +82,16 @@ def tracks(one: Joined, models: Mapping[str, Model], bound: Mapping[str, "Bound"
     """What each method makes of a recording, as classes; groups without labels are matched with the classes."""
     count = len(np.unique(one.truth))
     found: dict[str, Track] = {}
-    for name, model in models.items():
-        windows = embed_windows(model, one.recording)
+    embedded = {name: embed_windows(model, one.recording) for name, model in models.items()}
+    for name, windows in embedded.items():
         found[f"groups, {name}"] = _matched(sticky_groups(windows, count), windows, one.truth)
-        if name == "run":
-            found["k-means of windows, run"] = _matched(k_means(windows.rows, count), windows, one.truth)
-            found["change points and Ward, run"] = _matched(change_points(windows, count), windows, one.truth)
+        if name == "trained":
+            found["k-means of windows, trained"] = _matched(k_means(windows.rows, count), windows, one.truth)
+            found["change points and Ward, trained"] = _matched(change_points(windows, count), windows, one.truth)
         found[f"labels (supervised), {name}"] = bound[name].track(windows, len(one.truth))
-    windows = embed_windows(models["run"], one.recording)
+    windows = embedded["trained"]
     for stream in ("joint", "bone"):
-        rows = raw_windows(models["run"], one, windows, stream)
+        rows = raw_windows(models["trained"], one, windows, stream)
         found[f"groups, raw {stream} windows"] = _matched(sticky_groups(windows, count, rows=rows), windows, one.truth)
         found[f"k-means of raw poses, {stream}"] = matched_track(k_means(poses(one, stream), count), one.truth)
     found["equal pieces, true number and labels"] = equal_pieces(one.truth)
@@ -101,7 +109,7 @@ def sticky_groups(
     """What `Model.segment` does."""
     used = windows.rows if rows is None else rows
     change = switch_cost(switch, windows.size, windows.hop)
-    states = find_groups([used], count, switch=change).states
+    states = find_groups([used], count, switch=change, centred=True).states
     return sticky_path(states.judge(used)[0], change)
 
 
@@ -153,13 +161,15 @@ def raw_windows(model: Model, one: Joined, windows: Windowed, stream: str) -> Ro
 
 
 def form_of(model: Model) -> ClipForm:
-    card = next(iter(model.cards.values()))
-    return ClipForm(frames=card.frames, layout=card.layout, preparation=card.preparation, people=1)
+    return ClipForm(frames=model.frames, layout=model.layout, preparation=model.preparation, people=1)
 
 
-def untrained(run: Path, trained: Model, train: Sequence[Joined]) -> Model:
-    """The same networks with new weights; batch normalisation knows the training windows."""
-    source, form = open_source(run), form_of(trained)
+def untrained(encoder: str, trained: Model, made_up: MadeUp | None, train: Sequence[Joined]) -> Model:
+    """The same networks with new weights; batch normalisation knows the training windows, or what was made up."""
+    if made_up is not None:
+        movements, pairs = made_up
+        return anybody.untrained(encoder, trained, Store(movements), pairs, seed=0)
+    source, form = open_source(encoder), form_of(trained)
     windows = embed_windows(trained, train[0].recording)
     clips, _ = window_clips(train[0].recording, windows.starts, windows.size, form)
     prepared = PreparedClips(clips=clips, layout=form.layout)
@@ -218,11 +228,10 @@ class Bound:
         return layer.fit(np.concatenate(rows), np.concatenate(labels))
 
 
-def choose(raw: Path, run: Path) -> dict[str, Any]:
+def choose(raw: Path, encoder: str) -> dict[str, Any]:
     """Means over the long recordings of the training people, of one order of their clips."""
-    _check(run)
     clips = read_clips(raw)
-    train, model = list(joined(clips, TRAINING, SEEN_VIEWS, 0)), load(run)
+    train, model = list(joined(clips, TRAINING, SEEN_VIEWS, 0)), load(encoder)
     ways: dict[str, Callable[[Windowed, int], Int64[np.ndarray, " w"]]] = {
         "k-means": lambda windows, count: k_means(windows.rows, count),
         "change points and Ward, pieces of 1 window": change_points,
@@ -247,7 +256,7 @@ def choose(raw: Path, run: Path) -> dict[str, Any]:
     for classes in (2, 3, 5, 7, 10):
         long = list(joined(clips, TRAINING, SEEN_VIEWS, classes, classes=classes))
         counts = [
-            len(find_groups([embed_windows(model, one.recording).rows], None, switch=2.0).states.numbers)
+            len(find_groups([embed_windows(model, one.recording).rows], None, switch=2.0, centred=True).states.numbers)
             for one in long
         ]
         chosen[f"{classes} classes"] = counts
@@ -279,25 +288,33 @@ def _summary(by_seed: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
     }
 
 
-def _check(run: Path) -> None:
-    source = open_source(run)
-    if (source.dataset, source.split) != ("nw-ucla", "xsub-tune"):
+def _check(encoder: str, made_up: MadeUp | None) -> None:
+    source = open_source(encoder)
+    if made_up is not None:
+        if source.of_run().store_fingerprint != Store(made_up[0]).fingerprint:
+            raise ValueError(f"{encoder} did not learn from {made_up[0]}: give the store that it did learn from")
+    elif (source.dataset, source.split) != ("nw-ucla", "xsub-tune"):
         raise ValueError(
-            f"{run} learnt from {source.dataset or 'another data set'} {source.split}: pre-train on nw-ucla with --set "
-            "split=xsub-tune, or the test people are not new to it"
+            f"{encoder} learnt from {source.dataset or 'another data set'} {source.split}: pre-train on nw-ucla with "
+            "--set split=xsub-tune, or the test people are not new to it; of `anybody` give --made-up STORE PAIRS"
         )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.segmentation")
     parser.add_argument("raw", type=Path)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("encoder")
+    parser.add_argument("--made-up", type=Path, nargs=2, metavar=("STORE", "PAIRS"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--choose", action="store_true")
     words = parser.parse_args()
     torch.set_num_threads(1)
+    made_up = None if words.made_up is None else (words.made_up[0], words.made_up[1])
     try:
-        report = choose(words.raw, words.run) if words.choose else main(words.raw, words.run, words.seeds)
+        if words.choose:
+            report = choose(words.raw, words.encoder)
+        else:
+            report = main(words.raw, words.encoder, made_up, words.seeds)
     except ValueError as error:
-        sys.exit(str(error))
+        sys.exit(f"benchmarks.segmentation: {error}")
     print(json.dumps(report, indent=1))

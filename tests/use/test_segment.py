@@ -17,6 +17,7 @@ from kinestream.cli import main
 from kinestream.models.encoder import Encoder
 from kinestream.skeleton.layout import load_layout
 from kinestream.skeleton.pose import standing
+from kinestream.use.grouping import find_groups
 from kinestream.use.model import Model
 from kinestream.use.segment import embed_windows, frames_of, segment
 from kinestream.use.segments import Segments, save_segments
@@ -105,6 +106,24 @@ def test_what_recurs_is_one_group_and_begins_where_it_begins(parts: Segments, lo
 
 def test_the_number_of_groups_is_chosen_where_it_is_not_given(model: Model, long_move: ks.Recording) -> None:
     assert len(model.segment(long_move, window=0.5).groups) == 3
+
+
+def test_centred_groups_are_told_apart_by_direction_from_the_mean() -> None:
+    """Four movements about a mean, two of them strong in one half of their windows: by distance these are groups of
+    their own, and the two weak movements one."""
+    ways = np.concatenate((np.eye(6)[:2], -np.eye(6)[:2]))
+    truth = np.arange(80) // 20
+    strength = np.where(truth % 2, 0.5, np.where(np.arange(80) // 10 % 2, 1.0, 5.0))
+    noise = np.random.default_rng(0).normal(0, 0.01, (80, 6))
+    rows = strength[:, None] * ways[truth] + noise + 8
+
+    def groups(rows: np.ndarray, centred: bool) -> np.ndarray:
+        states = find_groups([rows], 4, switch=0.0, centred=centred).states
+        return states.judge(rows)[0].argmin(axis=1)
+
+    assert np.array_equal(groups(rows, True), truth), "numbered as they come"
+    assert np.array_equal(groups(rows + 5, True), truth), "what all have in common does not count"
+    assert not np.array_equal(groups(rows, False), truth)
 
 
 def test_dear_changes_make_fewer_pieces(model: Model, long_move: ks.Recording) -> None:

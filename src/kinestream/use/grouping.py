@@ -5,13 +5,13 @@ moved to the mean of its windows, as in Viterbi training of a hidden Markov mode
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int64
 
 from kinestream.features.sticky import sticky_path
-from kinestream.use.states import GroupStates, squared_distances
+from kinestream.use.states import GroupStates, directions, squared_distances
 
 MOST = 20
 """Groups that are tried where their number is not given."""
@@ -38,10 +38,13 @@ class Grouping:
     was looked at; empty where the number was given."""
 
 
-def find_groups(sequences: Sequence[Rows], count: int | None, *, switch: float, seed: int = 0) -> Grouping:
+def find_groups(
+    sequences: Sequence[Rows], count: int | None, *, switch: float, centred: bool = False, seed: int = 0
+) -> Grouping:
     """Groups of the windows of one or more recordings, each a sequence of embeddings.
 
     Args:
+        centred: embeddings are compared by their direction from the mean of all, not from zero.
         count: how many; None for the smallest number from 2 to 20 whose k-means centres leave at most 65 % of the
             squared distances to the mean, and to which one more would add less than 10 %. A rough guess.
         switch: what a change costs, in units of the mean squared distance to the nearest centre.
@@ -49,6 +52,10 @@ def find_groups(sequences: Sequence[Rows], count: int | None, *, switch: float, 
     Raises ValueError for more groups than different windows, fewer than one, or where windows are too few to choose.
     """
     every = np.concatenate([rows.astype(np.float64) for rows in sequences])
+    origin = every.mean(axis=0) if centred else None
+    if origin is not None:
+        sequences = [directions(rows, origin) for rows in sequences]
+        every = np.concatenate(sequences)
     different = len(np.unique(every.round(6), axis=0))
     if count is not None:
         if not 1 <= count <= different:
@@ -56,11 +63,11 @@ def find_groups(sequences: Sequence[Rows], count: int | None, *, switch: float, 
                 f"{count} groups of {different} different windows: give a number from 1 to {different}, or a "
                 "shorter hop for more windows"
             )
-        return Grouping(states=_fitted(sequences, every, count, switch, seed), left={})
+        return Grouping(states=replace(_fitted(sequences, every, count, switch, seed), origin=origin), left={})
     if different < 3:
         raise ValueError(f"{different} different windows are too few to choose a number of groups: give it, groups=")
     chosen, left = _choose(every, min(MOST, different - 1), seed)
-    return Grouping(states=_fitted(sequences, every, chosen, switch, seed), left=left)
+    return Grouping(states=replace(_fitted(sequences, every, chosen, switch, seed), origin=origin), left=left)
 
 
 def _choose(every: Rows, most: int, seed: int) -> tuple[int, dict[int, float]]:

@@ -91,7 +91,7 @@ def segment(
         seen = [one.rows[one.usable] for one in some if one.usable.any()]
         if not seen:
             raise ValueError(f"recording {some[0].recording.name or 0}: nobody is seen in any window")
-        states = find_groups(seen, groups, switch=change, seed=seed).states
+        states = find_groups(seen, groups, switch=change, centred=True, seed=seed).states
     return [_decoded(one, states, switch_cost(switch, one.size, one.hop)) for one in some]
 
 

@@ -58,13 +58,15 @@ class States(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GroupStates:
-    """Groups of movements by the centres of their embeddings.
+    """Groups of movements by the centres of their embeddings, seen from `origin`.
 
     A state costs the squared distance to its centre in units of `spread`. It is certain as far as its centre is nearer
     than that of the next group: 1 - own / next distance, 0 where another is nearer.
     """
 
     centres: Float[np.ndarray, "k d"]
+    origin: Float[np.ndarray, " d"] | None = None
+    """Whence embeddings are compared, by their direction from there; None for embeddings as they are."""
     spread: float
     """Mean squared distance from a window to the nearest centre, where the groups were found."""
     numbers: tuple[int, ...]
@@ -72,7 +74,7 @@ class GroupStates:
     background: None = None
 
     def judge(self, rows: Rows) -> tuple[ByState, ByState]:
-        squares = squared_distances(rows, self.centres)
+        squares = squared_distances(rows if self.origin is None else directions(rows, self.origin), self.centres)
         groups = np.array(self.numbers)
         certain = np.empty_like(squares)
         for state in range(len(groups)):
@@ -143,6 +145,18 @@ class LabelStates:
             names=dict(names),
             background=numbers.get(self.background, self.background),
         )
+
+
+def directions(rows: Rows, origin: Float[np.ndarray, " d"]) -> Rows:
+    """Unit vectors from the origin towards the rows; zero for a row that is there itself.
+
+    Example:
+        >>> directions(np.array([[3.0, 4.0], [0.0, 1.0]]), np.array([0.0, 1.0])).round(2).tolist()
+        [[0.71, 0.71], [0.0, 0.0]]
+    """
+    away = rows.astype(np.float64) - origin
+    lengths = np.linalg.norm(away, axis=1, keepdims=True)
+    return np.divide(away, lengths, out=np.zeros_like(away), where=lengths > 1e-9)
 
 
 def squared_distances(rows: Rows, centres: Float[np.ndarray, "k d"]) -> ByState:
