@@ -10,7 +10,6 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.joined import joined, read_clips
-from benchmarks.segmentation import FIGURES, SEEN_VIEWS, TRAINING, Rows, scores, sticky_groups
+from benchmarks.segmentation import FIGURES, SEEN_VIEWS, TRAINING, Rows, scores, sticky_groups, summary
 from kinestream.evaluate.tracks import matched_track
 from kinestream.features.windows import windows_of_frames
 from kinestream.models.encoder import Encoder
@@ -37,6 +36,10 @@ class Looks(Encoder):
     def __init__(self, encoder: Encoder) -> None:
         super().__init__((1 + HOPS) * encoder.dim)
         self.encoder = encoder
+
+    @property
+    def leaves_out_absent(self) -> bool:
+        return self.encoder.leaves_out_absent
 
     def forward(self, x: Float[Tensor, "n c t v m"]) -> Float[Tensor, "n dim"]:
         moments = [partial(_moment, number=number) for number in range(HOPS)]
@@ -68,7 +71,8 @@ def main(raw: Path, encoder: str, orders: int) -> dict[str, Any]:
                     found.setdefault(f"{name}, switch {switch:g}", []).append(scores(track, one.truth))
         for name, some in found.items():
             made.setdefault(name, []).append({key: statistics.fmean(row[key] for row in some) for key in FIGURES})
-    return {"benchmark": "moments", "recipe": trained.card.recipe, "orders": orders, "training people": _summary(made)}
+    told = {name: summary(some) for name, some in made.items()}
+    return {"benchmark": "moments", "recipe": trained.card.recipe, "orders": orders, "mean": told}
 
 
 def ways(windows: Windowed, streams: int, frames: int) -> dict[str, Ways]:
@@ -106,16 +110,6 @@ def _moment(y: Tensor, *, number: int) -> Tensor:
 def _side_by_side(rows: Float[np.ndarray, "q s d"]) -> Rows:
     units = rows / np.maximum(np.linalg.norm(rows, axis=2, keepdims=True), 1e-9)
     return units.reshape(len(rows), -1) / rows.shape[1] ** 0.5
-
-
-def _summary(made: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, list[float]]]:
-    spread: Callable[[list[float]], float] = lambda some: statistics.stdev(some) if len(some) > 1 else 0.0  # noqa: E731
-    return {
-        name: {
-            key: [round(of([row[key] for row in some]), 1) for of in (statistics.fmean, spread)] for key in FIGURES
-        }
-        for name, some in made.items()
-    }
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def main(raw: Path, encoder: str, made_up: MadeUp | None, seeds: int) -> dict[st
         "window_seconds": round(WINDOW, 4),
         "switch": SWITCH,
         "supervised": {name: one.chosen for name, one in bound.items()},
-        "mean": {method: _summary(some) for method, some in by_method.items()},
+        "mean": {method: summary(some) for method, some in by_method.items()},
     }
 
 
@@ -277,7 +277,7 @@ def _centres(truth: Track, windows: Windowed) -> Int64[np.ndarray, " w"]:
     return truth[windows.starts + windows.size // 2]
 
 
-def _summary(by_seed: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+def summary(by_seed: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
     """Mean and sample deviation over the seeds."""
     return {
         key: [

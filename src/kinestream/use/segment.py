@@ -107,7 +107,7 @@ def embed_windows(
     progress: Progress = silent,
 ) -> Windowed:
     """The embedding of every window of a recording; `whitened` as `Model.embed` has it of a recording of that length,
-    which is what classifiers learn from. Groups are found in features as they are.
+    which is what classifiers learn from. Groups are found in features as they are, about their mean.
 
     Raises ValueError for a recording whose rate is not known, or windows of less than two frames.
     """
