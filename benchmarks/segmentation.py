@@ -174,8 +174,8 @@ def untrained(encoder: str, trained: Model, made_up: MadeUp | None, train: Seque
     clips, _ = window_clips(train[0].recording, windows.starts, windows.size, form)
     prepared = PreparedClips(clips=clips, layout=form.layout)
     encoders = {stream: source.random_encoder(stream, form.layout, source.seed) for stream in source.streams}
-    for stream, encoder in encoders.items():
-        calibrate_batch_norm(encoder, prepared, np.arange(len(prepared)), stream)
+    for stream, one in encoders.items():
+        calibrate_batch_norm(one, prepared, np.arange(len(prepared)), stream)
     return Model("untrained", encoders, trained.cards)
 
 
