@@ -104,12 +104,12 @@ def scores(found: Track, truth: Track) -> dict[str, float]:
 
 
 def sticky_groups(
-    windows: Windowed, count: int, *, rows: Rows | None = None, switch: float = SWITCH
+    windows: Windowed, count: int, *, rows: Rows | None = None, switch: float = SWITCH, centred: bool = True
 ) -> Int64[np.ndarray, " w"]:
     """What `Model.segment` does."""
     used = windows.rows if rows is None else rows
     change = switch_cost(switch, windows.size, windows.hop)
-    states = find_groups([used], count, switch=change, centred=True).states
+    states = find_groups([used], count, switch=change, centred=centred).states
     return sticky_path(states.judge(used)[0], change)
 
 
@@ -238,6 +238,7 @@ def choose(raw: Path, encoder: str) -> dict[str, Any]:
         "change points and Ward, pieces of 1.5": lambda windows, count: change_points(windows, count, 1.5),
         "sticky 0.125": lambda windows, count: sticky_groups(windows, count, switch=0.125),
         "sticky 0.25": lambda windows, count: sticky_groups(windows, count, switch=0.25),
+        "sticky 0.25, not centred": lambda windows, count: sticky_groups(windows, count, centred=False),
         "sticky 0.375": lambda windows, count: sticky_groups(windows, count, switch=0.375),
         "sticky 0.5": lambda windows, count: sticky_groups(windows, count, switch=0.5),
     }
