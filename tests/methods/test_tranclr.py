@@ -58,27 +58,30 @@ def slope(loss: object, at: Tensor) -> np.ndarray:
     t_k=st.floats(0.03, 0.5),
     t_q=st.floats(0.05, 0.5),
     centred=st.booleans(),
+    contrast=st.sampled_from([0.0, 0.5, 2.0]),
 )
-def test_soft_alignment(seed: int, nearest: int, t_k: float, t_q: float, centred: bool) -> None:
+def test_soft_alignment(seed: int, nearest: int, t_k: float, t_q: float, centred: bool, contrast: float) -> None:
     (q, k), (bank,) = rows(seed, 2), rows(1000 + seed, batch=9)
-    alignment = SoftAlignment(nearest=nearest, target_temperature=t_k, query_temperature=t_q, centred=centred)
-    expected = literal.soft_alignment(q.numpy(), k.numpy(), bank.numpy(), nearest, t_k, t_q, centred)
+    alignment = SoftAlignment(
+        nearest=nearest, target_temperature=t_k, query_temperature=t_q, centred=centred, contrast=contrast
+    )
+    expected = literal.soft_alignment(q.numpy(), k.numpy(), bank.numpy(), nearest, t_k, t_q, centred, contrast)
     assert alignment.loss(q, k, bank).item() == pytest.approx(expected, rel=1e-6, abs=1e-12)
     assert expected >= -1e-12, "a divergence is never below 0"
 
 
-@pytest.mark.parametrize("centred", [False, True])
-def test_the_gradient_of_soft_alignment_is_that_of_the_query_alone(centred: bool) -> None:
+@pytest.mark.parametrize(("centred", "contrast"), [(False, 0.0), (True, 0.0), (True, 0.5)])
+def test_the_gradient_of_soft_alignment_is_that_of_the_query_alone(centred: bool, contrast: float) -> None:
     (q, k), (bank,) = rows(0, 2), rows(1, batch=9)
     q.requires_grad_()
     k.requires_grad_()
     bank.requires_grad_()
-    alignment = SoftAlignment(nearest=4, centred=centred)
+    alignment = SoftAlignment(nearest=4, centred=centred, contrast=contrast)
     alignment.loss(q, k, bank.detach()).backward()
     assert k.grad is None
     assert q.grad is not None
     target, keys = k.detach().numpy(), bank.detach().numpy()
-    expected = slope(lambda moved: literal.soft_alignment(moved, target, keys, 4, 0.05, 0.1, centred), q)
+    expected = slope(lambda moved: literal.soft_alignment(moved, target, keys, 4, 0.05, 0.1, centred, contrast), q)
     np.testing.assert_allclose(q.grad.numpy(), expected, rtol=1e-4, atol=1e-7)
 
 
@@ -253,6 +256,7 @@ def test_skeletonclr_with_mixtures_and_soft_targets(soft: bool) -> None:
         (lambda: TranCLRSettings(decay=1.5), r"decay \(1.5\) must be in \[0, 1\]"),
         (lambda: SoftAlignment(nearest=0), r"nearest \(0\) must be at least 1"),
         (lambda: SoftAlignment(query_temperature=0.0), r"query_temperature \(0.0\) must be above 0"),
+        (lambda: SoftAlignment(contrast=-1.0), r"contrast \(-1.0\) must be a weight, 0 or more"),
         (lambda: MomentumContrastSettings(queue=64, alignment=SoftAlignment()), "must be at most 64"),
         (
             lambda: MomentumContrastSettings(name="crosclr", alignment=SoftAlignment()),

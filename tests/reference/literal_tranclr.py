@@ -36,10 +36,20 @@ def put_in(
 
 
 def soft_alignment(
-    query: Array, target: Array, bank: Array, nearest: int, t_target: float, t_query: float, centred: bool = False
+    query: Array,
+    target: Array,
+    bank: Array,
+    nearest: int,
+    t_target: float,
+    t_query: float,
+    centred: bool = False,
+    contrast: float = 0.0,
 ) -> float:
-    """`KL(softmax(p_k / t_target) || softmax(p_q / t_query))` over the entries most similar to the target."""
+    """`KL(softmax(p_k / t_target) || softmax(p_q / t_query))` over the entries most similar to the target, and the
+    weighted cross entropy of finding the target among all entries, which are not centred for that."""
     total = 0.0
+    for q, k in zip(query, target, strict=True):
+        total -= contrast * log_softmax([float(sum(q * other)) / t_query for other in (k, *bank)])[0]
     if centred:
         centre = sum(bank) / len(bank)
         query, target, bank = (unit(np.stack([row - centre for row in rows])) for rows in (query, target, bank))

@@ -1,11 +1,14 @@
 """Soft alignment (TranCLR): a query sees the neighbourhood of its target in the bank as the target itself sees it."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+from kinestream.methods.contrast import info_nce, similarities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,9 @@ class SoftAlignment:
     centred: bool = False
     """Compare directions about the mean of the bank (not published). With few clips the embeddings of all soon point
     nearly the same way: then every neighbour is equally similar, and there is nothing left to align with."""
+    contrast: float = 0.0
+    """Weight of an InfoNCE term in which the query finds its target among the whole bank (not published); 0 for none.
+    The alignment alone tells no clips apart before the keys do: with few steps it starts too slowly."""
 
     def __post_init__(self) -> None:
         if self.nearest < 1:
@@ -28,6 +34,8 @@ class SoftAlignment:
         for name in ("target_temperature", "query_temperature"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} ({getattr(self, name)}) must be above 0")
+        if not 0 <= self.contrast < math.inf:
+            raise ValueError(f"contrast ({self.contrast}) must be a weight, 0 or more")
 
     def check_bank(self, length: int) -> None:
         """Raises ValueError where a bank has too few keys."""
@@ -38,7 +46,8 @@ class SoftAlignment:
         self, query: Float[Tensor, "B d"], target: Float[Tensor, "B d"], bank: Float[Tensor, "K d"]
     ) -> Float[Tensor, ""]:
         """`KL(softmax(target . N / T_k) || softmax(query . N / T_q))`, averaged over the batch, N the entries of the
-        bank nearest to the target. All are unit vectors; no gradient reaches target and bank.
+        bank nearest to the target, and `contrast` times `-log softmax_0([query . target, query . bank] / T_q)`. All are
+        unit vectors; no gradient reaches target and bank.
 
         Example:
             >>> bank, query = torch.eye(3), torch.tensor([[1.0, 0.0, 0.0]])
@@ -46,6 +55,13 @@ class SoftAlignment:
             >>> float(same.loss(query, query, bank))
             0.0
         """
+        aligned = self._aligned(query, target, bank)
+        if not self.contrast:
+            return aligned
+        found = similarities(query, target.detach(), bank)
+        return aligned + self.contrast * info_nce(found.logits(self.query_temperature))
+
+    def _aligned(self, query: Tensor, target: Tensor, bank: Tensor) -> Tensor:
         if self.centred:
             centre = bank.mean(dim=0)
             query, target, bank = (functional.normalize(rows - centre, dim=1) for rows in (query, target, bank))
