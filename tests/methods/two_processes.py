@@ -49,7 +49,7 @@ METHODS: dict[str, Callable[[], Any]] = {
     ),
     "skeletonclr, mixed": lambda: MomentumContrast({"joint": query_key(0)}, decay=0.9),
     "skeletonclr, mixed and soft": lambda: MomentumContrast(
-        {"joint": query_key(0)}, decay=0.9, alignment=SoftAlignment(nearest=5)
+        {"joint": query_key(0)}, decay=0.9, alignment=SoftAlignment(nearest=5, contrast=0.5)
     ),
     "nt-xent, mixed": lambda: InBatch({"joint": projected(0)}, nt_xent_loss, mixture_loss),
     "skeleton-byol": lambda: skeleton_byol({"joint": pair(0)}, decay=0.9),
