@@ -17,6 +17,7 @@ from kinestream.data.preparation import preparation_of, timed
 from kinestream.data.recording import Recording, RecordingError
 from kinestream.data.store import batches
 from kinestream.features.extract import compute_features
+from kinestream.models.encoder_file import EncoderCard
 from kinestream.models.readout import Readout
 from kinestream.skeleton.joint_maps import joint_map
 from kinestream.skeleton.layout import SkeletonLayout
@@ -38,6 +39,16 @@ class ClipForm:
 
     partly: bool = False
     """A part of a body is enough."""
+
+    @classmethod
+    def of(cls, card: EncoderCard) -> "ClipForm":
+        return cls(
+            frames=card.frames,
+            layout=card.layout,
+            preparation=card.preparation,
+            seconds=card.seconds,
+            partly=card.partly,
+        )
 
     @property
     def rate(self) -> float | None:

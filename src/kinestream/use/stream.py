@@ -141,13 +141,7 @@ class Stream:
             recording,
             np.zeros(1, dtype=np.int64),
             len(held),
-            ClipForm(
-                frames=card.frames,
-                seconds=card.seconds,
-                layout=card.layout,
-                preparation=card.preparation,
-                partly=card.partly,
-            ),
+            ClipForm.of(card),
             readout=card.readout,
             device=self._device,
         )
