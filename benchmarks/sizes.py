@@ -28,7 +28,7 @@ from kinestream.evaluate.source import open_source
 from kinestream.features.extract import calibrate_batch_norm, compute_features, raw_coordinates
 from kinestream.features.windows import PreparedClips
 from kinestream.models.encoder import Encoder
-from kinestream.recipes import Recipe
+from kinestream.recipes import Recipe, with_settings
 from kinestream.train.pretrain import pretrain
 from kinestream.train.run_folder import read_metrics
 
@@ -128,12 +128,11 @@ def recipe_for(method: str, asked: argparse.Namespace, clips: int, seed: int) ->
 def trained(store: Store, method: str, seed: int, judge: "Judge", asked: argparse.Namespace) -> dict[str, Any]:
     """One row; the training goes on, or is read, where it is there already."""
     clips = len(store.select(asked.split, "train"))
-    recipe = recipe_for(method, asked, clips, seed)
+    recipe = with_settings(recipe_for(method, asked, clips, seed), asked.set)
     run = pretrain(
         store,
         recipe,
         out=asked.out / f"{method}-{clips}-{seed}",
-        settings=asked.set,
         resume=True,
         name=method,
         device="cpu",
