@@ -57,17 +57,19 @@ def find_groups(
         sequences = [directions(rows, origin) for rows in sequences]
         every = np.concatenate(sequences)
     different = len(np.unique(every.round(6), axis=0))
-    if count is not None:
-        if not 1 <= count <= different:
+    left: dict[int, float] = {}
+    if count is None:
+        if different < 3:
             raise ValueError(
-                f"{count} groups of {different} different windows: give a number from 1 to {different}, or a "
-                "shorter hop for more windows"
+                f"{different} different windows are too few to choose a number of groups: give it, groups="
             )
-        return Grouping(states=replace(_fitted(sequences, every, count, switch, seed), origin=origin), left={})
-    if different < 3:
-        raise ValueError(f"{different} different windows are too few to choose a number of groups: give it, groups=")
-    chosen, left = _choose(every, min(MOST, different - 1), seed)
-    return Grouping(states=replace(_fitted(sequences, every, chosen, switch, seed), origin=origin), left=left)
+        count, left = _choose(every, min(MOST, different - 1), seed)
+    elif not 1 <= count <= different:
+        raise ValueError(
+            f"{count} groups of {different} different windows: give a number from 1 to {different}, or a "
+            "shorter hop for more windows"
+        )
+    return Grouping(states=replace(_fitted(sequences, every, count, switch, seed), origin=origin), left=left)
 
 
 def _choose(every: Rows, most: int, seed: int) -> tuple[int, dict[int, float]]:
